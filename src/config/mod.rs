@@ -1,0 +1,6 @@
+//! Floor 1: what was written, checked. Text goes in, a valid [`spec::Config`] and findings come out; only
+//! `load` and `secret` touch the world. Knows no source, no store and no face.
+
+pub mod schedule;
+pub mod secret;
+pub mod spec;

@@ -1,0 +1,229 @@
+//! Schedules: which slots a key result has. A slot is a nominal instant, the same after every restart; when the
+//! poll really happens (jitter, catch-up) is the engine's affair. Pure arithmetic over croner and jiff; no clock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+/// When a key result is due.
+#[derive(Clone, Debug)]
+pub enum Schedule {
+    /// A five-field cron pattern in a zone.
+    Cron(Arc<CronSchedule>),
+    /// Every so often, at whole multiples since 1970 so that slots survive a restart.
+    Every(Duration),
+}
+
+/// A cron pattern and its zone: what one ticker of the scheduler stands for.
+#[derive(Clone, Debug)]
+pub struct CronSchedule {
+    /// The pattern as written.
+    pub pattern: String,
+    /// The zone's IANA name.
+    pub zone_name: String,
+    zone: TimeZone,
+    cron: croner::Cron,
+}
+
+/// Why a text is no schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleError {
+    /// The text as found.
+    pub found: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl fmt::Display for ScheduleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not a schedule: {}",
+            self.found.escape_debug(),
+            self.why
+        )
+    }
+}
+
+impl std::error::Error for ScheduleError {}
+
+impl PartialEq for CronSchedule {
+    fn eq(&self, other: &Self) -> bool {
+        self.pattern == other.pattern && self.zone_name == other.zone_name
+    }
+}
+
+impl PartialEq for Schedule {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cron(a), Self::Cron(b)) => a == b,
+            (Self::Every(a), Self::Every(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl CronSchedule {
+    /// The first firing after `t`, the rule for missing and double hours being croner's: a fixed time in a gap
+    /// runs at the first valid instant after it, one in an overlap runs once.
+    #[must_use]
+    pub fn next_after(&self, t: Timestamp) -> Option<Timestamp> {
+        let from = t.to_zoned(self.zone.clone());
+        self.cron
+            .find_next_occurrence(&from, false)
+            .ok()
+            .map(|z| z.timestamp())
+    }
+
+    /// The newest firing at or before `t`.
+    #[must_use]
+    pub fn at_or_before(&self, t: Timestamp) -> Option<Timestamp> {
+        let from = t.to_zoned(self.zone.clone());
+        self.cron
+            .find_previous_occurrence(&from, true)
+            .ok()
+            .map(|z| z.timestamp())
+    }
+}
+
+impl Schedule {
+    /// Parses `every 15m` or a five-field cron pattern, the latter in `zone`.
+    ///
+    /// # Errors
+    /// When the text is neither, or the interval is under a second.
+    pub fn parse(text: &str, zone: &TimeZone, zone_name: &str) -> Result<Self, ScheduleError> {
+        let wrong = |why: String| ScheduleError {
+            found: text.to_owned(),
+            why,
+        };
+        if let Some(rest) = text.trim().strip_prefix("every ") {
+            let every = parse_duration(rest.trim()).map_err(wrong)?;
+            if every < Duration::from_secs(1) {
+                return Err(wrong("the shortest interval is 1s".into()));
+            }
+            return Ok(Self::Every(every));
+        }
+        let fields = text.split_whitespace().count();
+        if fields != 5 {
+            return Err(wrong(format!(
+                "found {fields} fields, expected five (minute hour day month weekday) or `every 15m`"
+            )));
+        }
+        let parser = croner::parser::CronParser::builder()
+            .seconds(croner::parser::Seconds::Disallowed)
+            .build();
+        let cron = parser.parse(text).map_err(|e| wrong(e.to_string()))?;
+        let schedule = CronSchedule {
+            pattern: text.to_owned(),
+            zone_name: zone_name.to_owned(),
+            zone: zone.clone(),
+            cron,
+        };
+        if schedule.next_after(Timestamp::UNIX_EPOCH).is_none() {
+            return Err(wrong("it never fires".into()));
+        }
+        Ok(Self::Cron(Arc::new(schedule)))
+    }
+
+    /// The first slot after `t`; `None` only where time ends.
+    #[must_use]
+    pub fn next_after(&self, t: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Cron(cron) => cron.next_after(t),
+            Self::Every(every) => self.at_or_before(t)?.checked_add(*every).ok(),
+        }
+    }
+
+    /// The newest slot at or before `t`.
+    #[must_use]
+    pub fn at_or_before(&self, t: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Cron(cron) => cron.at_or_before(t),
+            Self::Every(every) => {
+                let every = i64::try_from(every.as_millis()).ok()?;
+                Timestamp::from_millisecond(t.as_millisecond().div_euclid(every) * every).ok()
+            }
+        }
+    }
+
+    /// The longest gap between the slots that follow `from`: what "three missed polls" is measured by.
+    #[must_use]
+    pub fn longest_gap(&self, from: Timestamp) -> Duration {
+        const LOOK_AHEAD: usize = 12;
+        if let Self::Every(every) = self {
+            return *every;
+        }
+        let mut slot = self.next_after(from);
+        let mut longest = SignedDuration::ZERO;
+        for _ in 0..LOOK_AHEAD {
+            let next = slot.and_then(|s| self.next_after(s));
+            let (Some(a), Some(b)) = (slot, next) else {
+                break;
+            };
+            longest = longest.max(b.duration_since(a));
+            slot = next;
+        }
+        longest.unsigned_abs()
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cron(cron) => f.write_str(&cron.pattern),
+            Self::Every(every) => write!(f, "every {}", show_duration(*every)),
+        }
+    }
+}
+
+/// Parses a duration as the files write it: `90s`, `15m`, `6h`, `30d`, also `500ms`.
+///
+/// # Errors
+/// One line that says what was expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = || {
+        format!(
+            "`{}` is not a duration: expected a whole number and a unit, such as \"90s\", \"15m\", \"6h\" or \"30d\"",
+            text.escape_debug()
+        )
+    };
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or_else(expected)?;
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| expected())?;
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(expected()),
+    };
+    // A hundred years is beyond any use and keeps every later sum in range.
+    number
+        .checked_mul(factor)
+        .filter(|ms| *ms <= 36_525 * 86_400_000)
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("`{text}` is longer than a hundred years"))
+}
+
+/// Writes a duration as the files do, in the largest unit that divides it.
+#[must_use]
+pub fn show_duration(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    for (factor, unit) in [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ] {
+        if ms >= factor && ms.is_multiple_of(factor) {
+            return format!("{}{unit}", ms / factor);
+        }
+    }
+    format!("{ms}ms")
+}

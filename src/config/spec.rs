@@ -1,0 +1,311 @@
+//! The valid configuration: plain values that every floor above may trust. Made only by `check`; there is no
+//! serde here and nothing of the file's own shape.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::schedule::Schedule;
+use super::secret::{SecretRef, Setting};
+use crate::domain::goals::Goals;
+use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::window::Window;
+
+/// Everything that was configured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// SHA-256 over all files, hex: the revision.
+    pub revision: String,
+    /// The zone's IANA name.
+    pub zone_name: String,
+    /// The zone of cron patterns, cycle days and windows.
+    pub zone: TimeZone,
+    /// What was agreed.
+    pub goals: Goals,
+    /// Our own HTTP server.
+    pub server: Server,
+    /// Where values are kept.
+    pub store: StoreSpec,
+    /// Sources by name.
+    pub sources: BTreeMap<Slug, SourceSpec>,
+    /// What is polled: one entry for each key result with a source.
+    pub polls: Vec<Poll>,
+    /// Lint warnings in this configuration.
+    pub warnings: usize,
+}
+
+/// Our own HTTP server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Whether `POST /-/reload` is on.
+    pub lifecycle: bool,
+}
+
+/// Where values are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoreSpec {
+    /// The SQLite file, absolute.
+    pub path: PathBuf,
+}
+
+/// How one key result is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Poll {
+    /// Which key result.
+    pub key_result: KeyResultId,
+    /// Which source is asked.
+    pub source: Slug,
+    /// What is asked.
+    pub measure: Measure,
+    /// The stretch asked about.
+    pub window: Window,
+    /// When.
+    pub schedule: Schedule,
+    /// The largest delay after the slot; each key result has its own, stable one below it.
+    pub jitter: Duration,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+/// A source.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceSpec {
+    /// A SQLite file, absolute path.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A PostgreSQL server.
+    Postgres {
+        /// `postgres://user:password@host/database`
+        url: Setting,
+    },
+    /// A MySQL or MariaDB server.
+    Mysql {
+        /// `mysql://user:password@host/database`
+        url: Setting,
+    },
+    /// A Jira site.
+    Jira {
+        /// How to reach it.
+        http: HttpSpec,
+        /// Which of the two APIs it speaks.
+        deployment: Deployment,
+    },
+    /// Any HTTP endpoint that answers JSON.
+    Http(HttpSpec),
+    /// Plausible Analytics, API v2.
+    Plausible {
+        /// How to reach it.
+        http: HttpSpec,
+        /// The site's id.
+        site: String,
+    },
+}
+
+impl SourceSpec {
+    /// The word of its `type`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "sqlite",
+            Self::Postgres { .. } => "postgres",
+            Self::Mysql { .. } => "mysql",
+            Self::Jira { .. } => "jira",
+            Self::Http(_) => "http",
+            Self::Plausible { .. } => "plausible",
+        }
+    }
+}
+
+/// How to reach an HTTP source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpSpec {
+    /// The base URL, `http` or `https`, without user, query and fragment; a trailing slash is removed.
+    pub url: Setting,
+    /// How to log in.
+    pub auth: Option<Auth>,
+    /// Headers sent with each request.
+    pub headers: BTreeMap<String, Setting>,
+    /// A private certificate authority (PEM), absolute path.
+    pub ca_file: Option<PathBuf>,
+    /// The largest answer in bytes, counted after decompression.
+    pub max_body: usize,
+}
+
+impl HttpSpec {
+    /// The largest answer when nothing else is said: 8 MiB.
+    pub const DEFAULT_MAX_BODY: usize = 8 * 1024 * 1024;
+}
+
+/// How to log in over HTTP.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Auth {
+    /// `Authorization: Basic`, user and token.
+    Basic {
+        /// The user, often a mail address.
+        user: String,
+        /// The token or password.
+        token: SecretRef,
+    },
+    /// `Authorization: Bearer`.
+    Bearer {
+        /// The token.
+        token: SecretRef,
+    },
+}
+
+/// Which API a Jira site speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deployment {
+    /// Ask `serverInfo`.
+    #[default]
+    Auto,
+    /// Jira Cloud, REST v3.
+    Cloud,
+    /// Jira Data Center or Server, REST v2.
+    DataCenter,
+}
+
+/// What is asked of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Measure {
+    /// One statement that gives one number.
+    Sql {
+        /// The statement, with `:names` of `Moments::NAMES`.
+        query: String,
+    },
+    /// A number over the issues of a JQL.
+    Jira {
+        /// The JQL, with `{names}` of `Moments::NAMES`.
+        jql: String,
+        /// What is made of the issues.
+        value: JiraValue,
+    },
+    /// A number in a JSON answer.
+    Http(HttpMeasure),
+    /// A metric of Plausible.
+    Plausible {
+        /// Which.
+        metric: SiteMetric,
+        /// Only visits with this goal.
+        goal: Option<String>,
+    },
+}
+
+/// What is made of the issues of a JQL.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JiraValue {
+    /// How many there are.
+    Count,
+    /// The sum of a number field, by name or id.
+    Sum(String),
+    /// The mean of a number field over the issues that have it, by name or id.
+    Avg(String),
+    /// This count divided by the count of another JQL.
+    RatioOf(String),
+}
+
+/// A number in a JSON answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpMeasure {
+    /// Appended to the source's URL; may hold `{names}`.
+    pub path: String,
+    /// Query parameters; values may hold `{names}`.
+    pub query: BTreeMap<String, Setting>,
+    /// GET or POST.
+    pub method: Method,
+    /// What is sent.
+    pub body: Body,
+    /// Where the number stands.
+    pub value: Extract,
+    /// A jq filter; when it yields true the answer is an error.
+    pub fail_if: Option<String>,
+    /// What an empty answer means.
+    pub empty: Empty,
+}
+
+/// How an HTTP source is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    #[default]
+    Get,
+    /// POST; a question all the same, asked again without harm.
+    Post,
+}
+
+/// What is sent with a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Body {
+    /// Nothing.
+    #[default]
+    None,
+    /// This text; may hold `{names}`.
+    Text(String),
+    /// This JSON document, as text; its strings may hold `{names}`.
+    Json(String),
+    /// A form; values may hold `{names}`.
+    Form(BTreeMap<String, Setting>),
+}
+
+/// Where the number stands in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extract {
+    /// A JSON Pointer (RFC 6901), empty or starting with `/`.
+    Pointer(String),
+    /// A jq filter that yields exactly one finite number.
+    Jq(String),
+}
+
+/// What an empty answer (no body, `[]`, `{}`, no jq output) means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Empty {
+    /// A fault.
+    #[default]
+    Error,
+    /// The number 0.
+    Zero,
+    /// No number this time, and no fault of the source: recorded as a failed attempt of class `bad_value`.
+    Skip,
+}
+
+/// What a web analytics source counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SiteMetric {
+    /// Unique visitors.
+    Visitors,
+    /// Visits.
+    Visits,
+    /// Page views.
+    Pageviews,
+    /// Conversions of the goal (events).
+    Conversions,
+    /// Share of visitors that converted, 0 to 100.
+    ConversionRate,
+    /// Share of visits with one page, 0 to 100.
+    BounceRate,
+}
+
+impl SiteMetric {
+    /// Every metric with its word.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("visitors", Self::Visitors),
+        ("visits", Self::Visits),
+        ("pageviews", Self::Pageviews),
+        ("conversions", Self::Conversions),
+        ("conversion_rate", Self::ConversionRate),
+        ("bounce_rate", Self::BounceRate),
+    ];
+
+    /// Whether it means nothing without a goal.
+    #[must_use]
+    pub fn needs_goal(self) -> bool {
+        matches!(self, Self::Conversions | Self::ConversionRate)
+    }
+}

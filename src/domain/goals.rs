@@ -1,0 +1,277 @@
+//! The goals of a company as they were agreed: vision, cycles, teams, objectives, key results, initiatives.
+//! Plain values, checked before they are made; knows no file and no source.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::cycle::Cycle;
+use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::target::Aim;
+
+/// Everything that was agreed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Goals {
+    /// Who it is for and what stands above all objectives.
+    pub company: Company,
+    /// Cycles by name.
+    pub cycles: BTreeMap<CycleName, Cycle>,
+    /// Teams by id.
+    pub teams: BTreeMap<Slug, Team>,
+    /// Objectives of all cycles, in the order of their files.
+    pub objectives: Vec<Objective>,
+}
+
+/// The company, its vision and its strategy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Company {
+    /// Its name; empty when none is given.
+    pub name: String,
+    /// What the company wants to be.
+    pub vision: Option<String>,
+    /// How it wants to get there.
+    pub strategy: Vec<String>,
+}
+
+/// A team.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Team {
+    /// Its name for people.
+    pub name: String,
+    /// Its Slack channel.
+    pub slack: Option<String>,
+}
+
+/// A qualitative aim, proven by its key results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// Its id.
+    pub id: ObjectiveId,
+    /// What it says.
+    pub title: String,
+    /// Why it matters.
+    pub why: Option<String>,
+    /// The team; `None` on company level.
+    pub team: Option<Slug>,
+    /// The objective of the same cycle that it serves.
+    pub parent: Option<Parent>,
+    /// How high it aims.
+    pub ambition: Ambition,
+    /// What proves it.
+    pub key_results: Vec<KeyResult>,
+    /// What is tried to get there; never counts into progress.
+    pub initiatives: Vec<Initiative>,
+}
+
+/// A link to the objective served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its id in the same cycle.
+    pub objective: Slug,
+    /// Whether the child counts in the parent's score.
+    pub link: ParentLink,
+}
+
+/// What a link to a parent means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ParentLink {
+    /// Drawn only.
+    #[default]
+    Supports,
+    /// Counts in the parent's progress with weight 1.
+    Contributes,
+}
+
+/// How high an objective aims.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ambition {
+    /// 60 to 70 % is achieved.
+    #[default]
+    Aspirational,
+    /// All of it is due.
+    Committed,
+}
+
+impl Ambition {
+    /// The score expected at the end of the cycle, S.
+    #[must_use]
+    pub fn expected_score(self) -> f64 {
+        match self {
+            Self::Aspirational => 0.7,
+            Self::Committed => 1.0,
+        }
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aspirational => "aspirational",
+            Self::Committed => "committed",
+        }
+    }
+}
+
+/// One measured number that proves an objective.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyResult {
+    /// Its id.
+    pub id: KeyResultId,
+    /// What it says.
+    pub title: String,
+    /// How it links to the objective.
+    pub why: Option<String>,
+    /// The unit of its value.
+    pub unit: String,
+    /// What the number is.
+    pub kind: Kind,
+    /// What it aims for.
+    pub aim: Aim,
+    /// Whether it counts or guards.
+    pub role: Role,
+    /// Weight in the objective; 0 for a guardrail.
+    pub weight: f64,
+    /// Where its values come from.
+    pub feed: Feed,
+    /// How old its newest value may be before it is stale.
+    pub stale_after: Duration,
+    /// First 16 hex digits of the SHA-256 over what makes values comparable; a changed definition is another number.
+    pub definition: String,
+}
+
+/// What the number of a key result is; decides pace and forecast.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A flow since the start of the cycle.
+    Cumulative,
+    /// A stock.
+    #[default]
+    Level,
+    /// Trailing days.
+    Window,
+    /// A share k/n.
+    Ratio,
+}
+
+impl Kind {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cumulative => "cumulative",
+            Self::Level => "level",
+            Self::Window => "window",
+            Self::Ratio => "ratio",
+        }
+    }
+}
+
+/// Whether a key result counts in its objective or guards it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Counts with its weight.
+    #[default]
+    Contributes,
+    /// Weight 0; breached, it caps the objective's status.
+    Guardrail,
+}
+
+/// Where the values of a key result come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// A source is asked on a schedule.
+    Polled {
+        /// Name of the source.
+        source: Slug,
+    },
+    /// People record it.
+    Recorded,
+}
+
+impl Feed {
+    /// The source's name, or `manual`.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        match self {
+            Self::Polled { source } => source.as_str(),
+            Self::Recorded => "manual",
+        }
+    }
+}
+
+/// Work that a team tries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Initiative {
+    /// Its id in the objective.
+    pub id: Slug,
+    /// What it is.
+    pub title: String,
+    /// Key results of the same objective it is meant to move.
+    pub key_results: Vec<Slug>,
+    /// How far it is.
+    pub state: InitiativeState,
+    /// What was learned.
+    pub learned: Option<String>,
+    /// Its Jira issue.
+    pub jira: Option<String>,
+}
+
+/// How far an initiative is. A dropped one is no failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InitiativeState {
+    /// Not begun.
+    #[default]
+    Idea,
+    /// Under way.
+    Doing,
+    /// Finished.
+    Done,
+    /// Given up, with a lesson.
+    Dropped,
+}
+
+impl InitiativeState {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idea => "idea",
+            Self::Doing => "doing",
+            Self::Done => "done",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+impl Goals {
+    /// Every key result with its objective, in order.
+    pub fn key_results(&self) -> impl Iterator<Item = (&Objective, &KeyResult)> {
+        self.objectives
+            .iter()
+            .flat_map(|o| o.key_results.iter().map(move |kr| (o, kr)))
+    }
+
+    /// The key result of this id.
+    #[must_use]
+    pub fn key_result(&self, id: &KeyResultId) -> Option<&KeyResult> {
+        self.key_results().map(|(_, kr)| kr).find(|kr| kr.id == *id)
+    }
+
+    /// The key result that a person means: in the named cycle, or else in the newest open cycle that has it,
+    /// or else in the newest cycle that has it.
+    #[must_use]
+    pub fn find(&self, name: &super::id::KeyResultRef, now: jiff::Timestamp) -> Option<&KeyResult> {
+        self.key_results()
+            .map(|(_, kr)| kr)
+            .filter(|kr| kr.id.objective == name.objective && kr.id.key_result == name.key_result)
+            .filter(|kr| {
+                name.cycle
+                    .as_ref()
+                    .is_none_or(|cycle| *cycle == kr.id.cycle)
+            })
+            .max_by_key(|kr| {
+                self.cycles
+                    .get(&kr.id.cycle)
+                    .map(|c| (c.is_open(now), c.start()))
+            })
+    }
+}

@@ -1,0 +1,190 @@
+//! What was measured: ordered series of points, the last attempt, what people said. Plain values;
+//! knows no store and no clock.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::fault::FaultClass;
+use super::id::KeyResultId;
+use super::status::Status;
+
+/// One good measurement.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// The instant the number describes.
+    pub as_of: Timestamp,
+    /// The number, finite.
+    pub value: f64,
+}
+
+/// Points in order of their instants; one per instant, the later one told wins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series(Vec<Point>);
+
+impl Series {
+    /// Adds a point in its place; a point at the same instant is replaced. Non-finite values are not taken.
+    /// Appending the newest costs constant time.
+    pub fn push(&mut self, point: Point) {
+        if !point.value.is_finite() {
+            return;
+        }
+        let place = match self.0.last() {
+            Some(last) if last.as_of < point.as_of => self.0.len(),
+            _ => self.0.partition_point(|p| p.as_of < point.as_of),
+        };
+        match self.0.get_mut(place) {
+            Some(same) if same.as_of == point.as_of => *same = point,
+            _ => self.0.insert(place, point),
+        }
+    }
+
+    /// Replaces the newest point when `same` says that it stands for the same stretch (such as a day), so that a
+    /// long series stays short; the first point always stays.
+    pub fn push_thinned(&mut self, point: Point, same: impl Fn(Timestamp, Timestamp) -> bool) {
+        if self.0.len() > 1
+            && let Some(last) = self.0.last()
+            && last.as_of < point.as_of
+            && point.value.is_finite()
+            && same(last.as_of, point.as_of)
+        {
+            self.0.pop();
+        }
+        self.push(point);
+    }
+
+    /// All points, oldest first.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.0
+    }
+
+    /// The newest point not after `until`.
+    #[must_use]
+    pub fn latest(&self, until: Timestamp) -> Option<Point> {
+        let place = self.0.partition_point(|p| p.as_of <= until);
+        place.checked_sub(1).and_then(|i| self.0.get(i)).copied()
+    }
+
+    /// The first point at or after `from`.
+    #[must_use]
+    pub fn first_since(&self, from: Timestamp) -> Option<Point> {
+        self.0
+            .get(self.0.partition_point(|p| p.as_of < from))
+            .copied()
+    }
+}
+
+impl FromIterator<Point> for Series {
+    fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Self {
+        let mut series = Self::default();
+        points.into_iter().for_each(|p| series.push(p));
+        series
+    }
+}
+
+/// How the newest attempt to measure ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// When it began.
+    pub at: Timestamp,
+    /// `None` when it gave a number, else the class and one line.
+    pub fault: Option<(FaultClass, String)>,
+}
+
+/// All that is known of one key result.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// Its measurements under the definition in force.
+    pub series: Series,
+    /// The newest attempt.
+    pub last_attempt: Option<LastAttempt>,
+    /// The status last told and since when.
+    pub status_since: Option<(Status, Timestamp)>,
+    /// The newest confidence told by people, 0 to 1.
+    pub confidence: Option<f64>,
+}
+
+/// All that is known, by key result.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    records: BTreeMap<KeyResultId, Record>,
+}
+
+impl History {
+    /// The record of a key result, if it has one.
+    #[must_use]
+    pub fn get(&self, id: &KeyResultId) -> Option<&Record> {
+        self.records.get(id)
+    }
+
+    /// The record of a key result, made when missing.
+    pub fn record(&mut self, id: &KeyResultId) -> &mut Record {
+        if !self.records.contains_key(id) {
+            self.records.insert(id.clone(), Record::default());
+        }
+        self.records.entry(id.clone()).or_default()
+    }
+
+    /// Forgets key results that `keep` does not want.
+    pub fn retain(&mut self, keep: impl Fn(&KeyResultId) -> bool) {
+        self.records.retain(|id, _| keep(id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(second: i64, value: f64) -> Point {
+        Point {
+            as_of: Timestamp::from_second(second).unwrap(),
+            value,
+        }
+    }
+
+    #[test]
+    fn order_of_arrival_does_not_matter() {
+        let forward: Series = [point(1, 1.0), point(2, 2.0), point(3, 3.0)]
+            .into_iter()
+            .collect();
+        let backward: Series = [point(3, 3.0), point(1, 1.0), point(2, 2.0)]
+            .into_iter()
+            .collect();
+        assert_eq!(forward, backward);
+        assert_eq!(
+            forward.latest(Timestamp::from_second(2).unwrap()),
+            Some(point(2, 2.0))
+        );
+        assert_eq!(forward.latest(Timestamp::from_second(0).unwrap()), None);
+        assert_eq!(
+            forward.first_since(Timestamp::from_second(2).unwrap()),
+            Some(point(2, 2.0))
+        );
+    }
+
+    #[test]
+    fn the_later_word_on_an_instant_wins_and_nan_is_not_taken() {
+        let series: Series = [point(1, 1.0), point(1, 5.0), point(2, f64::NAN)]
+            .into_iter()
+            .collect();
+        assert_eq!(series.points(), [point(1, 5.0)]);
+    }
+
+    #[test]
+    fn thinning_keeps_the_first_and_the_newest_of_each_stretch() {
+        let mut series = Series::default();
+        for second in 0..30 {
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            series.push_thinned(point(second, second as f64), |a, b| {
+                a.as_second() / 10 == b.as_second() / 10
+            });
+        }
+        let kept: Vec<i64> = series
+            .points()
+            .iter()
+            .map(|p| p.as_of.as_second())
+            .collect();
+        assert_eq!(kept, [0, 9, 19, 29]);
+    }
+}

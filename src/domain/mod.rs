@@ -1,0 +1,16 @@
+//! Floor 0: the OKR method as values and pure functions. Knows no I/O, no clock, no file format and no
+//! framework; `std` and `jiff` are all it may import. Everything above reads its answers from here.
+
+pub mod band;
+pub mod cycle;
+pub mod fault;
+pub mod goals;
+pub mod history;
+pub mod id;
+pub mod progress;
+pub mod reading;
+pub mod rollup;
+pub mod scorecard;
+pub mod status;
+pub mod target;
+pub mod window;

@@ -1,0 +1,67 @@
+//! The board: one immutable picture of everything, made anew after each change and read by every face. Reading it
+//! never waits for a source or the store. Knows no face.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::id::Slug;
+use crate::domain::scorecard::Scorecard;
+
+/// One picture of everything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Board {
+    /// Goals, judged.
+    pub scorecard: Scorecard,
+    /// Sources by name.
+    pub sources: Vec<SourceBoard>,
+    /// The configuration in force.
+    pub config: ConfigBoard,
+    /// The store.
+    pub store: StoreBoard,
+}
+
+/// How a source does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceBoard {
+    /// Its name.
+    pub name: Slug,
+    /// The word of its `type`.
+    pub kind: &'static str,
+    /// Whether the newest poll worked; `None` before the first.
+    pub up: Option<bool>,
+    /// Polling is held back until someone acts or the hold ends.
+    pub suspended: bool,
+    /// When it was last asked.
+    pub last_poll: Option<Timestamp>,
+    /// When it last gave a number.
+    pub last_success: Option<Timestamp>,
+    /// When it is asked next, holds included.
+    pub next_poll: Option<Timestamp>,
+    /// The shortest configured interval of its key results.
+    pub interval: Option<Duration>,
+    /// The newest fault, one line for people; `None` when the newest poll worked.
+    pub fault: Option<String>,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigBoard {
+    /// Whether the newest load was accepted.
+    pub last_load_accepted: bool,
+    /// When the configuration in force was loaded.
+    pub loaded_at: Timestamp,
+    /// Lint warnings in it.
+    pub warnings: usize,
+}
+
+/// How the store does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreBoard {
+    /// Whether the newest write worked.
+    pub up: bool,
+    /// Bytes of the database and its WAL.
+    pub size_bytes: u64,
+    /// When something was last written.
+    pub last_write: Option<Timestamp>,
+}

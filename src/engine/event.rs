@@ -1,0 +1,64 @@
+//! Everything that happens in the engine, as one closed enum: whoever counts or logs implements [`Observe`].
+//! Knows no metric names and no log format.
+
+use std::time::Duration;
+
+use crate::domain::fault::Fault;
+use crate::domain::id::{KeyResultId, Slug};
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A poll began.
+    PollStarted {
+        /// The source asked.
+        source: &'a Slug,
+    },
+    /// A poll ended.
+    PollEnded {
+        /// The source asked.
+        source: &'a Slug,
+        /// For which key result.
+        key_result: &'a KeyResultId,
+        /// How long it took, retry included.
+        took: Duration,
+        /// What went wrong, if anything.
+        fault: Option<&'a Fault>,
+    },
+    /// A slot passed without a poll: the previous one still ran, or the source is held back.
+    PollSkipped {
+        /// The source not asked.
+        source: &'a Slug,
+        /// For which key result.
+        key_result: &'a KeyResultId,
+        /// Why.
+        why: Skip,
+    },
+    /// The store committed a transaction.
+    StoreWrote,
+    /// The store refused a write.
+    StoreFailed {
+        /// Its words.
+        message: &'a str,
+    },
+    /// A configuration was offered.
+    Reloaded {
+        /// Whether it was accepted.
+        accepted: bool,
+    },
+}
+
+/// Why a slot passed without a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// The previous poll of the key result still ran.
+    StillRunning,
+    /// The source is held back for its rate limit or its credentials.
+    SourceHeld,
+}
+
+/// Someone who wants to know.
+pub trait Observe: Send + Sync {
+    /// Told of each event, on the task where it happened; must return at once.
+    fn observe(&self, event: &Event<'_>);
+}

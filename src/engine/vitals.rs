@@ -1,0 +1,73 @@
+//! Signs of life of the process itself, cheap to read at any time: the scheduler's heartbeat, readiness, polls in
+//! flight. A failing source never shows here.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use jiff::Timestamp;
+
+/// Signs of life.
+#[derive(Debug)]
+pub struct Vitals {
+    last_tick_ms: AtomicI64,
+    in_flight: AtomicUsize,
+    not_ready: Mutex<Option<&'static str>>,
+}
+
+impl Vitals {
+    /// A process that is starting.
+    #[must_use]
+    pub fn starting(now: Timestamp) -> Self {
+        Self {
+            last_tick_ms: AtomicI64::new(now.as_millisecond()),
+            in_flight: AtomicUsize::new(0),
+            not_ready: Mutex::new(Some("starting: configuration and store are not open yet")),
+        }
+    }
+
+    /// The scheduler loop went round.
+    pub fn tick(&self, now: Timestamp) {
+        self.last_tick_ms
+            .store(now.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// When the scheduler loop last went round.
+    #[must_use]
+    pub fn last_tick(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.last_tick_ms.load(Ordering::Relaxed))
+            .unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Ready to serve, or why not.
+    pub fn set_readiness(&self, not_ready: Option<&'static str>) {
+        *self
+            .not_ready
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = not_ready;
+    }
+
+    /// `None` when ready, else the reason.
+    #[must_use]
+    pub fn not_ready(&self) -> Option<&'static str> {
+        *self
+            .not_ready
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// A poll began.
+    pub fn poll_began(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A poll ended.
+    pub fn poll_ended(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Polls in flight now.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,3 @@
+//! The program: parses arguments, calls the library, maps the answer to an exit code.
+
+fn main() {}
