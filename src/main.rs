@@ -1,3 +1,5 @@
-//! The program: parses arguments, calls the library, maps the answer to an exit code.
+//! The okrd program: hands over to the command line and ends with its exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    okrd::cli::main()
+}

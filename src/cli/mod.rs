@@ -1,1 +1,55 @@
-//! x
+//! Floor 5: the command line. Reads arguments, composes the floors below, prints results to stdout and ends with the
+//! contract's exit codes. Knows everything; nothing knows it.
+
+pub mod args;
+pub mod check;
+pub mod configuration;
+pub mod demo;
+pub mod exit;
+pub mod exposition;
+pub mod faces;
+pub mod history;
+pub mod key_results;
+pub mod log;
+pub mod online;
+pub mod probe;
+pub mod record;
+pub mod reload;
+pub mod run;
+pub mod runtime;
+pub mod schema;
+pub mod status;
+pub mod table;
+pub mod when;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use exit::{Failure, Verdict};
+
+/// Runs the command on the command line and tells how it ended: 0 done, 1 the answer is no, 2 usage or configuration,
+/// 3 store, 4 another process holds the store.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args) {
+        Ok(verdict) => verdict.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(args: Args) -> Result<Verdict, Failure> {
+    let config = args.config.as_deref();
+    match args.command {
+        Command::Run(args) => run::run(config, &args),
+        Command::Check(args) => check::run(config, &args),
+        Command::Probe(args) => probe::run(config, &args),
+        Command::Status(args) => status::run(config, &args),
+        Command::History(args) => history::run(config, &args),
+        Command::Record(args) => record::run(config, &args),
+        Command::Schema => schema::run(),
+        Command::Demo(args) => demo::run(&args),
+    }
+}

@@ -1,6 +1,17 @@
 //! Floor 1: what was written, checked. Text goes in, a valid [`spec::Config`] and findings come out; only
 //! `load` and `secret` touch the world. Knows no source, no store and no face.
 
+pub mod files;
+pub mod finding;
+pub mod load;
+
+mod keys;
+
+pub mod check;
+pub mod render;
+pub mod schema;
+
 pub mod schedule;
 pub mod secret;
 pub mod spec;
+pub mod sql;

@@ -227,3 +227,120 @@ pub fn show_duration(duration: Duration) -> String {
     }
     format!("{ms}ms")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn berlin(pattern: &str) -> Schedule {
+        let zone = jiff::tz::TimeZoneDatabase::bundled()
+            .get("Europe/Berlin")
+            .unwrap();
+        Schedule::parse(pattern, &zone, "Europe/Berlin").unwrap()
+    }
+
+    fn next(schedule: &Schedule, after: &str) -> String {
+        schedule
+            .next_after(after.parse().unwrap())
+            .unwrap()
+            .to_string()
+    }
+
+    #[test]
+    fn f34_a_time_in_the_gap_runs_at_the_first_instant_after_it() {
+        let schedule = berlin("30 2 * * *");
+        assert_eq!(
+            next(&schedule, "2026-03-28T12:00:00Z"),
+            "2026-03-29T01:00:00Z"
+        );
+        assert_eq!(
+            next(&schedule, "2026-03-29T01:00:00Z"),
+            "2026-03-30T00:30:00Z"
+        );
+    }
+
+    #[test]
+    fn f35_a_time_in_the_overlap_runs_once_and_intervals_keep_running() {
+        let schedule = berlin("30 2 * * *");
+        assert_eq!(
+            next(&schedule, "2026-10-24T12:00:00Z"),
+            "2026-10-25T00:30:00Z"
+        );
+        assert_eq!(
+            next(&schedule, "2026-10-25T00:30:00Z"),
+            "2026-10-26T01:30:00Z"
+        );
+        let quarters = berlin("*/15 * * * *");
+        assert_eq!(
+            next(&quarters, "2026-10-25T00:45:00Z"),
+            "2026-10-25T01:00:00Z"
+        );
+    }
+
+    #[test]
+    fn intervals_stand_on_the_same_slots_after_a_restart() {
+        let schedule = berlin("every 15m");
+        assert_eq!(
+            next(&schedule, "2026-11-01T10:07:00Z"),
+            "2026-11-01T10:15:00Z"
+        );
+        assert_eq!(
+            next(&schedule, "2026-11-01T10:15:00Z"),
+            "2026-11-01T10:30:00Z"
+        );
+        let at = schedule.at_or_before("2026-11-01T10:15:00Z".parse().unwrap());
+        assert_eq!(at.unwrap().to_string(), "2026-11-01T10:15:00Z");
+    }
+
+    #[test]
+    fn gaps_are_the_longest_ahead() {
+        let from = "2026-11-02T00:00:00Z".parse().unwrap();
+        let hours = |pattern: &str| berlin(pattern).longest_gap(from).as_secs() / 3600;
+        assert_eq!(hours("0 * * * *"), 1);
+        assert_eq!(hours("0 9 * * 1-5"), 72);
+        assert_eq!(hours("every 6h"), 6);
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused() {
+        for bad in [
+            "",
+            "every",
+            "every 0s",
+            "every 999ms",
+            "every 15",
+            "0 6 * *",
+            "0 0 6 * * *",
+            "61 * * * *",
+            "0 0 31 2 *",
+            "@daily",
+        ] {
+            assert!(
+                Schedule::parse(bad, &TimeZone::UTC, "UTC").is_err(),
+                "{bad:?}"
+            );
+        }
+        assert_eq!(berlin("0 6 * * *").to_string(), "0 6 * * *");
+        assert_eq!(berlin("every 90s").to_string(), "every 90s");
+    }
+
+    #[test]
+    fn durations_are_read_and_written() {
+        for text in ["500ms", "90s", "15m", "6h", "30d"] {
+            assert_eq!(show_duration(parse_duration(text).unwrap()), text);
+        }
+        for bad in [
+            "",
+            "5",
+            "s",
+            "1.5h",
+            "-1s",
+            "1 h",
+            "1w",
+            "99999999999999999999s",
+            "40000d",
+        ] {
+            assert!(parse_duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

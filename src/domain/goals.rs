@@ -2,6 +2,7 @@
 //! Plain values, checked before they are made; knows no file and no source.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cycle::Cycle;
@@ -17,8 +18,9 @@ pub struct Goals {
     pub cycles: BTreeMap<CycleName, Cycle>,
     /// Teams by id.
     pub teams: BTreeMap<Slug, Team>,
-    /// Objectives of all cycles, in the order of their files.
-    pub objectives: Vec<Objective>,
+    /// Objectives of all cycles, in the order of their files. Shared, so that each new scorecard takes them along
+    /// without a copy.
+    pub objectives: Vec<Arc<Objective>>,
 }
 
 /// The company, its vision and its strategy.
@@ -57,7 +59,7 @@ pub struct Objective {
     /// How high it aims.
     pub ambition: Ambition,
     /// What proves it.
-    pub key_results: Vec<KeyResult>,
+    pub key_results: Vec<Arc<KeyResult>>,
     /// What is tried to get there; never counts into progress.
     pub initiatives: Vec<Initiative>,
 }
@@ -244,7 +246,7 @@ impl InitiativeState {
 
 impl Goals {
     /// Every key result with its objective, in order.
-    pub fn key_results(&self) -> impl Iterator<Item = (&Objective, &KeyResult)> {
+    pub fn key_results(&self) -> impl Iterator<Item = (&Arc<Objective>, &Arc<KeyResult>)> {
         self.objectives
             .iter()
             .flat_map(|o| o.key_results.iter().map(move |kr| (o, kr)))
@@ -252,14 +254,18 @@ impl Goals {
 
     /// The key result of this id.
     #[must_use]
-    pub fn key_result(&self, id: &KeyResultId) -> Option<&KeyResult> {
+    pub fn key_result(&self, id: &KeyResultId) -> Option<&Arc<KeyResult>> {
         self.key_results().map(|(_, kr)| kr).find(|kr| kr.id == *id)
     }
 
     /// The key result that a person means: in the named cycle, or else in the newest open cycle that has it,
     /// or else in the newest cycle that has it.
     #[must_use]
-    pub fn find(&self, name: &super::id::KeyResultRef, now: jiff::Timestamp) -> Option<&KeyResult> {
+    pub fn find(
+        &self,
+        name: &super::id::KeyResultRef,
+        now: jiff::Timestamp,
+    ) -> Option<&Arc<KeyResult>> {
         self.key_results()
             .map(|(_, kr)| kr)
             .filter(|kr| kr.id.objective == name.objective && kr.id.key_result == name.key_result)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::cycle::Cycle;
 use super::fault::FaultClass;
 use super::id::KeyResultId;
 use super::status::Status;
@@ -51,6 +52,17 @@ impl Series {
             self.0.pop();
         }
         self.push(point);
+    }
+
+    /// Adds a point and keeps one per local day of the cycle's zone, the newest; the first of all and the first
+    /// since the cycle's start stay, for the latter may be the baseline. Enough for a value to reach; the time in a
+    /// band needs every point.
+    pub fn push_daily(&mut self, point: Point, cycle: &Cycle) {
+        let day = |t: Timestamp| t.to_zoned(cycle.zone.clone()).date();
+        let first = self.first_since(cycle.start()).map(|p| p.as_of);
+        self.push_thinned(point, |last, new| {
+            first != Some(last) && day(last) == day(new)
+        });
     }
 
     /// All points, oldest first.
@@ -186,5 +198,33 @@ mod tests {
             .map(|p| p.as_of.as_second())
             .collect();
         assert_eq!(kept, [0, 9, 19, 29]);
+    }
+
+    /// The baseline `"first"` must not move during the day on which the cycle starts.
+    #[test]
+    fn daily_thinning_keeps_the_first_point_of_the_cycle() {
+        use jiff::civil::date;
+        let name = crate::domain::id::CycleName::parse("2026-Q1").unwrap();
+        let zone = jiff::tz::TimeZoneDatabase::bundled()
+            .get("Europe/Berlin")
+            .unwrap();
+        let cycle = Cycle::new(name, date(2026, 1, 1), date(2026, 3, 31), zone).unwrap();
+        let mut series = Series::default();
+        for (at, value) in [
+            ("2025-12-31T20:00:00Z", 1.0),
+            ("2025-12-31T22:00:00Z", 2.0),
+            ("2025-12-31T23:00:00Z", 3.0),
+            ("2026-01-01T08:00:00Z", 4.0),
+            ("2026-01-01T09:00:00Z", 5.0),
+            ("2026-01-02T08:00:00Z", 6.0),
+            // Late news of an earlier time takes its place and thins nothing.
+            ("2026-01-01T12:00:00Z", 7.0),
+        ] {
+            let as_of = at.parse().unwrap();
+            series.push_daily(Point { as_of, value }, &cycle);
+        }
+        let kept: Vec<f64> = series.points().iter().map(|p| p.value).collect();
+        assert_eq!(kept, [1.0, 2.0, 3.0, 5.0, 7.0, 6.0]);
+        assert_eq!(series.first_since(cycle.start()).unwrap().value, 3.0);
     }
 }

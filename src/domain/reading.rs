@@ -78,7 +78,7 @@ impl Reading {
     )]
     pub fn whole(value: i128) -> Self {
         let rounded = value as f64;
-        let exact = (rounded.abs() > WHOLE && rounded as i128 != value).then(|| value.to_string());
+        let exact = (rounded.abs() >= WHOLE && rounded as i128 != value).then(|| value.to_string());
         Self {
             value: rounded,
             exact,

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::number::show as number;
+
 /// The aim of a key result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Aim {
@@ -65,7 +67,7 @@ impl fmt::Display for TargetError {
 }
 
 impl Reach {
-    /// The target as a number, seen from this baseline. [V] 2000 "+30%" is 2600; 40 "+5pp" is 45.
+    /// The target as a number, seen from this baseline. For instance 2000 "+30%" is 2600, and 40 "+5pp" is 45.
     ///
     /// # Errors
     /// When the two make no way to go; see [`TargetError`].
@@ -73,7 +75,8 @@ impl Reach {
         let target = match self.target {
             Target::Absolute(target) => target,
             Target::Share(_) if baseline <= 0.0 => return Err(TargetError::ShareOfNonPositive),
-            Target::Share(share) => baseline * (1.0 + share),
+            // Not b · (1 + share), which makes 114.99999999999999 of 100 "+15%".
+            Target::Share(share) => baseline + baseline * share,
             Target::Plus(delta) => baseline + delta,
         };
         if !(baseline.is_finite() && target.is_finite()) {
@@ -100,6 +103,25 @@ pub struct Hold {
 impl Hold {
     /// The expected share of time in the band when nothing else is said.
     pub const DEFAULT_COMPLIANCE: f64 = 0.9;
+}
+
+impl fmt::Display for Hold {
+    /// "at most 300".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match (self.band, self.strict) {
+            (Band::AtLeast(low), false) => format!("at least {}", number(low)),
+            (Band::AtLeast(low), true) => format!("above {}", number(low)),
+            (Band::AtMost(high), false) => format!("at most {}", number(high)),
+            (Band::AtMost(high), true) => format!("below {}", number(high)),
+            (Band::Between(low, high), false) => {
+                format!("from {} to {}", number(low), number(high))
+            }
+            (Band::Between(low, high), true) => {
+                format!("strictly between {} and {}", number(low), number(high))
+            }
+        };
+        f.pad(&text)
+    }
 }
 
 /// The values that count as good.
@@ -137,6 +159,18 @@ impl Hold {
             Band::AtLeast(low) => at_least(low),
             Band::AtMost(high) => at_most(high),
             Band::Between(low, high) => at_least(low) && at_most(high),
+        }
+    }
+}
+
+impl Band {
+    /// The lower and the upper bound, as far as there is one.
+    #[must_use]
+    pub fn bounds(&self) -> (Option<f64>, Option<f64>) {
+        match *self {
+            Self::AtLeast(low) => (Some(low), None),
+            Self::AtMost(high) => (None, Some(high)),
+            Self::Between(low, high) => (Some(low), Some(high)),
         }
     }
 }
@@ -218,6 +252,8 @@ mod tests {
         ] {
             assert!((reach(target).resolve(baseline).unwrap() - expected).abs() < 1e-6);
         }
+        // A round number stays one.
+        assert_eq!(reach(Target::Share(0.15)).resolve(100.0), Ok(115.0));
     }
 
     #[test]

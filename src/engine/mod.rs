@@ -1,6 +1,20 @@
 //! Floor 3: the engine. Composes sources and store through their floors: ticks become polls, polls become rows on
 //! disk and a new board. Knows no face: metrics and pages read its board and hear its events.
 
+pub mod actor;
 pub mod board;
+pub mod books;
+pub mod clock;
+pub mod dispatch;
 pub mod event;
+pub mod ledger;
+pub mod plan;
+pub mod policy;
+pub mod poll;
+pub mod rota;
+pub mod sources;
+pub mod ticker;
 pub mod vitals;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,11 @@
-//! x
+//! Floor 4, the HTTP face: the page, the exposition, health and the JSON API, all read from the board. Asks no source;
+//! only a history is read from the store, off the threads that answer everything else. Knows no metric.
+
+pub mod api;
+pub mod body;
+pub mod negotiate;
+pub mod page;
+pub mod problem;
+pub mod router;
+pub mod serve;
+pub mod words;

@@ -1,6 +1,16 @@
 //! Floor 2: the sources. Each file knows one kind of source and none of the others, nor the store, nor the engine.
 //! A source is asked one question at a time and answers with a reading or a fault; it never records anything.
 
+pub mod endpoint;
+pub mod extract;
+pub mod http;
+pub mod jira;
+pub mod jq;
+pub mod plausible;
+pub mod sql;
+pub mod template;
+pub mod worker;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +18,6 @@ use async_trait::async_trait;
 
 use crate::config::spec::{Measure, SourceSpec};
 use crate::domain::fault::Fault;
-use crate::domain::id::Slug;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 
@@ -36,9 +45,34 @@ pub trait Source: Send + Sync {
     /// How many questions it takes at a time.
     fn permits(&self) -> usize;
 
+    /// A few of the things behind the number, one line each, for someone who wonders what is counted; empty where a
+    /// source cannot tell.
+    ///
+    /// # Errors
+    /// As [`Source::measure`].
+    async fn examples(&self, question: Question<'_>, most: usize) -> Result<Vec<String>, Fault> {
+        let _ = (question, most);
+        Ok(Vec::new())
+    }
+
     /// A value that changes when its secrets do, so that a source held back for its credentials is asked
     /// again as soon as someone rotated them. Secrets that cannot be read count as a value of their own.
     fn credentials(&self) -> u64 {
         0
+    }
+}
+
+/// The registry: a source of each kind. Never connects; what cannot work shows at the first question.
+#[must_use]
+pub fn open(spec: &SourceSpec) -> Arc<dyn Source> {
+    match spec {
+        SourceSpec::Sqlite { path } => Arc::new(sql::sqlite::Sqlite::new(path.clone())),
+        SourceSpec::Postgres { url } => Arc::new(sql::postgres::Postgres::new(url.clone())),
+        SourceSpec::Mysql { url } => Arc::new(sql::mysql::Mysql::new(url.clone())),
+        SourceSpec::Jira { http, deployment } => Arc::new(jira::Jira::new(http, *deployment)),
+        SourceSpec::Http(http) => Arc::new(http::HttpSource::new(http)),
+        SourceSpec::Plausible { http, site } => {
+            Arc::new(plausible::PlausibleSource::new(http, site))
+        }
     }
 }

@@ -1,2 +1,225 @@
 //! Floor 2: the store. Keeps every attempt, measurement and configuration revision in SQLite; acknowledged means on
 //! disk. Knows no source, no schedule and no face.
+
+mod days;
+mod entry;
+mod error;
+mod files;
+mod load;
+mod lock;
+mod memory;
+mod migrate;
+mod open;
+mod reader;
+mod rows;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::domain::goals::Goals;
+use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::status::Status;
+
+pub use entry::{Attempt, Entry, Measurement, Origin};
+pub use error::StoreError;
+pub use load::Loaded;
+pub use reader::Reader;
+
+use open::{Access, Opened, Opening};
+use rows::Write;
+use writer::{Command, Writer};
+
+/// A handle to the one thread that writes; cheap to clone. When the last clone is dropped, what was sent is written
+/// and the thread ends.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    access: Access,
+    /// `None` only while the last handle is dropped: the thread ends when nobody can send any more.
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Store {
+    /// Opens the store as its only daemon, made new where none was; a second daemon is refused. `now` is noted as the
+    /// instant a new store was made.
+    ///
+    /// # Errors
+    /// When another process holds it, or the file is missing, empty, foreign, newer or damaged where a store was:
+    /// nothing is ever deleted or begun anew by itself.
+    pub fn open(path: &Path, app_version: &str, now: Timestamp) -> Result<Self, StoreError> {
+        Self::start(Opening::new(path, app_version, now, Access::Daemon).open()?)
+    }
+
+    /// Opens the store beside a running daemon, for short writes such as a recorded value. Takes no lock, but makes
+    /// or migrates the store where that is due and no daemon runs.
+    ///
+    /// # Errors
+    /// As [`Store::open`], save that a running daemon is no error.
+    pub fn open_shared(path: &Path, app_version: &str, now: Timestamp) -> Result<Self, StoreError> {
+        Self::start(Opening::new(path, app_version, now, Access::Guest).open()?)
+    }
+
+    fn start(opened: Opened) -> Result<Self, StoreError> {
+        let (path, access) = (opened.path().to_owned(), opened.access());
+        let (commands, inbox) = mpsc::channel();
+        let writer = Writer::new(opened, inbox)?;
+        let thread = std::thread::Builder::new()
+            .name("okrd-store".into())
+            .spawn(move || writer.run())
+            .map_err(|e| StoreError::Io {
+                file: path.clone(),
+                found: format!("no thread to write from: {e}"),
+            })?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                path,
+                access,
+                commands: Some(commands),
+                thread: Some(thread),
+            }),
+        })
+    }
+
+    /// Keeps attempts and their measurements, all or none; resolves once they are on disk. Appends of concurrent
+    /// callers share a commit. A slot polled twice keeps its first measurement; a value recorded again for the same
+    /// instant replaces the earlier one, which stays among the attempts.
+    ///
+    /// # Errors
+    /// When nothing of it was kept. A later append may well succeed.
+    pub async fn append(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        self.write(Write::Entries(entries)).await
+    }
+
+    /// Notes the revision in force; entries appended from now on refer to it.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn keep_revision(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError> {
+        let sha256 = sha256.to_owned();
+        self.write(Write::Revision { sha256, at }).await
+    }
+
+    /// Keeps which status each key result has and since when.
+    ///
+    /// # Errors
+    /// When nothing of it was kept.
+    pub async fn keep_status(
+        &self,
+        changes: Vec<(KeyResultId, Status, Timestamp)>,
+    ) -> Result<(), StoreError> {
+        self.write(Write::Status(changes)).await
+    }
+
+    /// Keeps until when sources must be left alone; `None` lifts a hold.
+    ///
+    /// # Errors
+    /// When nothing of it was kept.
+    pub async fn keep_holds(
+        &self,
+        holds: Vec<(Slug, Option<Timestamp>)>,
+    ) -> Result<(), StoreError> {
+        self.write(Write::Holds(holds)).await
+    }
+
+    /// All that is known of these goals. Blocks: some milliseconds for a thousand key results; once longer after the
+    /// time zone of the cycles changed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn load(&self, goals: &Goals) -> Result<Loaded, StoreError> {
+        let reader = Reader::open(&self.shared.path)?;
+        if let Some(zone) = load::common_zone(goals)
+            && self.shared.access == Access::Daemon
+            && zone.iana_name() != reader.day_zone()?.as_deref()
+        {
+            let (done, answer) = mpsc::channel();
+            let done = Box::new(move |result| drop(done.send(result)));
+            self.send(Command::Write(Write::Zone(zone), done))?;
+            answer.recv().map_err(|_| self.ended())??;
+        }
+        reader.load(goals)
+    }
+
+    /// How often another process was seen to have written: when the count grew, load again to see what.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn foreign_changes(&self) -> Result<u64, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Command::ForeignChanges(Box::new(move |result| {
+            drop(done.send(result));
+        })))?;
+        answer.await.map_err(|_| self.ended())?
+    }
+
+    /// Bytes of the database and its write-ahead log.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        let path = &self.shared.path;
+        files::size(path) + files::size(&files::beside(path, "-wal"))
+    }
+
+    /// The file, as resolved.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Writes what was sent, folds the write-ahead log into the database and releases the lock. Other clones find the
+    /// store ended.
+    ///
+    /// # Errors
+    /// When the log could not be folded in; nothing acknowledged is lost by that.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Command::Close(Box::new(move |result| {
+            drop(done.send(result));
+        })))?;
+        answer.await.map_err(|_| self.ended())?
+    }
+
+    async fn write(&self, write: Write) -> Result<(), StoreError> {
+        let (done, answer) = oneshot::channel();
+        let done = Box::new(move |result| drop(done.send(result)));
+        self.send(Command::Write(write, done))?;
+        answer.await.map_err(|_| self.ended())?
+    }
+
+    fn send(&self, command: Command) -> Result<(), StoreError> {
+        let commands = self.shared.commands.as_ref();
+        commands
+            .and_then(|commands| commands.send(command).ok())
+            .ok_or_else(|| self.ended())
+    }
+
+    fn ended(&self) -> StoreError {
+        StoreError::Ended {
+            file: self.shared.path.clone(),
+        }
+    }
+}
+
+impl Drop for Shared {
+    /// Waits for the thread, so that whoever opens the file next finds the lock free.
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, clippy::indexing_slicing, reason = "tests")]
+mod tests;

@@ -1,0 +1,183 @@
+//! What may be typed: commands, options and their help. Knows no command's work.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Measures OKRs: polls the sources behind key results, keeps every value, exports progress to Prometheus.
+#[derive(Debug, Parser)]
+#[command(name = "okrd", version, propagate_version = true, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Args {
+    /// Configuration file, or a directory that holds an okrd.toml [default: ./okrd.toml, then /etc/okrd/okrd.toml]
+    #[arg(
+        long,
+        global = true,
+        env = "OKRD_CONFIG",
+        value_name = "PATH",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 3 store, 4 another process holds the store.
+Results go to stdout, logs to stderr; OKRD_LOG sets what is logged (error, warn, info, debug).
+
+New here? `okrd demo` shows everything at work, without account and network.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: poll on schedule, record, serve the page and /metrics
+    Run(RunArgs),
+    /// Check the configuration and tell every finding
+    Check(CheckArgs),
+    /// Ask sources now and show what they answer; records nothing
+    Probe(ProbeArgs),
+    /// Show the scorecard from the recorded values
+    Status(StatusArgs),
+    /// Show the recorded values of a key result
+    History(HistoryArgs),
+    /// Record a value that people know
+    Record(RecordArgs),
+    /// Print the JSON schema of the configuration, for editors
+    Schema,
+    /// Show okrd at work: example configuration, simulated sources, the real daemon
+    Demo(DemoArgs),
+}
+
+/// Text for people or JSON for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Options of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Poll every key result once, record, print a table and end; exit code 1 if any poll failed
+    #[arg(long)]
+    pub once: bool,
+    /// Format of what --once prints
+    #[arg(long, value_enum, default_value_t, requires = "once")]
+    pub format: Format,
+}
+
+/// Formats of `check`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people, with the line at fault
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+/// Options of `check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: CheckFormat,
+    /// Let warnings fail too
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// Also ask each source; records nothing
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// Options of `probe`.
+#[derive(Debug, clap::Args)]
+pub struct ProbeArgs {
+    /// Key results, as objective/key_result or cycle:objective/key_result
+    #[arg(
+        value_name = "KR",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub key_results: Vec<String>,
+    /// Ask for every key result of the open cycles that has a source
+    #[arg(long)]
+    pub all: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Options of `status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Formats of `history`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum HistoryFormat {
+    /// For people
+    #[default]
+    Table,
+    /// Comma-separated values
+    Csv,
+    /// For programs
+    Json,
+}
+
+/// Options of `history`.
+#[derive(Debug, clap::Args)]
+pub struct HistoryArgs {
+    /// Key result, as objective/key_result or cycle:objective/key_result
+    #[arg(value_name = "KR")]
+    pub key_result: String,
+    /// Only values since then: a day (2026-11-01), an instant (2026-11-01T06:00:00Z) or an age (7d)
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: HistoryFormat,
+}
+
+/// Options of `record`.
+#[derive(Debug, clap::Args)]
+pub struct RecordArgs {
+    /// Key result, as objective/key_result or cycle:objective/key_result
+    #[arg(value_name = "KR")]
+    pub key_result: String,
+    /// The value, a plain decimal number
+    #[arg(allow_negative_numbers = true)]
+    pub value: String,
+    /// The instant it describes: a day, an instant or an age [default: now]
+    #[arg(long, value_name = "T")]
+    pub at: Option<String>,
+    /// A few words kept beside it
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Options of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Where to write the example configuration, the shop and the store
+    #[arg(long, value_name = "DIR", default_value = "okrd-demo")]
+    pub dir: PathBuf,
+    /// Where the page and /metrics are served; another free port is taken when this one is in use
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10650")]
+    pub listen: SocketAddr,
+}

@@ -1,0 +1,41 @@
+//! `okrd check`: every finding of the configuration; with `--online` also what the sources say to each question.
+
+use std::path::Path;
+
+use super::args::{CheckArgs, CheckFormat};
+use super::exit::{Failure, Verdict, say};
+use super::{configuration, online, runtime};
+use crate::config::files::Files;
+use crate::config::finding::{Finding, Severity};
+use crate::config::render;
+use crate::engine::clock::{Clock, SystemClock};
+
+/// Prints every finding.
+///
+/// # Errors
+/// When the main file cannot be read.
+pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> {
+    let path = configuration::locate(config)?;
+    let files = configuration::read(&path)?;
+    let (config, mut findings) = configuration::check(&files);
+    if let Some(config) = config.as_ref().filter(|_| args.online) {
+        let asking = online::ask(config, &files, SystemClock.now());
+        findings.extend(runtime::small()?.block_on(asking));
+    }
+    say(&render(args.format, &findings, &files))?;
+    let fails = |severity| match severity {
+        Severity::Error => true,
+        Severity::Warning => args.deny_warnings,
+        Severity::Info => false,
+    };
+    Ok(Verdict::of(!findings.iter().any(|f| fails(f.severity))))
+}
+
+fn render(format: CheckFormat, findings: &[Finding], files: &Files) -> String {
+    match format {
+        CheckFormat::Text => render::text(findings, files),
+        CheckFormat::Json => render::json(findings, files),
+        CheckFormat::Github => render::github(findings, files),
+        CheckFormat::Sarif => render::sarif(findings, files),
+    }
+}

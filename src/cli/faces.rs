@@ -1,0 +1,79 @@
+//! The faces put together: metrics, page and API served from one board. The only place where the two faces meet.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::exit::Failure;
+use super::reload::Reloads;
+use super::runtime::VERSION;
+use crate::domain::history::Point;
+use crate::domain::id::KeyResultId;
+use crate::engine::board::Board;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::engine::vitals::Vitals;
+use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State};
+use crate::metrics::exposition::{Build, Metrics};
+use crate::store::Reader;
+
+/// The metrics of this process, every counter at 0.
+///
+/// # Errors
+/// When the table of names is at fault.
+pub fn metrics() -> Result<Arc<Metrics>, Failure> {
+    let build = Build {
+        version: VERSION,
+        revision: option_env!("OKRD_REVISION").unwrap_or_default(),
+        rustc: option_env!("OKRD_RUSTC").unwrap_or_default(),
+    };
+    let metrics = Metrics::new(build, SystemClock.now())
+        .map_err(|error| Failure::usage(format!("metrics: {error}")))?;
+    let handlers: Vec<&str> = ROUTES.into_iter().chain([OTHER]).collect();
+    metrics.know_handlers(&handlers);
+    Ok(Arc::new(metrics))
+}
+
+/// Everything that is served.
+pub fn router(
+    board: watch::Receiver<Arc<Board>>,
+    metrics: Arc<Metrics>,
+    vitals: Arc<Vitals>,
+    reload: Option<Arc<Reloads>>,
+    store: &Path,
+) -> Router {
+    router::router(State {
+        board,
+        vitals,
+        exposition: metrics,
+        lifecycle: reload.map(|reloads| reloads as Arc<dyn Reload>),
+        history: Arc::new(Shelf(store.to_owned())),
+        clock: Arc::new(|| SystemClock.now()),
+    })
+}
+
+/// The measurements on disk.
+struct Shelf(PathBuf);
+
+#[async_trait]
+impl HistoryReader for Shelf {
+    async fn series(
+        &self,
+        id: &KeyResultId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Point>, String> {
+        let read = || Reader::open(&self.0)?.series(id, Some(from), Some(to));
+        let measurements = read().map_err(|error| error.to_string())?;
+        Ok(measurements
+            .into_iter()
+            .map(|m| Point {
+                as_of: m.as_of,
+                value: m.value,
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,138 @@
+//! `okrd history`: the recorded values of one key result, oldest first.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::args::{HistoryArgs, HistoryFormat};
+use super::exit::{Failure, Verdict, say};
+use super::table::{Align, Table};
+use super::{configuration, key_results, when};
+use crate::domain::goals::KeyResult;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::store::{Measurement, Origin, Reader, StoreError};
+
+/// Prints the series.
+///
+/// # Errors
+/// When the configuration, the name or the store is at fault.
+pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure> {
+    let config = configuration::valid(config)?;
+    let now = SystemClock.now();
+    let key_result = key_results::find(&config.goals, &args.key_result, now)?;
+    let since = args.since.as_deref();
+    let since = since
+        .map(|t| when::parse(t, now, &config.zone))
+        .transpose()?;
+    let series = match Reader::open(&config.store.path) {
+        Ok(reader) => reader.series(&key_result.id, since, None)?,
+        // Nothing was ever recorded: the series is empty, not wrong.
+        Err(StoreError::Missing { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    say(&match args.format {
+        HistoryFormat::Table => table(key_result, &series, &config.zone),
+        HistoryFormat::Csv => csv(&series),
+        HistoryFormat::Json => json(key_result, &series),
+    })?;
+    Ok(Verdict::Yes)
+}
+
+fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> String {
+    if series.is_empty() {
+        return format!("{}: nothing recorded\n", key_result.id);
+    }
+    let mut table = Table::new([
+        ("AT", Align::Left),
+        ("VALUE", Align::Right),
+        ("ORIGIN", Align::Left),
+        ("NOTE", Align::Left),
+    ]);
+    for m in series {
+        let (origin, note) = origin(&m.origin);
+        let old = *m.definition != *key_result.definition;
+        table.row([
+            when::show(m.as_of, zone),
+            digits(m),
+            if old {
+                format!("{origin}, earlier definition")
+            } else {
+                origin.to_owned()
+            },
+            note.to_owned(),
+        ]);
+    }
+    table.render(0)
+}
+
+fn csv(series: &[Measurement]) -> String {
+    let mut text = String::from("as_of,value,slot,origin,definition,note\n");
+    for m in series {
+        let (origin, note) = origin(&m.origin);
+        // RFC 4180: a field with a separator or quote stands in quotes, quotes doubled. A note that a spreadsheet
+        // would take for a formula is defused by a leading apostrophe.
+        let note = if note.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+            format!("'{note}")
+        } else {
+            note.to_owned()
+        };
+        let note = if note.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", note.replace('"', "\"\""))
+        } else {
+            note
+        };
+        text.push_str(&format!(
+            "{},{},{},{origin},{},{note}\n",
+            utc(m.as_of),
+            digits(m),
+            utc(m.slot),
+            m.definition
+        ));
+    }
+    text
+}
+
+fn json(key_result: &KeyResult, series: &[Measurement]) -> String {
+    let measurements: Vec<_> = series
+        .iter()
+        .map(|m| {
+            let (origin, note) = origin(&m.origin);
+            json!({
+                "as_of": utc(m.as_of),
+                "slot": utc(m.slot),
+                "value": m.value,
+                "exact": m.exact,
+                "approximate": m.approximate,
+                "origin": origin,
+                "note": (!note.is_empty()).then_some(note),
+                "definition": *m.definition,
+            })
+        })
+        .collect();
+    let document = json!({
+        "cycle": key_result.id.cycle.as_str(),
+        "key_result": key_result.id.to_string(),
+        "unit": key_result.unit,
+        "definition": key_result.definition,
+        "measurements": measurements,
+    });
+    format!("{document:#}\n")
+}
+
+/// The value with all its digits.
+fn digits(m: &Measurement) -> String {
+    m.exact.clone().unwrap_or_else(|| m.value.to_string())
+}
+
+fn utc(t: Timestamp) -> String {
+    t.to_string()
+}
+
+fn origin(origin: &Origin) -> (&'static str, &str) {
+    match origin {
+        Origin::Polled => ("polled", ""),
+        Origin::Recorded { note, .. } => ("recorded", note.as_deref().unwrap_or_default()),
+    }
+}

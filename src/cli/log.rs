@@ -1,0 +1,173 @@
+//! The log: set up once, on stderr; and the engine's events as lines. Source failures are told when they begin and
+//! when they end, not at each poll: a tracker that is down for a night must not fill the journal.
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::exit::Failure;
+use crate::engine::event::{Event, Observe, Skip};
+use crate::metrics::daemon::LogCounter;
+
+/// Sets the log up. `OKRD_LOG` names the level (`info` when unset), `OKRD_LOG_FORMAT=json` makes each line a JSON
+/// object.
+///
+/// # Errors
+/// When `OKRD_LOG` or `OKRD_LOG_FORMAT` holds another word.
+pub fn start(counter: LogCounter) -> Result<(), Failure> {
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter()?).with(counter);
+    let format = std::env::var("OKRD_LOG_FORMAT").unwrap_or_default();
+    match format.as_str() {
+        "" | "text" => {
+            let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let lines = lines.with_ansi(ansi).with_target(false);
+            // A second start, as in tests, keeps the first log.
+            let _ = registry.with(lines).try_init();
+        }
+        "json" => {
+            let _ = registry.with(lines.json().flatten_event(true)).try_init();
+        }
+        other => {
+            return Err(Failure::usage(format!(
+                "OKRD_LOG_FORMAT is `{}`: expected text or json",
+                other.escape_debug()
+            )));
+        }
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("okrd itself failed: {panic}: please report this line");
+    }));
+    Ok(())
+}
+
+/// Our own lines at the level asked for. Libraries tell warnings only: some print whole answers at lower levels.
+fn filter() -> Result<EnvFilter, Failure> {
+    let level = std::env::var("OKRD_LOG").unwrap_or_else(|_| "info".into());
+    if !["error", "warn", "info", "debug", "trace"].contains(&level.as_str()) {
+        return Err(Failure::usage(format!(
+            "OKRD_LOG is `{}`: expected error, warn, info, debug or trace",
+            level.escape_debug()
+        )));
+    }
+    // A certificate that does not verify is a fault of its poll; the verifier's own line would only repeat it.
+    let quiet = "sqlx=error,jira_query=warn,rustls_platform_verifier=off";
+    let directives = format!("warn,okrd={level},{quiet}");
+    EnvFilter::try_new(directives).map_err(|error| Failure::usage(format!("OKRD_LOG: {error}")))
+}
+
+/// Writes the engine's events to the log.
+#[derive(Default)]
+pub struct EventLog {
+    failing: Mutex<HashSet<String>>,
+    store_down: Mutex<bool>,
+}
+
+impl Observe for EventLog {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::PollStarted { .. } => {}
+            Event::PollEnded {
+                source,
+                key_result,
+                fault: None,
+                ..
+            } => {
+                let key = format!("{key_result}");
+                if self.failing().remove(&key) {
+                    tracing::info!(%source, %key_result, "measured again");
+                }
+            }
+            Event::PollEnded {
+                source,
+                key_result,
+                fault: Some(fault),
+                ..
+            } => {
+                let class = fault.class.as_str();
+                if self.failing().insert(format!("{key_result}")) {
+                    tracing::warn!(%source, %key_result, class, "not measured: {fault}");
+                } else {
+                    tracing::debug!(%source, %key_result, class, "still not measured: {fault}");
+                }
+            }
+            Event::PollSkipped {
+                source,
+                key_result,
+                why,
+            } => tracing::debug!(%source, %key_result, "slot passed by: {}", reason(*why)),
+            Event::StoreWrote => {
+                if std::mem::take(&mut *self.store_down()) {
+                    tracing::info!("the store takes writes again; nothing was lost");
+                }
+            }
+            Event::StoreFailed { message } => {
+                if !std::mem::replace(&mut *self.store_down(), true) {
+                    tracing::error!("{message}: polling waits until it takes writes again");
+                }
+            }
+            Event::Reloaded { accepted: true } => tracing::info!("configuration reloaded"),
+            Event::Reloaded { accepted: false } => {
+                tracing::error!("configuration refused: the old one stays in force");
+            }
+        }
+    }
+}
+
+impl EventLog {
+    fn failing(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn store_down(&self) -> std::sync::MutexGuard<'_, bool> {
+        self.store_down
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn reason(why: Skip) -> &'static str {
+    match why {
+        Skip::StillRunning => "the poll before it still runs",
+        Skip::SourceHeld => "its source is held back",
+    }
+}
+
+/// Tells two listeners of each event.
+pub struct Both<A, B>(pub A, pub B);
+
+impl<A: Observe, B: Observe> Observe for Both<A, B> {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.observe(event);
+        self.1.observe(event);
+    }
+}
+
+impl<T: Observe + ?Sized> Observe for std::sync::Arc<T> {
+    fn observe(&self, event: &Event<'_>) {
+        (**self).observe(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_tell_warnings_and_the_certificate_verifier_nothing() {
+        let registry = tracing_subscriber::registry().with(filter().unwrap());
+        tracing::subscriber::with_default(registry, || {
+            assert!(tracing::enabled!(target: "okrd::engine", tracing::Level::ERROR));
+            assert!(tracing::enabled!(target: "hyper", tracing::Level::WARN));
+            assert!(!tracing::enabled!(target: "hyper", tracing::Level::INFO));
+            assert!(!tracing::enabled!(
+                target: "rustls_platform_verifier::verification::others",
+                tracing::Level::ERROR
+            ));
+        });
+    }
+}

@@ -1,0 +1,443 @@
+//! What the sources say to the questions of a configuration, as findings with the places of those questions. Each
+//! source is asked for each of its key results once, a statement is prepared before it is run, and a source that cannot
+//! be reached or refuses us is left alone. Records nothing.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
+use jiff::Timestamp;
+
+use crate::config::check::places::Places;
+use crate::config::files::Files;
+use crate::config::finding::{Code, Finding, Severity};
+use crate::config::spec::{Config, Measure, Poll, SourceSpec};
+use crate::domain::cycle::Cycle;
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::Slug;
+use crate::domain::window::Moments;
+use crate::source::jira::{Api, Identity, Jira};
+use crate::source::{self, Question, Source, sql};
+
+/// How long a source may take to say who it is when no key result says more.
+const GREETING: Duration = Duration::from_secs(30);
+
+/// Asks all sources, all at a time. Key results of cycles that are over are not asked for, as the daemon does not
+/// either.
+pub async fn ask(config: &Config, files: &Files, now: Timestamp) -> Vec<Finding> {
+    let places = Places::of(files);
+    let inquiries: Vec<_> = config
+        .sources
+        .iter()
+        .map(|(name, spec)| Inquiry::new(config, &places, name, spec, now))
+        .collect();
+    let found = join_all(inquiries.iter().map(Inquiry::findings)).await;
+    let mut found: Vec<Finding> = found.into_iter().flatten().collect();
+    let nth = |file: &str| files.files.iter().position(|f| f.shown() == file);
+    found.sort_by_key(|f| (nth(&f.file), f.line, f.column));
+    found
+}
+
+/// The questions to one source.
+struct Inquiry<'a> {
+    name: &'a Slug,
+    spec: &'a SourceSpec,
+    polls: Vec<(&'a Poll, &'a Cycle)>,
+    places: &'a Places<'a>,
+    now: Timestamp,
+}
+
+/// What came of a question that did not fail.
+#[derive(PartialEq, Eq)]
+enum Asked {
+    Number,
+    /// The window is still empty, so there is nothing to ask about yet.
+    TooEarly,
+}
+
+impl<'a> Inquiry<'a> {
+    fn new(
+        config: &'a Config,
+        places: &'a Places<'a>,
+        name: &'a Slug,
+        spec: &'a SourceSpec,
+        now: Timestamp,
+    ) -> Self {
+        let of_source = config.polls.iter().filter(|poll| poll.source == *name);
+        let polls = of_source
+            .filter_map(|poll| Some((poll, config.goals.cycles.get(&poll.key_result.cycle)?)))
+            .filter(|(_, cycle)| now < cycle.end())
+            .collect();
+        Self {
+            name,
+            spec,
+            polls,
+            places,
+            now,
+        }
+    }
+
+    async fn findings(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        match self.greet().await {
+            Ok(greeting) => found.extend(greeting),
+            Err(fault) => {
+                let message = format!("source {} does not answer: {}", self.name, told(&fault));
+                return vec![self.at_source(Finding::new(Code::SrcAnswer, message), &fault)];
+            }
+        }
+        let source = source::open(self.spec);
+        let questions = self.polls.iter().map(|(poll, cycle)| {
+            let asking = self.ask(source.as_ref(), poll, cycle);
+            async move { (*poll, asking.await) }
+        });
+        let mut answers = stream::iter(questions).buffered(source.permits().max(1));
+        let (mut heard, mut early) = (0, 0);
+        while let Some((poll, answer)) = answers.next().await {
+            heard += 1;
+            match answer {
+                Ok(asked) => early += usize::from(asked == Asked::TooEarly),
+                Err(fault) if is_of_the_source(&fault) => {
+                    found.push(self.unanswered(poll, &fault, self.polls.len() - heard));
+                    break;
+                }
+                Err(fault) => found.push(self.measure_fault(poll, &fault)),
+            }
+        }
+        if early > 0 {
+            found.push(self.too_early(early));
+        }
+        found
+    }
+
+    /// Asks the source itself, where it can be asked without a question of ours.
+    async fn greet(&self) -> Result<Option<Finding>, Fault> {
+        let timeout = self
+            .polls
+            .first()
+            .map_or(GREETING, |(poll, _)| poll.timeout);
+        match self.spec {
+            SourceSpec::Jira { http, deployment } => {
+                let jira = Jira::new(http, *deployment);
+                let identity = jira.identify(timeout).await?;
+                let finding = introduced(self.name, &identity);
+                Ok(Some(self.places.at_source(finding, self.name)))
+            }
+            SourceSpec::Sqlite { .. } | SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. }
+                if self.polls.is_empty() =>
+            {
+                sql::describe(self.spec, "SELECT 1", timeout).await?;
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn ask(&self, source: &dyn Source, poll: &Poll, cycle: &Cycle) -> Result<Asked, Fault> {
+        if let Measure::Sql { query } = &poll.measure {
+            sql::describe(self.spec, query, poll.timeout).await?;
+        }
+        let Some(moments) = Moments::at(self.now, cycle, poll.window) else {
+            return Ok(Asked::TooEarly);
+        };
+        let question = Question {
+            measure: &poll.measure,
+            moments: &moments,
+            timeout: poll.timeout,
+        };
+        source.measure(question).await.map(|_| Asked::Number)
+    }
+
+    fn unanswered(&self, poll: &Poll, fault: &Fault, not_asked: usize) -> Finding {
+        let (source, key_result) = (self.name, &poll.key_result);
+        let rest = match not_asked {
+            0 => String::new(),
+            n => format!("; not asked for {n} more"),
+        };
+        let message = format!(
+            "source {source} does not answer for {key_result}: {}{rest}",
+            told(fault)
+        );
+        self.at_source(Finding::new(Code::SrcAnswer, message), fault)
+    }
+
+    fn at_source(&self, finding: Finding, fault: &Fault) -> Finding {
+        let finding = finding
+            .label("does not answer")
+            .help(match fault.help.as_str() {
+                "" => "is the source up, and does it take connections from this machine?",
+                help => help,
+            });
+        self.places.at_source(finding, self.name)
+    }
+
+    fn measure_fault(&self, poll: &Poll, fault: &Fault) -> Finding {
+        let (source, key_result) = (self.name, &poll.key_result);
+        let (code, what, label) = match fault.class {
+            FaultClass::BadValue | FaultClass::BadBody | FaultClass::BadType => (
+                Code::SrcOne,
+                format!("source {source} gives no number for {key_result}"),
+                "not one number",
+            ),
+            FaultClass::SqlRefused => (
+                Code::SrcWrite,
+                format!("the query of {key_result} is no single read"),
+                "not a read",
+            ),
+            _ => (
+                Code::SrcAnswer,
+                format!("source {source} does not answer for {key_result}"),
+                "does not answer",
+            ),
+        };
+        let finding = Finding::new(code, format!("{what}: {}", told(fault))).label(label);
+        let finding = match fault.help.as_str() {
+            "" => finding.help(format!("ask again with `okrd probe {key_result}`")),
+            help => finding.help(help),
+        };
+        self.places.at_measure(finding, key_result)
+    }
+
+    fn too_early(&self, count: usize) -> Finding {
+        let message = format!(
+            "source {} was not asked for {count} of its numbers: their windows are still empty",
+            self.name
+        );
+        let finding = Finding::new(Code::SrcAnswer, message).severity(Severity::Info);
+        let finding = finding.help("ask again when the cycle has begun");
+        self.places.at_source(finding, self.name)
+    }
+}
+
+/// Faults that every other question would end in too; asking on may even lock an account out.
+fn is_of_the_source(fault: &Fault) -> bool {
+    matches!(
+        fault.class,
+        FaultClass::Net
+            | FaultClass::Dns
+            | FaultClass::Tls
+            | FaultClass::Auth
+            | FaultClass::RateLimited
+    )
+}
+
+/// Servers like to end with a full stop.
+fn told(fault: &Fault) -> &str {
+    fault.message.trim_end_matches('.')
+}
+
+/// Who a Jira site takes us for, and in which zone it reads dates for us.
+fn introduced(name: &Slug, identity: &Identity) -> Finding {
+    let api = match identity.api {
+        Api::Cloud => "Jira Cloud",
+        Api::DataCenter => "Jira Data Center",
+    };
+    let (whom, help) = match &identity.account {
+        None => (
+            "anybody, for want of credentials".to_owned(),
+            "add `auth` unless every issue that counts is public",
+        ),
+        Some(account) => {
+            let zone = account.zone.as_ref().and_then(|zone| zone.iana_name());
+            let zone = zone.map_or_else(
+                || "of no known time zone".to_owned(),
+                |zone| format!("in the time zone {zone}"),
+            );
+            (
+                format!("`{}` {zone}", account.name),
+                "it sees what this account may see, and reads dates in that zone",
+            )
+        }
+    };
+    let message = format!("source {name} is {api} and takes us for {whom}");
+    let finding = Finding::new(Code::SrcAnswer, message);
+    finding.severity(Severity::Info).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::configuration::check;
+    use crate::config::files::File;
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+
+    const CYCLES: &str = "cycle = \"now\"
+[cycles.now]
+starts = 2026-10-01
+ends = 2026-12-31
+[cycles.next]
+starts = 2027-01-01
+ends = 2027-03-31
+[cycles.over]
+starts = 2026-07-01
+ends = 2026-09-30
+[sources.shop]
+type = \"sqlite\"
+path = \"shop.db\"
+";
+
+    /// A file of objectives: each key result with its measure.
+    fn okrs(cycle: &str, measures: &[(&str, &str)]) -> String {
+        let mut text = format!("cycle = \"{cycle}\"\n[objectives.growth]\ntitle = \"Growth\"\n");
+        for (name, measure) in measures {
+            text.push_str(&format!(
+                "[objectives.growth.key_results.{name}]\ntitle = \"T\"\nunit = \"u\"\nat_most = 3\nmeasure = {{ {measure} }}\n"
+            ));
+        }
+        text
+    }
+
+    async fn found(folder: &std::path::Path, files: &[(&str, String)]) -> Vec<Finding> {
+        let files = Files {
+            files: files
+                .iter()
+                .map(|(name, text)| File::new(*name, folder, text.clone()))
+                .collect(),
+            findings: Vec::new(),
+        };
+        let (config, findings) = check(&files);
+        let config = config.unwrap_or_else(|| panic!("{findings:?}"));
+        let now = "2026-11-01T12:00:00Z".parse().unwrap();
+        ask(&config, &files, now).await
+    }
+
+    /// A folder with a shop of three orders.
+    fn shop() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = rusqlite::Connection::open(folder.path().join("shop.db")).unwrap();
+        shop.execute_batch("CREATE TABLE orders (id); INSERT INTO orders VALUES (1), (2), (3)")
+            .unwrap();
+        folder
+    }
+
+    /// Code, severity, file and line, and the message.
+    fn lines(found: &[Finding]) -> Vec<String> {
+        let line = |f: &Finding| {
+            let severity = f.severity.as_str();
+            format!("{} {severity} {}:{} {}", f.code, f.file, f.line, f.message)
+        };
+        found.iter().map(line).collect()
+    }
+
+    #[tokio::test]
+    async fn f90_each_question_that_fails_is_told_at_its_place() {
+        let folder = shop();
+        let now = okrs(
+            "now",
+            &[
+                (
+                    "fine",
+                    "source = \"shop\", query = \"SELECT count(*) FROM orders\"",
+                ),
+                (
+                    "many",
+                    "source = \"shop\", query = \"SELECT id FROM orders\"",
+                ),
+                (
+                    "misspelt",
+                    "source = \"shop\", query = \"SELECT count(*) FROM ordres\"",
+                ),
+                (
+                    "secretive",
+                    "source = \"shop\", query = \"SELECT count(*) FROM pragma_database_list\"",
+                ),
+            ],
+        );
+        let found = found(
+            folder.path(),
+            &[("okrd.toml", CYCLES.into()), ("now.toml", now)],
+        )
+        .await;
+        let lines = lines(&found);
+        assert_eq!(lines.len(), 3, "{lines:#?}");
+        let starts = [
+            "SRC-ONE error now.toml:13 source shop gives no number for growth/many: found more than one row",
+            "SRC-ANSWER error now.toml:18 source shop does not answer for growth/misspelt: no such table: ordres",
+            "SRC-WRITE error now.toml:23 the query of growth/secretive is no single read: ",
+        ];
+        for (line, start) in lines.iter().zip(starts) {
+            assert!(line.starts_with(start), "{line}");
+        }
+        assert!(found.iter().all(|f| f.column == 11 && !f.help.is_empty()));
+    }
+
+    #[tokio::test]
+    async fn f90_next_cycles_statements_are_prepared_and_those_of_the_last_left_alone() {
+        let folder = shop();
+        let good = "source = \"shop\", query = \"SELECT count(*) FROM orders\"";
+        let bad = "source = \"shop\", query = \"SELECT count(*) FROM ordres\"";
+        let files = [
+            ("okrd.toml", CYCLES.into()),
+            ("next.toml", okrs("next", &[("good", good), ("bad", bad)])),
+            ("over.toml", okrs("over", &[("bad", bad), ("worse", bad)])),
+        ];
+        let lines = lines(&found(folder.path(), &files).await);
+        assert_eq!(lines.len(), 2, "{lines:#?}");
+        assert!(
+            lines[0].starts_with("SRC-ANSWER info okrd.toml:11 source shop was not asked for 1")
+        );
+        assert!(lines[1].starts_with("SRC-ANSWER error next.toml:13 "));
+        assert!(lines[1].contains("growth/bad: no such table: ordres"));
+    }
+
+    #[tokio::test]
+    async fn f01_a_source_that_is_down_is_told_once() {
+        let folder = shop();
+        let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = port.local_addr().unwrap();
+        drop(port);
+        let dead = format!("{CYCLES}[sources.dead]\ntype = \"http\"\nurl = \"http://{address}\"\n");
+        let measure = "source = \"dead\", value = \"/n\"";
+        let now = okrs("now", &[("a", measure), ("b", measure), ("c", measure)]);
+        let found = found(folder.path(), &[("okrd.toml", dead), ("now.toml", now)]).await;
+        let lines = lines(&found);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(lines[0].starts_with(
+            "SRC-ANSWER error okrd.toml:14 source dead does not answer for growth/a: "
+        ));
+        assert!(lines[0].ends_with("; not asked for 2 more"), "{lines:#?}");
+    }
+
+    #[tokio::test]
+    async fn f21_jira_says_whom_it_takes_us_for() {
+        let jira = Router::new()
+            .route(
+                "/rest/api/2/serverInfo",
+                get(async || Json(json!({ "version": "10.3.1", "deploymentType": "Server" }))),
+            )
+            .route(
+                "/rest/api/2/myself",
+                get(async || {
+                    Json(json!({ "name": "okrd", "displayName": "OKR robot", "timeZone": "Asia/Tokyo" }))
+                }),
+            );
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, jira).await });
+        let folder = shop();
+        std::fs::write(folder.path().join("token"), "t0ken").unwrap();
+        let jira = |auth: &str| {
+            format!(
+                "{CYCLES}[sources.tracker]\ntype = \"jira\"\nurl = \"http://{address}\"\n{auth}"
+            )
+        };
+        let known = jira("auth = { token = { file = \"token\" } }\n");
+        let known = lines(&found(folder.path(), &[("okrd.toml", known)]).await);
+        assert_eq!(
+            known,
+            [
+                "SRC-ANSWER info okrd.toml:14 source tracker is Jira Data Center and takes us for `OKR robot` in the time zone Asia/Tokyo"
+            ]
+        );
+        let unknown = lines(&found(folder.path(), &[("okrd.toml", jira(""))]).await);
+        assert!(unknown[0].ends_with("takes us for anybody, for want of credentials"));
+        let lost = jira("").replace(&address.to_string(), "127.0.0.1:1");
+        let lost = lines(&found(folder.path(), &[("okrd.toml", lost)]).await);
+        assert!(
+            lost[0].starts_with("SRC-ANSWER error okrd.toml:14 source tracker does not answer: ")
+        );
+    }
+}

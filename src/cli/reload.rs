@@ -1,0 +1,99 @@
+//! Reloading: a changed configuration is read, checked and put in force as a whole, or the old one stays.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::signal::unix::Signal;
+
+use super::configuration;
+use crate::config::spec::Config;
+use crate::engine::actor::Handle;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::http::router::Reload;
+use crate::store::Store;
+
+/// Settings that need a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    listen: SocketAddr,
+    lifecycle: bool,
+    store: PathBuf,
+}
+
+impl Fixed {
+    /// Those of a configuration.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            listen: config.server.listen,
+            lifecycle: config.server.lifecycle,
+            store: config.store.path.clone(),
+        }
+    }
+}
+
+/// Puts a changed configuration in force, all of it or nothing.
+pub struct Reloads {
+    path: PathBuf,
+    handle: Handle,
+    store: Store,
+    fixed: Fixed,
+}
+
+impl Reloads {
+    /// Reloads of the configuration at `path` by a daemon that was started with `fixed`.
+    pub fn new(path: PathBuf, fixed: Fixed, handle: Handle, store: Store) -> Self {
+        Self {
+            path,
+            handle,
+            store,
+            fixed,
+        }
+    }
+
+    /// Reads, checks and applies.
+    ///
+    /// # Errors
+    /// The findings as text, when the configuration is not valid; the old one stays in force.
+    pub async fn reload(&self) -> Result<(), String> {
+        let path = self.path.clone();
+        // Reading may meet a slow disk, and checking a large configuration takes its time.
+        let read = tokio::task::spawn_blocking(move || configuration::sound(&path));
+        let config = match read.await.unwrap_or_else(|e| Err(e.to_string())) {
+            Ok(config) => config,
+            Err(findings) => {
+                tracing::error!("configuration not reloaded:\n{findings}");
+                self.handle.rejected().await;
+                return Err(findings);
+            }
+        };
+        if self.fixed != Fixed::of(&config) {
+            tracing::warn!(
+                "server.listen, server.lifecycle and store.path change at the next restart"
+            );
+        }
+        let now = SystemClock.now();
+        if let Err(error) = self.store.keep_revision(&config.revision, now).await {
+            self.handle.rejected().await;
+            return Err(error.to_string());
+        }
+        self.handle.reload(config).await;
+        Ok(())
+    }
+
+    /// Reloads at each SIGHUP, for ever.
+    pub async fn at_each(self: Arc<Self>, mut hangup: Signal) {
+        while hangup.recv().await.is_some() {
+            // Findings went to the log; there is nobody else to tell.
+            let _ = self.reload().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Reload for Reloads {
+    async fn reload(&self) -> Result<(), String> {
+        self.reload().await
+    }
+}

@@ -1,0 +1,181 @@
+//! `okrd status`: the scorecard from the recorded values, with or without a daemon beside it.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::args::{Format, StatusArgs};
+use super::exit::{Failure, Verdict, say};
+use super::table::{Align, Table, printable};
+use super::{configuration, when};
+use crate::config::spec::Config;
+use crate::domain::cycle::Cycle;
+use crate::domain::history::History;
+use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
+use crate::domain::target::Aim;
+use crate::engine::board::{Board, ConfigBoard, StoreBoard};
+use crate::engine::clock::{Clock, SystemClock};
+use crate::http::{api, words};
+use crate::store::{Reader, StoreError};
+
+/// Prints the scorecard.
+///
+/// # Errors
+/// When the configuration or the store is at fault.
+pub fn run(config: Option<&Path>, args: &StatusArgs) -> Result<Verdict, Failure> {
+    let config = configuration::valid(config)?;
+    let now = SystemClock.now();
+    let history = match Reader::open(&config.store.path) {
+        Ok(reader) => reader.load(&config.goals)?.history,
+        // Nothing was ever recorded: every key result is waiting for its first value.
+        Err(StoreError::Missing { .. }) => History::default(),
+        Err(error) => return Err(error.into()),
+    };
+    let scorecard = score(&config.goals, &history, now);
+    say(&match args.format {
+        Format::Text => text(&scorecard, &config.zone),
+        Format::Json => json(&config, scorecard)?,
+    })?;
+    Ok(Verdict::Yes)
+}
+
+/// The scorecard in the shape of `GET /api/v1/scorecard`.
+pub fn json(config: &Config, scorecard: Scorecard) -> Result<String, Failure> {
+    let now = scorecard.at;
+    let board = Board {
+        config: ConfigBoard {
+            last_load_accepted: true,
+            loaded_at: scorecard.at,
+            warnings: config.warnings,
+        },
+        scorecard,
+        sources: Vec::new(),
+        store: StoreBoard {
+            up: true,
+            size_bytes: 0,
+            last_write: None,
+        },
+    };
+    let document = api::scorecard(&board, now);
+    let text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Failure::usage(format!("cannot write JSON: {error}")))?;
+    Ok(format!("{text}\n"))
+}
+
+/// The scorecard for people: vision first, then each open cycle's objectives with their key results.
+pub fn text(scorecard: &Scorecard, zone: &TimeZone) -> String {
+    let mut out = String::new();
+    let company = &scorecard.company;
+    match (&company.vision, company.name.is_empty()) {
+        (Some(vision), false) => {
+            out.push_str(&format!(
+                "{}: {}\n",
+                printable(&company.name),
+                printable(vision)
+            ));
+        }
+        (Some(vision), true) => out.push_str(&format!("{}\n", printable(vision))),
+        (None, false) => out.push_str(&format!("{}\n", printable(&company.name))),
+        (None, true) => {}
+    }
+    for cycle in &scorecard.cycles {
+        let of_cycle = |o: &&ObjectiveCard| o.objective.id.cycle == cycle.name;
+        let mut objectives = scorecard.objectives.iter().filter(of_cycle).peekable();
+        if objectives.peek().is_none() {
+            continue;
+        }
+        out.push_str(&format!("\n{}\n", heading(cycle, scorecard.at)));
+        for objective in objectives {
+            out.push_str(&format!("\n{}", block(objective, scorecard, zone)));
+        }
+    }
+    if scorecard.objectives.is_empty() {
+        out.push_str("\nno objectives yet: include OKR files in okrd.toml\n");
+    }
+    out.trim_start().to_owned()
+}
+
+/// `2026-Q4, 1 October to 31 December 2026, 59 % gone`.
+fn heading(cycle: &Cycle, now: Timestamp) -> String {
+    let gone = if now < cycle.start() {
+        "not begun".to_owned()
+    } else if now >= cycle.end() {
+        "ended".to_owned()
+    } else {
+        format!("{} gone", words::percent(cycle.elapsed(now)))
+    };
+    format!(
+        "{}, {} to {}, {gone}",
+        cycle.name, cycle.first_day, cycle.last_day
+    )
+}
+
+fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String {
+    let objective = &card.objective;
+    let team = objective.team.as_ref().map_or("company", |team| {
+        let known = scorecard.teams.get(team);
+        known.map_or(team.as_str(), |team| team.name.as_str())
+    });
+    let score = card.progress.map_or_else(
+        || "no score yet".to_owned(),
+        |progress| match card.expected {
+            Some(expected) => format!("score {progress:.2} where {expected:.2} is expected by now"),
+            None => format!("score {progress:.2}"),
+        },
+    );
+    let mut out = format!(
+        "{} ({})\n  {}, {score}\n",
+        printable(&objective.title),
+        printable(team),
+        words::status(card.status)
+    );
+    if card.key_results.is_empty() {
+        return out;
+    }
+    let mut table = Table::new([
+        ("KEY RESULT", Align::Left),
+        ("VALUE", Align::Right),
+        ("TARGET", Align::Right),
+        ("PROGRESS", Align::Right),
+        ("EXPECTED", Align::Right),
+        ("STATUS", Align::Left),
+        ("AS OF", Align::Left),
+    ]);
+    for key_result in &card.key_results {
+        table.row(row(key_result, zone));
+    }
+    out.push_str(&table.render(2));
+    out
+}
+
+fn row(card: &KeyResultCard, zone: &TimeZone) -> [String; 7] {
+    let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), words::percent);
+    let key_result = &card.key_result;
+    [
+        key_result.id.key_result.to_string(),
+        card.value.map_or_else(
+            || "–".to_owned(),
+            |(value, _)| words::quantity(value, &printable(&key_result.unit)),
+        ),
+        aim(card),
+        percent(card.progress_raw),
+        percent(card.expected_progress),
+        words::status(card.status).to_owned(),
+        card.value.map_or_else(
+            || "never measured".to_owned(),
+            |(_, at)| {
+                let old = if card.stale { " (too old)" } else { "" };
+                format!("{}{old}", when::show(at, zone))
+            },
+        ),
+    ]
+}
+
+/// The target or the band, in few characters.
+fn aim(card: &KeyResultCard) -> String {
+    match &card.key_result.aim {
+        Aim::Reach(_) => card.target.map_or_else(|| "–".to_owned(), words::number),
+        Aim::Hold(hold) => hold.to_string(),
+    }
+}

@@ -1,0 +1,262 @@
+//! What a key result aims for: from its keys to a way to go or a band to hold, and the ways that lead nowhere.
+//! Formulas and their reasons: the domain's `target`.
+
+use super::table::{At, Table, number};
+use crate::config::finding::{Code, Finding, Severity, quoted};
+use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, Target, TargetError};
+
+const BANDS: [&str; 3] = ["at_most", "at_least", "between"];
+
+/// Reads the aim of a key result; `None` when it has its finding.
+pub(super) fn aim(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Aim> {
+    let bands: Vec<_> = BANDS.into_iter().filter(|key| table.has(key)).collect();
+    let ways: Vec<_> = ["baseline", "target"]
+        .into_iter()
+        .filter(|key| table.has(key))
+        .collect();
+    match (bands.as_slice(), ways.as_slice()) {
+        ([], _) => {
+            no_band_for(table, out);
+            reach(table, out).map(Aim::Reach)
+        }
+        ([band], []) => hold(table, band, out).map(Aim::Hold),
+        ([first, ..], _) => {
+            let all: Vec<_> = bands
+                .iter()
+                .chain(&ways)
+                .map(|key| format!("`{key}`"))
+                .collect();
+            let message = format!("{} exclude each other", all.join(" and "));
+            let finding = match table.key(first) {
+                Some(key) => key.finding(Code::CfgValue, message),
+                None => table.finding(Code::CfgValue, message),
+            };
+            out.push(finding.help("a level to hold has at_most, at_least or between alone; a way to go has baseline and target"));
+            None
+        }
+    }
+}
+
+fn no_band_for(table: Table<'_>, out: &mut Vec<Finding>) {
+    if let Some(key) = table.key("compliance") {
+        let finding = key.finding(
+            Code::CfgValue,
+            "`compliance` belongs to at_most, at_least or between",
+        );
+        out.push(finding.help("remove it"));
+    }
+}
+
+fn reach(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Reach> {
+    for key in ["baseline", "target"]
+        .into_iter()
+        .filter(|key| !table.has(key))
+    {
+        let finding = table.finding(Code::KrNum, format!("a key result lacks the key `{key}`"));
+        out.push(finding.label(format!("no `{key}` here")).help(
+            "give baseline and target (baseline = \"first\" takes the first measurement), or a level to hold: at_most, at_least, between",
+        ));
+    }
+    let reach = Reach {
+        baseline: baseline(table)?,
+        target: target(&table.get("target")?, out)?,
+        strict: table.flag("strict").unwrap_or(false),
+    };
+    judge(table, &reach, out);
+    Some(reach)
+}
+
+fn baseline(table: Table<'_>) -> Option<Baseline> {
+    match table.text("baseline") {
+        Some(at) => (at.value == "first").then_some(Baseline::First),
+        None => table.number("baseline").map(|at| Baseline::Fixed(at.value)),
+    }
+}
+
+fn target(at: &At<'_, &toml::de::DeValue<'_>>, out: &mut Vec<Finding>) -> Option<Target> {
+    if let Some(n) = number(at.value) {
+        return n.is_finite().then_some(Target::Absolute(n));
+    }
+    let text = at.value.as_str()?;
+    let parsed = relative(text);
+    if parsed.is_none() {
+        let message = format!(
+            "`target` {} is no change relative to the baseline",
+            quoted(text)
+        );
+        let help = if text.parse::<f64>().is_ok_and(f64::is_finite) && !text.starts_with(['+', '-'])
+        {
+            "write a plain number without quotes, or a change with its sign, such as \"+30%\""
+        } else {
+            "write a change with its sign, such as \"+30%\", \"-25%\", \"+150\" or \"+5pp\", or a plain number without quotes"
+        };
+        out.push(
+            at.finding(Code::CfgValue, message)
+                .label("sign, number, then % or pp or nothing")
+                .help(help),
+        );
+    }
+    parsed
+}
+
+/// `+30%`, `-25%`, `+150`, `+5pp`: a sign, a plain decimal number, a unit or none.
+fn relative(text: &str) -> Option<Target> {
+    let number = |digits: &str| {
+        let body = digits.strip_prefix(['+', '-'])?;
+        let plain = body.len() <= 30
+            && body.starts_with(|c: char| c.is_ascii_digit())
+            && body.ends_with(|c: char| c.is_ascii_digit())
+            && body.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        digits
+            .parse::<f64>()
+            .ok()
+            .filter(|n| plain && n.is_finite())
+    };
+    if let Some(percent) = text.strip_suffix('%') {
+        return number(percent).map(|n| Target::Share(n / 100.0));
+    }
+    number(text.strip_suffix("pp").unwrap_or(text)).map(Target::Plus)
+}
+
+/// The faults that show without a measurement.
+fn judge(table: Table<'_>, reach: &Reach, out: &mut Vec<Finding>) {
+    let Some(at) = table.get("target") else {
+        return;
+    };
+    let fault = match (reach.baseline, reach.target) {
+        (Baseline::Fixed(baseline), _) => reach.resolve(baseline).err(),
+        (Baseline::First, Target::Share(change) | Target::Plus(change)) if change == 0.0 => {
+            Some(TargetError::Flat)
+        }
+        (Baseline::First, _) => None,
+    };
+    let finding = match fault {
+        None => return,
+        Some(TargetError::Flat) => at
+            .finding(
+                Code::KrFlat,
+                "baseline and target are equal, so there is no way to go",
+            )
+            .label("equal to the baseline")
+            .help("set another target, or hold a level with at_most, at_least or between"),
+        Some(TargetError::ShareOfNonPositive) => at
+            .finding(
+                Code::KrRel,
+                "the target is a percentage of a baseline that is not above zero",
+            )
+            .label("a percentage of what?")
+            .help("write the target as a plain number, or as a change in units such as \"+150\""),
+        Some(TargetError::NotFinite) => at
+            .finding(Code::KrNum, "the target is not a finite number")
+            .help("write a smaller number"),
+    };
+    out.push(match table.get("baseline") {
+        Some(baseline) => finding.also(baseline.file, &baseline.span, "the baseline"),
+        None => finding,
+    });
+}
+
+fn hold(table: Table<'_>, key: &str, out: &mut Vec<Finding>) -> Option<Hold> {
+    let band = match key {
+        "at_most" => Band::AtMost(table.number(key)?.value),
+        "at_least" => Band::AtLeast(table.number(key)?.value),
+        _ => between(table, out)?,
+    };
+    let compliance = table.number("compliance");
+    if let Some(at) = compliance
+        .as_ref()
+        .filter(|at| !(at.value > 0.0 && at.value <= 1.0))
+    {
+        let finding = at.finding(
+            Code::CfgValue,
+            format!(
+                "`compliance` is {}, expected a share above 0 up to 1",
+                at.value
+            ),
+        );
+        out.push(finding.help("write for example 0.9 for nine days out of ten"));
+    }
+    Some(Hold {
+        band,
+        strict: table.flag("strict").unwrap_or(false),
+        compliance: compliance.map_or(Hold::DEFAULT_COMPLIANCE, |at| at.value),
+    })
+}
+
+fn between(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Band> {
+    let pair = table.list("between");
+    let bounds: Vec<f64> = pair
+        .iter()
+        .filter_map(|at| number(at.value))
+        .filter(|n| n.is_finite())
+        .collect();
+    let &[low, high] = bounds.as_slice() else {
+        return None;
+    };
+    if low >= high {
+        let at = table.get("between")?;
+        let finding = at.finding(
+            Code::CfgValue,
+            format!("`between` goes from {low} to {high}, expected the lower bound first"),
+        );
+        out.push(finding.help("write the lower bound first"));
+    }
+    Some(Band::Between(low, high))
+}
+
+/// Compares the newest amendment of a number with the number itself: two truths are one too many.
+pub(super) fn amended(table: Table<'_>, out: &mut Vec<Finding>) {
+    for key in ["target", "baseline", "at_most", "at_least", "weight"] {
+        let Some(now) = table.number(key) else {
+            continue;
+        };
+        let entries = table.list("amendments");
+        let of_key = entries
+            .iter()
+            .filter_map(At::table)
+            .filter(|t| t.text("field").is_some_and(|at| at.value == key));
+        let newest = of_key
+            .filter_map(|t| Some((t.date("date")?.value, t.number("to")?)))
+            .max_by_key(|(date, _)| *date);
+        if let Some((date, to)) = newest.filter(|(_, to)| to.value != now.value) {
+            let message = format!(
+                "the amendment of {date} says that `{key}` became {}, but it is {}",
+                to.value, now.value
+            );
+            out.push(
+                to.finding(Code::CfgValue, message)
+                    .severity(Severity::Warning)
+                    .also(now.file, &now.span, "what holds")
+                    .help("amend the amendment, or add the one that is missing"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_targets_have_a_sign_a_number_and_perhaps_a_unit() {
+        for (text, target) in [
+            ("+30%", Some(Target::Share(0.3))),
+            ("-25%", Some(Target::Share(-0.25))),
+            ("+150", Some(Target::Plus(150.0))),
+            ("-1.5", Some(Target::Plus(-1.5))),
+            ("+5pp", Some(Target::Plus(5.0))),
+            ("30%", None),
+            ("1000", None),
+            ("+", None),
+            ("+-3", None),
+            ("+1e3", None),
+            ("+1,000", None),
+            ("+30 %", None),
+            ("+inf", None),
+            ("+.5", None),
+            ("", None),
+        ] {
+            assert_eq!(relative(text), target, "{text}");
+        }
+    }
+}

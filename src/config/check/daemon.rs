@@ -1,0 +1,309 @@
+//! The daemon's own tables: time zone, company, cycles, teams, server, store, polling. Reads them from whichever
+//! files they stand in and complains when they stand twice.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use super::suggest::nearest;
+use super::table::{At, Table};
+use crate::config::finding::{Code, Finding, quoted};
+use crate::config::schedule::{Schedule, parse_duration, show_duration};
+use crate::config::spec::Server;
+use crate::domain::cycle::{Cycle, CycleError};
+use crate::domain::goals::{Company, Team};
+use crate::domain::id::{CycleName, Slug};
+
+/// Port and address that nothing else is said about.
+const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 10_650);
+
+/// The zone of everything and its IANA name.
+#[derive(Clone, Debug)]
+pub(super) struct Zone {
+    pub(super) name: String,
+    pub(super) zone: TimeZone,
+}
+
+/// The one table or value of this key over all files; every further one is a finding.
+fn once<'a, T>(
+    roots: &[Table<'a>],
+    key: &str,
+    read: impl Fn(Table<'a>) -> Option<T>,
+    out: &mut Vec<Finding>,
+) -> Option<T> {
+    let mut first: Option<At<'a, &'a str>> = None;
+    let mut found = None;
+    for root in roots {
+        let Some(name) = root.key(key) else { continue };
+        if let Some(first) = &first {
+            out.push(twice(&name, first, &format!("`{key}`")));
+        } else {
+            found = read(*root);
+            first = Some(name);
+        }
+    }
+    found
+}
+
+/// The finding for something that is defined a second time.
+pub(super) fn twice(second: &At<'_, &str>, first: &At<'_, &str>, what: &str) -> Finding {
+    let place = first.file.place(first.span.start);
+    let message = format!(
+        "{what} is defined twice, first in {} line {}",
+        first.file.shown(),
+        place.line
+    );
+    let finding = second
+        .finding(Code::CfgDuplicate, message)
+        .label("second definition");
+    finding
+        .also(first.file, &first.span, "first definition")
+        .help("keep one of the two, or rename one")
+}
+
+/// Every named table under a key over all files; a second one of the same name is a finding.
+pub(super) fn named<'a>(
+    roots: &[Table<'a>],
+    key: &str,
+    what: &str,
+    out: &mut Vec<Finding>,
+) -> Vec<(At<'a, &'a str>, Table<'a>)> {
+    let mut first: BTreeMap<&str, At<'a, &'a str>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (name, table) in roots.iter().flat_map(|root| root.tables(key)) {
+        if let Some(first) = first.get(name.value) {
+            out.push(twice(
+                &name,
+                first,
+                &format!("{what} {}", quoted(name.value)),
+            ));
+        } else {
+            first.insert(name.value, name.clone());
+            found.push((name, table));
+        }
+    }
+    found
+}
+
+/// The time zone; UTC where none is given or the one given is unknown.
+pub(super) fn zone(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Zone {
+    let utc = || Zone {
+        name: "UTC".into(),
+        zone: TimeZone::UTC,
+    };
+    let Some(at) = once(roots, "timezone", |root| root.text("timezone"), out) else {
+        return utc();
+    };
+    let known = TimeZoneDatabase::bundled();
+    if let Ok(zone) = known.get(at.value) {
+        let name = zone.iana_name().unwrap_or(at.value).to_owned();
+        return Zone { name, zone };
+    }
+    let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
+    let help = nearest(at.value, names.iter().map(String::as_str)).map_or_else(
+        || "write an IANA name such as \"Europe/Amsterdam\" or \"UTC\"".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    let message = format!("{} is not a time zone", quoted(at.value));
+    out.push(at.finding(Code::CfgValue, message).help(help));
+    utc()
+}
+
+/// The company.
+pub(super) fn company(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Company {
+    let Some(table) = once(roots, "company", |root| root.table("company"), out) else {
+        return Company::default();
+    };
+    Company {
+        name: table.owned("name").unwrap_or_default(),
+        vision: table.owned("vision"),
+        strategy: table
+            .texts("strategy")
+            .iter()
+            .map(|at| at.value.to_owned())
+            .collect(),
+    }
+}
+
+/// The cycles that are sound, and the names of all.
+pub(super) fn cycles<'a>(
+    roots: &[Table<'a>],
+    zone: &Zone,
+    out: &mut Vec<Finding>,
+) -> (BTreeMap<CycleName, Cycle>, Vec<&'a str>) {
+    let mut cycles = BTreeMap::new();
+    let mut names = Vec::new();
+    for (at, table) in named(roots, "cycles", "cycle", out) {
+        names.push(at.value);
+        let (Some(starts), Some(ends)) = (table.date("starts"), table.date("ends")) else {
+            continue;
+        };
+        let Ok(name) = CycleName::parse(at.value) else {
+            continue;
+        };
+        match Cycle::new(name.clone(), starts.value, ends.value, zone.zone.clone()) {
+            Ok(cycle) => {
+                cycles.insert(name, cycle);
+            }
+            Err(CycleError::EndsBeforeStart) => {
+                let message = format!(
+                    "the cycle ends on {}, before it starts on {}",
+                    ends.value, starts.value
+                );
+                let finding = ends.finding(Code::CfgValue, message).label("the last day");
+                out.push(
+                    finding
+                        .also(starts.file, &starts.span, "the first day")
+                        .help("`ends` is the last day, included"),
+                );
+            }
+            Err(CycleError::OutOfRange) => {
+                let finding = ends.finding(
+                    Code::CfgValue,
+                    "the cycle lies outside the years that can be told",
+                );
+                out.push(finding.help("write years such as 2026"));
+            }
+        }
+    }
+    (cycles, names)
+}
+
+/// The teams.
+pub(super) fn teams(roots: &[Table<'_>], out: &mut Vec<Finding>) -> BTreeMap<Slug, Team> {
+    let read = |(at, table): (At<'_, &str>, Table<'_>)| {
+        let team = Team {
+            name: table.owned("name").unwrap_or_else(|| at.value.to_owned()),
+            slack: table.owned("slack"),
+        };
+        Some((Slug::parse(at.value).ok()?, team))
+    };
+    named(roots, "teams", "team", out)
+        .into_iter()
+        .filter_map(read)
+        .collect()
+}
+
+/// The server.
+pub(super) fn server(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Server {
+    let table = once(roots, "server", |root| root.table("server"), out);
+    let listen = table.and_then(|t| t.text("listen")).and_then(|at| match at.value.parse() {
+        Ok(listen) => Some(listen),
+        Err(_) => {
+            let message = format!("`listen` {} is not an address with a port", quoted(at.value));
+            let finding = at.finding(Code::CfgValue, message);
+            out.push(finding.help("write for example \"127.0.0.1:10650\", \"0.0.0.0:10650\" or \"[::1]:10650\"; host names are not looked up"));
+            None
+        }
+    });
+    Server {
+        listen: listen.unwrap_or(LISTEN),
+        lifecycle: table.and_then(|t| t.flag("lifecycle")).unwrap_or(false),
+    }
+}
+
+/// The path of the store; `okrd.db` beside the main file when nothing is said.
+pub(super) fn store(roots: &[Table<'_>], out: &mut Vec<Finding>) -> PathBuf {
+    let table = once(roots, "store", |root| root.table("store"), out);
+    match table.and_then(|t| t.text("path")) {
+        Some(at) => super::source::resolve(&at),
+        None => roots
+            .first()
+            .map_or_else(PathBuf::new, |main| main.file.folder().join("okrd.db")),
+    }
+}
+
+/// What holds for every key result that says nothing else.
+#[derive(Clone, Debug)]
+pub(super) struct Polling {
+    pub(super) schedule: Option<Schedule>,
+    pub(super) jitter: Duration,
+    pub(super) timeout: Duration,
+}
+
+/// Schedules, each distinct pattern parsed once: a parsed pattern is some 5 KiB and there may be thousands of users.
+#[derive(Debug)]
+pub(super) struct Schedules {
+    zone: Zone,
+    known: BTreeMap<String, Schedule>,
+}
+
+impl Schedules {
+    pub(super) fn new(zone: Zone) -> Self {
+        Self {
+            zone,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Parses a schedule, or says why it is none.
+    pub(super) fn parse(&mut self, at: &At<'_, &str>, out: &mut Vec<Finding>) -> Option<Schedule> {
+        if let Some(known) = self.known.get(at.value) {
+            return Some(known.clone());
+        }
+        match Schedule::parse(at.value, &self.zone.zone, &self.zone.name) {
+            Ok(schedule) => {
+                self.known.insert(at.value.to_owned(), schedule.clone());
+                Some(schedule)
+            }
+            Err(e) => {
+                let message = format!("{} is not a schedule: {}", quoted(at.value), e.why);
+                let finding = at.finding(Code::CfgValue, message);
+                out.push(finding.help("write five fields, such as \"0 6 * * *\" (minute hour day month weekday), or \"every 15m\""));
+                None
+            }
+        }
+    }
+}
+
+/// The polling defaults.
+pub(super) fn polling(
+    roots: &[Table<'_>],
+    schedules: &mut Schedules,
+    out: &mut Vec<Finding>,
+) -> Polling {
+    let table = once(roots, "polling", |root| root.table("polling"), out);
+    let written = table.and_then(|t| t.text("schedule"));
+    let schedule = match written {
+        Some(at) => schedules.parse(&at, out),
+        None => Schedule::parse("0 * * * *", &schedules.zone.zone, &schedules.zone.name).ok(),
+    };
+    Polling {
+        schedule,
+        jitter: table
+            .and_then(|t| duration(t, "jitter"))
+            .unwrap_or(Duration::from_secs(30)),
+        timeout: table
+            .and_then(|t| timeout(t, out))
+            .unwrap_or(Duration::from_secs(30)),
+    }
+}
+
+/// A duration.
+pub(super) fn duration(table: Table<'_>, key: &str) -> Option<Duration> {
+    parse_duration(table.text(key)?.value).ok()
+}
+
+/// The timeout of one attempt: long enough to answer, short enough that a hanging source is noticed.
+pub(super) fn timeout(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Duration> {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(600);
+    let timeout = duration(table, "timeout")?;
+    if !(SHORTEST..=LONGEST).contains(&timeout)
+        && let Some(at) = table.get("timeout")
+    {
+        let message = format!(
+            "`timeout` is {}, expected 100ms to 10m",
+            show_duration(timeout)
+        );
+        out.push(
+            at.finding(Code::CfgValue, message)
+                .help("write for example \"30s\""),
+        );
+    }
+    Some(timeout)
+}

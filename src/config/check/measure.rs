@@ -1,0 +1,368 @@
+//! Measures: from their tables to what a source is asked, and what can be said of a query before it runs. Reaches
+//! no source; what runs filters judges them.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::FilterJudge;
+use super::braces::braces;
+use super::source::settings;
+use super::statement::sql;
+use super::suggest::nearest;
+use super::table::{At, Table, number};
+use crate::config::finding::{Code, Finding, Severity, quoted};
+use crate::config::secret::Setting;
+use crate::config::spec::{
+    Body, Empty, Extract, HttpMeasure, JiraValue, Measure, Method, SiteMetric,
+};
+use crate::config::sql::lex::Dialect;
+use crate::domain::window::Moments;
+
+/// The forms that HTTP texts may ask for: `{now:date}`.
+const FORMS: [&str; 3] = ["date", "unix", "rfc3339"];
+
+/// Reads the measure of a source of this type; `None` when something essential is missing.
+pub(super) fn measure(
+    table: Table<'_>,
+    kind: &str,
+    filters: FilterJudge,
+    out: &mut Vec<Finding>,
+) -> Option<Measure> {
+    match kind {
+        "sqlite" => sql(table, Dialect::Sqlite, out),
+        "postgres" => sql(table, Dialect::Postgres, out),
+        "mysql" => sql(table, Dialect::Mysql, out),
+        "jira" => jira(table, out),
+        "http" => http(table, filters, out).map(Measure::Http),
+        "plausible" => plausible(table, out),
+        _ => None,
+    }
+}
+
+fn jira(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Measure> {
+    let at = table.text("jql")?;
+    jql(&at, out);
+    Some(Measure::Jira {
+        jql: at.value.to_owned(),
+        value: jira_value(table, out)?,
+    })
+}
+
+fn jql(at: &At<'_, &str>, out: &mut Vec<Finding>) {
+    if at.value.trim().is_empty() {
+        let finding = at.finding(
+            Code::CfgValue,
+            "the JQL is empty; Jira refuses to search everything",
+        );
+        out.push(finding.help("restrict it, for example `project = CARE`"));
+    }
+    template(at, &[], out);
+}
+
+fn jira_value(table: Table<'_>, out: &mut Vec<Finding>) -> Option<JiraValue> {
+    let Some(value) = table.table("value") else {
+        return Some(JiraValue::Count);
+    };
+    let given: Vec<_> = ["sum", "avg", "ratio_of"]
+        .into_iter()
+        .filter(|key| value.has(key))
+        .collect();
+    let [only] = given.as_slice() else {
+        let message = format!(
+            "`value` holds {} of sum, avg and ratio_of, expected exactly one",
+            given.len()
+        );
+        out.push(
+            value
+                .finding(Code::CfgValue, message)
+                .help("write for example { sum = \"Story Points\" }, or \"count\""),
+        );
+        return None;
+    };
+    let at = value.text(only)?;
+    let text = at.value.to_owned();
+    Some(match *only {
+        "sum" => JiraValue::Sum(text),
+        "avg" => JiraValue::Avg(text),
+        _ => {
+            jql(&at, out);
+            JiraValue::RatioOf(text)
+        }
+    })
+}
+
+fn plausible(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Measure> {
+    let word = table.text("metric")?;
+    let metric = SiteMetric::ALL
+        .iter()
+        .find(|(name, _)| *name == word.value)
+        .map(|(_, metric)| *metric)?;
+    let goal = table.owned("goal");
+    if metric.needs_goal() && goal.is_none() {
+        let message = format!("metric `{}` lacks its `goal`", word.value);
+        let finding = word
+            .finding(Code::CfgMissing, message)
+            .label("of which goal?");
+        out.push(finding.help("add `goal` with the name of the goal as Plausible shows it"));
+    }
+    Some(Measure::Plausible { metric, goal })
+}
+
+fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Option<HttpMeasure> {
+    let query = settings(table, "query", out);
+    let body = body(table, out);
+    let method = match (table.text("method").map(|at| at.value), &body) {
+        (Some("POST"), _) => Method::Post,
+        (Some(_), _) | (None, Body::None) => Method::Get,
+        (None, _) => Method::Post,
+    };
+    if method == Method::Get && body != Body::None {
+        let finding = table.finding(
+            Code::CfgValue,
+            "a GET request sends no body, found `body`, `json` or `form`",
+        );
+        out.push(finding.help("remove `method`, or write method = \"POST\""));
+    }
+    for key in ["path", "body", "query", "json", "form"] {
+        templates(table.get(key), out);
+    }
+    if let Some(at) = table.text("fail_if") {
+        filter("fail_if", &at, filters, out);
+    }
+    Some(HttpMeasure {
+        path: path(table, out),
+        query,
+        method,
+        body,
+        value: extract(&table.text("value")?, filters, out),
+        fail_if: table.owned("fail_if"),
+        empty: match table.text("empty").map(|at| at.value) {
+            Some("zero") => Empty::Zero,
+            Some("skip") => Empty::Skip,
+            _ => Empty::Error,
+        },
+    })
+}
+
+/// The path with its leading slash; what would change the address any further is refused.
+fn path(table: Table<'_>, out: &mut Vec<Finding>) -> String {
+    let Some(at) = table.text("path") else {
+        return String::new();
+    };
+    if at.value.contains(['?', '#']) || at.value.contains("://") {
+        let finding = at.finding(Code::CfgValue, "`path` holds more than a path");
+        out.push(
+            finding
+                .help("put parameters into `query`; scheme and host belong to the source's `url`"),
+        );
+    }
+    match at.value.trim_start_matches('/') {
+        "" => String::new(),
+        rest => format!("/{rest}"),
+    }
+}
+
+/// A filter that does not compile would fail at each poll.
+fn filter(key: &str, at: &At<'_, &str>, filters: FilterJudge, out: &mut Vec<Finding>) {
+    if let Err(why) = filters(at.value) {
+        let message = format!("`{key}` is not a jq filter that can run: {why}");
+        let finding = at.finding(Code::CfgValue, message).label("not a filter");
+        out.push(finding.help(match key {
+            "value" => "write a jq filter that yields one number, such as `.total`, or a JSON Pointer, such as `/total`",
+            _ => "write a jq filter that yields true or false, such as `.status != \"ok\"`",
+        }));
+    }
+}
+
+fn extract(at: &At<'_, &str>, filters: FilterJudge, out: &mut Vec<Finding>) -> Extract {
+    let text = at.value.to_owned();
+    if !text.is_empty() && !text.starts_with('/') {
+        filter("value", at, filters, out);
+        return Extract::Jq(text);
+    }
+    let tail = text.split('~').skip(1);
+    if tail.clone().any(|rest| !rest.starts_with(['0', '1'])) {
+        let finding = at.finding(
+            Code::CfgValue,
+            "`value` is not a JSON Pointer: `~` must be written `~0`",
+        );
+        out.push(
+            finding.help("write `~0` for `~` and `~1` for `/` inside a name, or use a jq filter"),
+        );
+    }
+    Extract::Pointer(text)
+}
+
+fn body(table: Table<'_>, out: &mut Vec<Finding>) -> Body {
+    let given: Vec<_> = ["body", "json", "form"]
+        .into_iter()
+        .filter(|key| table.has(key))
+        .collect();
+    if given.len() > 1 {
+        let message = format!("found {}, which exclude each other", given.join(" and "));
+        out.push(
+            table
+                .finding(Code::CfgValue, message)
+                .help("keep one of them"),
+        );
+    }
+    match given.first() {
+        Some(&"body") => table.owned("body").map_or(Body::None, Body::Text),
+        Some(&"form") => Body::Form(settings(table, "form", out)),
+        Some(_) => table
+            .get("json")
+            .map_or(Body::None, |at| Body::Json(json(at.value).to_string())),
+        None => Body::None,
+    }
+}
+
+/// A TOML value as JSON; dates become texts. Depth and numbers were checked with the shapes, and what was refused
+/// there ends here as null.
+fn json(value: &DeValue<'_>) -> serde_json::Value {
+    match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(flag) => (*flag).into(),
+        DeValue::Datetime(at) => at.to_string().into(),
+        DeValue::Array(list) => list.iter().map(|v| json(v.get_ref())).collect(),
+        DeValue::Table(table) => {
+            let entry = |(k, v): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
+                let key: &std::borrow::Cow<'_, str> = k.get_ref();
+                (key.to_string(), json(v.get_ref()))
+            };
+            serde_json::Value::Object(table.iter().map(entry).collect())
+        }
+        DeValue::Integer(n) => match i64::from_str_radix(n.as_str(), n.radix()) {
+            Ok(n) => n.into(),
+            Err(_) => serde_json::Value::Null,
+        },
+        DeValue::Float(_) => number(value).into(),
+    }
+}
+
+/// Looks for misspelt names in every text of a value.
+fn templates(value: Option<At<'_, &DeValue<'_>>>, out: &mut Vec<Finding>) {
+    let Some(at) = value else { return };
+    let mut waiting = vec![(at.value, at.span.clone())];
+    while let Some((value, span)) = waiting.pop() {
+        match value {
+            DeValue::String(text) => {
+                let text: &str = text;
+                let text = At {
+                    value: text,
+                    file: at.file,
+                    span,
+                };
+                template(&text, &FORMS, out);
+            }
+            DeValue::Array(list) => waiting.extend(list.iter().map(|v| (v.get_ref(), v.span()))),
+            DeValue::Table(table) => {
+                waiting.extend(table.values().map(|v| (v.get_ref(), v.span())))
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Looks for names in braces that are nearly ours. Every other brace is literal, so this can only warn.
+fn template(at: &At<'_, &str>, forms: &[&str], out: &mut Vec<Finding>) {
+    for brace in braces(at.value) {
+        let whole = at.part(&brace.span).value;
+        let known = Moments::NAMES.contains(&brace.name);
+        let help = match (known, brace.form) {
+            (true, None) => continue,
+            (true, Some("date")) if !forms.is_empty() => continue,
+            (true, Some(_)) if brace.name == "today" => {
+                "`today` is a day already: write {today}".to_owned()
+            }
+            (true, Some(form)) if forms.contains(&form) => continue,
+            (true, Some(_)) if forms.is_empty() => {
+                format!("write {{{}}}; forms are for HTTP texts", brace.name)
+            }
+            (true, Some(_)) => format!("forms are {}", forms.join(", ")),
+            (false, _) => match nearest(brace.name, Moments::NAMES.into_iter()) {
+                Some(near) => format!("did you mean `{{{near}}}`?"),
+                None => continue,
+            },
+        };
+        let message = format!(
+            "{} is none of okrd's names and is sent as it stands",
+            quoted(whole)
+        );
+        let finding = at.part(&brace.span).finding(Code::CfgRef, message);
+        out.push(
+            finding
+                .severity(Severity::Warning)
+                .label("sent as it stands")
+                .help(help),
+        );
+    }
+}
+
+/// What makes the values of two measures comparable, as texts to be hashed: what is asked, not how it is spaced,
+/// and never a secret. Written out by hand so that no rename inside okrd changes it.
+pub(super) fn canonical(measure: &Measure) -> Vec<String> {
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let settings = |settings: &BTreeMap<String, Setting>| {
+        let each = |(name, setting): (&String, &Setting)| match setting {
+            Setting::Plain(text) => format!("{name}={text}"),
+            Setting::Secret(_) => format!("{name}:secret"),
+        };
+        settings.iter().map(each).collect::<Vec<_>>().join("\n")
+    };
+    match measure {
+        Measure::Sql { query } => vec!["sql".into(), plain(query)],
+        Measure::Jira { jql, value } => {
+            let (how, of) = match value {
+                JiraValue::Count => ("count", String::new()),
+                JiraValue::Sum(field) => ("sum", field.clone()),
+                JiraValue::Avg(field) => ("avg", field.clone()),
+                JiraValue::RatioOf(other) => ("ratio_of", plain(other)),
+            };
+            vec!["jira".into(), plain(jql), how.into(), of]
+        }
+        Measure::Http(http) => {
+            let (method, empty) = (
+                match http.method {
+                    Method::Get => "GET",
+                    Method::Post => "POST",
+                },
+                match http.empty {
+                    Empty::Error => "error",
+                    Empty::Zero => "zero",
+                    Empty::Skip => "skip",
+                },
+            );
+            let body = match &http.body {
+                Body::None => String::new(),
+                Body::Text(text) => format!("text {text}"),
+                Body::Json(text) => format!("json {text}"),
+                Body::Form(form) => format!("form {}", settings(form)),
+            };
+            let value = match &http.value {
+                Extract::Pointer(pointer) => format!("pointer {pointer}"),
+                Extract::Jq(filter) => format!("jq {}", plain(filter)),
+            };
+            vec![
+                "http".into(),
+                http.path.clone(),
+                settings(&http.query),
+                method.into(),
+                body,
+                value,
+                empty.into(),
+            ]
+        }
+        Measure::Plausible { metric, goal } => {
+            let word = SiteMetric::ALL
+                .iter()
+                .find(|(_, m)| m == metric)
+                .map_or("", |(word, _)| *word);
+            vec![
+                "plausible".into(),
+                word.into(),
+                goal.clone().unwrap_or_default(),
+            ]
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! From text to a valid configuration: every fault of every file in one run, and the configuration only when none is
+//! an error. Pure: files come from `load`; nothing is opened, asked or run.
+
+mod aim;
+mod braces;
+mod daemon;
+mod edition;
+mod goals;
+mod measure;
+pub mod places;
+mod rules;
+mod shape;
+mod source;
+mod statement;
+mod suggest;
+mod syntax;
+mod table;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+use toml::de::DeTable;
+
+use self::daemon::{Schedules, named};
+use self::goals::{Draft, Reader, Shared};
+use self::shape::Shapes;
+use self::suggest::did_you_mean;
+use self::table::Table;
+use super::files::Files;
+use super::finding::{Code, Finding, Severity, quoted};
+use super::keys::ROOT;
+use super::spec::{Config, StoreSpec};
+use crate::domain::cycle::Cycle;
+use crate::domain::goals::{Goals, Team};
+use crate::domain::id::{CycleName, Slug};
+
+/// More findings than this help nobody.
+const MOST_FINDINGS: usize = 1000;
+
+/// Says in one line what is wrong with a jq filter's text. Filters run in the sources, one floor up, and only those know
+/// what a filter may hold; so whoever checks brings their word along.
+pub type FilterJudge = fn(&str) -> Result<(), String>;
+
+/// Checks all files. Never aborts: the configuration comes with all findings, or all findings without it.
+#[must_use]
+pub fn check(files: &Files, filters: FilterJudge) -> (Option<Config>, Vec<Finding>) {
+    let mut out = files.findings.clone();
+    let parsed: Vec<(Spanned<DeTable<'_>>, bool)> = files
+        .files
+        .iter()
+        .map(|file| {
+            let (table, findings) = syntax::parse(file);
+            let broken = !findings.is_empty();
+            out.extend(findings);
+            (table, broken)
+        })
+        .collect();
+    let roots: Vec<Table<'_>> = files
+        .files
+        .iter()
+        .zip(&parsed)
+        .map(|(file, (table, _))| Table::root(file, table.get_ref()))
+        .collect();
+    let mut judged = Vec::new();
+    let config = read(files, &roots, filters, &mut judged);
+    let faults = Faults::of(&out);
+    judged.retain(|finding| !faults.explain(finding));
+    out.extend(judged);
+    for (file, (table, broken)) in files.files.iter().zip(&parsed) {
+        if !broken {
+            out.extend(edition::newer(file, table.get_ref()));
+        }
+    }
+    if !out
+        .iter()
+        .any(|finding| finding.severity == Severity::Error)
+    {
+        out.extend(nothing_to_do(&roots));
+    }
+    let config = finish(files, &mut out, config);
+    (config, out)
+}
+
+/// Files that are broken or missing, and where: much that seems wrong may be nothing but their consequence.
+struct Faults {
+    any: bool,
+    files: BTreeSet<String>,
+    lines: BTreeSet<(String, usize)>,
+}
+
+impl Faults {
+    fn of(findings: &[Finding]) -> Self {
+        let broken = findings.iter().filter(|f| f.code == Code::CfgSyntax);
+        Self {
+            any: findings.iter().any(|f| f.severity == Severity::Error),
+            files: broken.clone().map(|f| f.file.clone()).collect(),
+            lines: broken.map(|f| (f.file.clone(), f.line)).collect(),
+        }
+    }
+
+    /// Whether something absent may stand in the part that could not be read.
+    fn explain(&self, finding: &Finding) -> bool {
+        let absent = matches!(finding.code, Code::CfgMissing | Code::ObjKrs)
+            || (finding.code == Code::KrNum && finding.label.starts_with("no `"));
+        let dangling = finding.code == Code::CfgRef
+            || (finding.code == Code::AlnCycle && finding.label == "unknown parent");
+        (self.any && dangling)
+            || (absent && self.files.contains(&finding.file))
+            || self.lines.contains(&(finding.file.clone(), finding.line))
+    }
+}
+
+/// Puts findings in order and holds the configuration back when one is an error.
+fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Config> {
+    let order: BTreeMap<&str, usize> = files
+        .files
+        .iter()
+        .enumerate()
+        .map(|(n, file)| (file.shown(), n))
+        .collect();
+    out.sort_by_key(|f| {
+        (
+            order.get(f.file.as_str()).copied(),
+            f.line,
+            f.column,
+            f.code,
+        )
+    });
+    out.dedup();
+    let errors = out.iter().any(|f| f.severity == Severity::Error);
+    let warnings = out
+        .iter()
+        .filter(|f| f.severity == Severity::Warning)
+        .count();
+    if out.len() > MOST_FINDINGS {
+        let rest = out.len() - MOST_FINDINGS;
+        out.truncate(MOST_FINDINGS);
+        if let Some(last) = out.last().cloned() {
+            let note = Finding {
+                severity: if errors {
+                    Severity::Error
+                } else {
+                    Severity::Warning
+                },
+                label: String::new(),
+                also: None,
+                message: format!("{rest} more findings are not shown"),
+                help: "mend those above first".into(),
+                ..last
+            };
+            out.push(note);
+        }
+    }
+    (!errors).then_some(Config { warnings, ..config })
+}
+
+/// The type of every source of all files; `None` where it has no usable one.
+type SourceTypes<'a> = BTreeMap<&'a str, Option<&'a str>>;
+
+fn source_types<'a>(roots: &[Table<'a>]) -> SourceTypes<'a> {
+    let entries = roots.iter().flat_map(|root| {
+        root.table("sources")
+            .map(|t| t.entries())
+            .unwrap_or_default()
+    });
+    let usable = |word: &&str| super::keys::source::of_type(word).is_some();
+    entries
+        .map(|(name, at)| {
+            let word = at.table().and_then(|t| t.text("type")).map(|at| at.value);
+            (name.value, word.filter(usable))
+        })
+        .collect()
+}
+
+/// Reads everything; what has an error is left out, so the result is whole only when no finding is one.
+fn read(
+    files: &Files,
+    roots: &[Table<'_>],
+    filters: FilterJudge,
+    out: &mut Vec<Finding>,
+) -> Config {
+    let types = source_types(roots);
+    let mut shapes = Shapes {
+        sources: &types,
+        out: std::mem::take(out),
+    };
+    for root in roots {
+        shapes.table(&ROOT, *root);
+    }
+    *out = shapes.out;
+
+    let zone = daemon::zone(roots, out);
+    let (cycles, cycle_names) = daemon::cycles(roots, &zone, out);
+    let teams = daemon::teams(roots, out);
+    let store = daemon::store(roots, out);
+    let mut sources = BTreeMap::new();
+    for (name, table) in named(roots, "sources", "source", out) {
+        let spec = source::source(table, &store, out);
+        if let (Ok(name), Some(spec)) = (Slug::parse(name.value), spec) {
+            sources.insert(name, spec);
+        }
+    }
+    let mut schedules = Schedules::new(zone.clone());
+    let polling = daemon::polling(roots, &mut schedules, out);
+    let reader = Reader {
+        cycles: &cycles,
+        sources: &types,
+        polling: &polling,
+        schedules: &mut schedules,
+        filters,
+        out,
+    };
+    let drafts = drafts(roots, reader, &cycle_names, &teams);
+    tree::tree(&drafts, out);
+    let polls = drafts
+        .iter()
+        .flat_map(|draft| draft.polls.iter().cloned())
+        .collect();
+    Config {
+        revision: revision(files),
+        zone_name: zone.name,
+        zone: zone.zone,
+        goals: goals(roots, cycles, teams, drafts, out),
+        server: daemon::server(roots, out),
+        store: StoreSpec { path: store },
+        sources,
+        polls,
+        warnings: 0,
+    }
+}
+
+fn goals(
+    roots: &[Table<'_>],
+    cycles: BTreeMap<CycleName, Cycle>,
+    teams: BTreeMap<Slug, Team>,
+    drafts: Vec<Draft<'_>>,
+    out: &mut Vec<Finding>,
+) -> Goals {
+    Goals {
+        company: daemon::company(roots, out),
+        cycles,
+        teams,
+        objectives: drafts
+            .into_iter()
+            .map(|draft| Arc::new(draft.objective))
+            .collect(),
+    }
+}
+
+/// Reads the objectives of all files.
+fn drafts<'a>(
+    roots: &[Table<'a>],
+    mut reader: Reader<'a, '_>,
+    cycles: &[&str],
+    teams: &BTreeMap<Slug, Team>,
+) -> Vec<Draft<'a>> {
+    let mut drafts = Vec::new();
+    for (n, root) in roots.iter().enumerate() {
+        let objectives = root.tables("objectives");
+        let Some(shared) = shared(*root, n, !objectives.is_empty(), cycles, teams, reader.out)
+        else {
+            continue;
+        };
+        for (name, table) in objectives {
+            drafts.extend(reader.objective(&shared, &name, table));
+        }
+    }
+    drafts
+}
+
+/// The cycle and the team of a file.
+fn shared(
+    root: Table<'_>,
+    nth: usize,
+    has_objectives: bool,
+    cycles: &[&str],
+    teams: &BTreeMap<Slug, Team>,
+    out: &mut Vec<Finding>,
+) -> Option<Shared> {
+    let cycle = root.text("cycle");
+    if let Some(at) = cycle.as_ref().filter(|at| !cycles.contains(&at.value)) {
+        let message = format!("no cycle is called {}", quoted(at.value));
+        let help = did_you_mean(at.value, cycles.iter().copied(), "cycles");
+        out.push(
+            at.finding(Code::CfgRef, message)
+                .label("unknown cycle")
+                .help(help),
+        );
+    }
+    let team = root.text("team");
+    if let Some(at) = team.as_ref()
+        && !teams.keys().any(|team| team.as_str() == at.value)
+    {
+        let message = format!("no team is called {}", quoted(at.value));
+        let help = did_you_mean(at.value, teams.keys().map(Slug::as_str), "teams");
+        out.push(
+            at.finding(Code::CfgRef, message)
+                .label("unknown team")
+                .help(help),
+        );
+    }
+    if cycle.is_none()
+        && has_objectives
+        && !root.has("cycle")
+        && let Some(at) = root.key("objectives")
+    {
+        let finding = at.finding(
+            Code::CfgMissing,
+            "the file has objectives but lacks the key `cycle`",
+        );
+        out.push(finding.help("add for example cycle = \"2026-Q4\" at the top of the file"));
+    }
+    let written = cycle.and_then(|at| CycleName::parse(at.value).ok());
+    // A stand-in of the file's own, so that its other faults are found and its ids collide with no other file's.
+    let cycle = written.or_else(|| CycleName::parse(&format!("cycle-of-file-{nth}")).ok())?;
+    Some(Shared {
+        cycle,
+        team: team.and_then(|at| Slug::parse(at.value).ok()),
+    })
+}
+
+/// A configuration without any objective is sound and useless. Told only when nothing worse is.
+fn nothing_to_do(roots: &[Table<'_>]) -> Option<Finding> {
+    let main = roots
+        .first()
+        .filter(|_| !roots.iter().any(|root| root.has("objectives")))?;
+    let message = "no file has objectives, so there is nothing to measure";
+    let finding = main
+        .finding(Code::CfgMissing, message)
+        .severity(Severity::Warning);
+    Some(finding.help("add an [objectives.…] table, or `include` the files that hold them"))
+}
+
+/// The SHA-256 over the texts of all files in their order, each with its length before it.
+fn revision(files: &Files) -> String {
+    let mut hash = Sha256::new();
+    for file in &files.files {
+        hash.update((file.text().len() as u64).to_le_bytes());
+        hash.update(file.text());
+    }
+    hex(&hash.finalize())
+}
+
+/// Bytes as lower-case hex digits.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

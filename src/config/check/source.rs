@@ -1,0 +1,248 @@
+//! Sources: from their tables to `SourceSpec`s, and what must not stand in them. Reaches no source.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use url::Url;
+
+use super::rules::parse_size;
+use super::shape::literal_secret;
+use super::table::{At, Table};
+use crate::config::finding::{Code, Finding, quoted};
+use crate::config::secret::{SecretRef, Setting};
+use crate::config::spec::{Auth, Deployment, HttpSpec, SourceSpec};
+
+/// Reads one source; `None` when something essential is missing.
+pub(super) fn source(table: Table<'_>, store: &Path, out: &mut Vec<Finding>) -> Option<SourceSpec> {
+    Some(match table.text("type")?.value {
+        "sqlite" => sqlite(table, store, out)?,
+        "postgres" => SourceSpec::Postgres {
+            url: database_url(table, &["postgres", "postgresql"], out)?,
+        },
+        "mysql" => SourceSpec::Mysql {
+            url: database_url(table, &["mysql", "mariadb"], out)?,
+        },
+        "jira" => SourceSpec::Jira {
+            http: http(table, out)?,
+            deployment: match table.text("deployment").map(|at| at.value) {
+                Some("cloud") => Deployment::Cloud,
+                Some("data_center") => Deployment::DataCenter,
+                _ => Deployment::Auto,
+            },
+        },
+        "http" => SourceSpec::Http(http(table, out)?),
+        "plausible" => SourceSpec::Plausible {
+            http: http(table, out)?,
+            site: table.owned("site")?,
+        },
+        _ => return None,
+    })
+}
+
+fn sqlite(table: Table<'_>, store: &Path, out: &mut Vec<Finding>) -> Option<SourceSpec> {
+    let at = table.text("path")?;
+    let path = resolve(&at);
+    if plain(&path) == plain(store) {
+        let finding = at.finding(
+            Code::CfgValue,
+            "the source is the file that okrd keeps its own measurements in",
+        );
+        out.push(
+            finding
+                .label("okrd's own store")
+                .help("name the database of the system that is measured"),
+        );
+    }
+    Some(SourceSpec::Sqlite { path })
+}
+
+/// A path as it was written, made absolute from the folder of the file that names it.
+pub(super) fn resolve(at: &At<'_, &str>) -> PathBuf {
+    at.file.folder().join(at.value)
+}
+
+/// The path without `.` and `..`, to compare by.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// A place where a secret is kept, from its table.
+fn secret(table: Table<'_>) -> Option<SecretRef> {
+    if let Some(name) = table.owned("env") {
+        return Some(SecretRef::Env(name));
+    }
+    if let Some(at) = table.text("file") {
+        return Some(SecretRef::File(resolve(&at)));
+    }
+    table.owned("credential").map(SecretRef::Credential)
+}
+
+/// A database's URL: kept elsewhere, or plain without a password.
+fn database_url(table: Table<'_>, schemes: &[&str], out: &mut Vec<Finding>) -> Option<Setting> {
+    if let Some(kept) = table.table("url") {
+        return secret(kept).map(Setting::Secret);
+    }
+    let at = table.text("url")?;
+    let url = parse_url(&at, schemes, out)?;
+    let in_query = url.query_pairs().any(|(name, _)| is_secret_name(&name));
+    if url.password().is_some() || in_query {
+        out.push(literal_secret(&at, "url"));
+    }
+    Some(Setting::Plain(at.value.to_owned()))
+}
+
+/// Parses a literal URL of one of these schemes.
+fn parse_url(at: &At<'_, &str>, schemes: &[&str], out: &mut Vec<Finding>) -> Option<Url> {
+    // Whatever is wrong with it, a URL may hold a password: it is never quoted.
+    let mut wrong = |why: String| {
+        let finding = at.finding(Code::CfgValue, format!("`url` {why}")).hidden();
+        out.push(finding.help(format!(
+            "write it as {}://host/…",
+            schemes.first().unwrap_or(&"https")
+        )));
+    };
+    let url = match Url::parse(at.value) {
+        Ok(url) => url,
+        Err(e) => {
+            wrong(format!("is not a URL: {e}"));
+            return None;
+        }
+    };
+    if !schemes.contains(&url.scheme()) {
+        wrong(format!(
+            "has the scheme {}, expected {}",
+            quoted(url.scheme()),
+            schemes.join(" or ")
+        ));
+        return None;
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        wrong("names no host".into());
+        return None;
+    }
+    Some(url)
+}
+
+fn http(table: Table<'_>, out: &mut Vec<Finding>) -> Option<HttpSpec> {
+    let auth = table.table("auth").and_then(auth);
+    let headers = settings(table, "headers", out);
+    let ca_file = table.text("ca_file").map(|at| resolve(&at));
+    let max_body = table.text("max_body").and_then(|at| parse_size(at.value));
+    Some(HttpSpec {
+        url: http_url(table, out)?,
+        auth,
+        headers,
+        ca_file,
+        max_body: max_body.unwrap_or(HttpSpec::DEFAULT_MAX_BODY),
+    })
+}
+
+fn http_url(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Setting> {
+    if let Some(kept) = table.table("url") {
+        return secret(kept).map(Setting::Secret);
+    }
+    let at = table.text("url")?;
+    let url = parse_url(&at, &["https", "http"], out)?;
+    if url.password().is_some() || url.query_pairs().any(|(name, _)| is_secret_name(&name)) {
+        out.push(literal_secret(&at, "url"));
+        return None;
+    }
+    let extra = [
+        (!url.username().is_empty(), "a user", "use `auth`"),
+        (
+            url.query().is_some(),
+            "a query",
+            "use `query` of the measure",
+        ),
+        (
+            url.fragment().is_some(),
+            "a fragment",
+            "remove what follows `#`",
+        ),
+    ];
+    for (_, what, help) in extra.into_iter().filter(|(there, ..)| *there) {
+        let finding = at.finding(
+            Code::CfgValue,
+            format!("`url` holds {what}, expected only the base of the address"),
+        );
+        out.push(finding.hidden().help(help));
+    }
+    Some(Setting::Plain(at.value.trim_end_matches('/').to_owned()))
+}
+
+fn auth(table: Table<'_>) -> Option<Auth> {
+    let token = table.table("token").and_then(secret)?;
+    Some(match table.owned("user") {
+        Some(user) => Auth::Basic { user, token },
+        None => Auth::Bearer { token },
+    })
+}
+
+/// A table of settings; those whose name says that they log in must be kept elsewhere.
+pub(super) fn settings(
+    table: Table<'_>,
+    key: &str,
+    out: &mut Vec<Finding>,
+) -> BTreeMap<String, Setting> {
+    let mut settings = BTreeMap::new();
+    let entries = table.table(key).map(|t| t.entries()).unwrap_or_default();
+    for (name, at) in entries {
+        let setting = match at.table() {
+            Some(kept) => secret(kept).map(Setting::Secret),
+            None => plain_text(&at).map(Setting::Plain),
+        };
+        let Some(setting) = setting else { continue };
+        if let Setting::Plain(text) = &setting {
+            if is_secret_name(name.value) {
+                out.push(literal_secret(&at, name.value));
+            } else if key == "headers" && text.contains(|c: char| c.is_control() && c != '\t') {
+                let finding = at.finding(
+                    Code::CfgValue,
+                    format!("header {} holds a line break", quoted(name.value)),
+                );
+                out.push(finding.help("write the value on one line"));
+            }
+        }
+        settings.insert(name.value.to_owned(), setting);
+    }
+    settings
+}
+
+fn plain_text(at: &At<'_, &toml::de::DeValue<'_>>) -> Option<String> {
+    if let Some(text) = at.value.as_str() {
+        return Some(text.to_owned());
+    }
+    if let Some(flag) = at.value.as_bool() {
+        return Some(flag.to_string());
+    }
+    super::table::number(at.value)
+        .filter(|n| n.is_finite())
+        .map(|n| n.to_string())
+}
+
+/// Whether a header or parameter of this name logs in, as far as a name can tell.
+fn is_secret_name(name: &str) -> bool {
+    const MARKS: [&str; 9] = [
+        "authorization",
+        "cookie",
+        "token",
+        "key",
+        "secret",
+        "password",
+        "passwd",
+        "credential",
+        "signature",
+    ];
+    let name = name.to_ascii_lowercase();
+    name == "auth" || name == "x-auth" || MARKS.iter().any(|mark| name.contains(mark))
+}

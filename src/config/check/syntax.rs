@@ -1,0 +1,142 @@
+//! Whether a file is TOML at all: every syntax fault of the file at once, and what could be read all the same.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::files::File;
+use crate::config::finding::{Code, Finding};
+
+/// Parses a file as far as it goes.
+pub(super) fn parse(file: &File) -> (Spanned<DeTable<'_>>, Vec<Finding>) {
+    let (table, errors) = DeTable::parse_recoverable(file.text());
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut twice = 0..0;
+    for error in errors {
+        if findings.len() >= super::MOST_FINDINGS {
+            break;
+        }
+        let span = error.span().unwrap_or(file.text().len()..file.text().len());
+        let finding = if error.message() == "duplicate key" {
+            // Whatever stands twice in a table that stands twice is no fault of its own.
+            if twice.contains(&span.start) {
+                continue;
+            }
+            twice = section(file, span.start);
+            duplicate(file, table.get_ref(), &span)
+        } else {
+            let finding = file.finding(
+                &span,
+                Code::CfgSyntax,
+                format!("not TOML: {}", error.message()),
+            );
+            finding.label("here").help(help(error.message()))
+        };
+        // One slip often breaks the rest of its line in several ways; the first tells it best.
+        let told = |f: &Finding| f.line == finding.line && f.code == Code::CfgSyntax;
+        if !findings.last().is_some_and(told) {
+            findings.push(finding);
+        }
+    }
+    (table, findings)
+}
+
+fn help(message: &str) -> &'static str {
+    if message.contains("quote") || message.contains("string") {
+        "close the text with the quote it began with; texts of several lines take three quotes"
+    } else if message.contains("recursion") {
+        "nest less deeply"
+    } else {
+        "write `key = value` lines under [table] headers; texts stand in quotes"
+    }
+}
+
+/// A key or table that is there already: names both places.
+fn duplicate(file: &File, table: &DeTable<'_>, span: &Range<usize>) -> Finding {
+    let name = file.slice(span);
+    let finding = file
+        .finding(
+            span,
+            Code::CfgDuplicate,
+            format!("{} is defined twice", crate::config::finding::quoted(name)),
+        )
+        .label("second definition")
+        .help("keep one of the two, or rename one");
+    match first_header(file, span).or_else(|| first_key(file, table, span)) {
+        Some(first) => finding.also(file, &first, "first definition"),
+        None => finding,
+    }
+}
+
+/// The first header that reads like the one around `span`.
+fn first_header(file: &File, span: &Range<usize>) -> Option<Range<usize>> {
+    let plain = |line: &str| -> Option<String> {
+        let line = line.trim();
+        let end = line.find(']')?;
+        line.starts_with('[')
+            .then(|| line.get(..end).unwrap_or("").split_whitespace().collect())
+    };
+    let wanted = plain(file.slice(&file.line(span.start)))?;
+    let mut at = 0;
+    for line in file.text().split_inclusive('\n') {
+        if at + line.len() > span.start {
+            return None;
+        }
+        if plain(line).is_some_and(|header| header == wanted) {
+            return Some(file.line(at));
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// The bytes from a header to the next one; empty where the offset stands in no header.
+fn section(file: &File, offset: usize) -> Range<usize> {
+    let line = file.line(offset);
+    if !file.slice(&line).trim_start().starts_with('[') {
+        return 0..0;
+    }
+    let mut end = line.end;
+    for next in file
+        .text()
+        .get(line.end..)
+        .unwrap_or("")
+        .split_inclusive('\n')
+        .skip(1)
+    {
+        if next.trim_start().starts_with('[') {
+            break;
+        }
+        end += next.len();
+    }
+    line.start..end + 1
+}
+
+/// The nearest key of this name before another, both at the start of their lines or both within: nearly always the
+/// first definition of the same table.
+fn first_key(file: &File, table: &DeTable<'_>, second: &Range<usize>) -> Option<Range<usize>> {
+    let name = file.slice(second).trim_matches(['"', '\'']);
+    let leads = |at: usize| file.slice(&(file.line(at).start..at)).trim().is_empty();
+    let mut nearest: Option<Range<usize>> = None;
+    let mut waiting = vec![table];
+    while let Some(table) = waiting.pop() {
+        if let Some((key, _)) = table.get_key_value(name) {
+            let span = key.span();
+            let nearer = nearest.as_ref().is_none_or(|n| n.start < span.start);
+            if span.start < second.start && nearer && leads(span.start) == leads(second.start) {
+                nearest = Some(span);
+            }
+        }
+        for value in table.values() {
+            match value.get_ref() {
+                DeValue::Table(inner) => waiting.push(inner),
+                DeValue::Array(list) => {
+                    waiting.extend(list.iter().filter_map(|v| v.get_ref().as_table()))
+                }
+                _ => {}
+            }
+        }
+    }
+    nearest
+}

@@ -1,0 +1,106 @@
+//! The keys of the daemon's own tables. Knows no meaning beyond a description.
+
+use super::{Key, Shape, TableKind, key, later};
+
+pub(crate) static COMPANY: TableKind = TableKind::new(
+    "the company",
+    "Whose goals these are and what stands above them.",
+    &[
+        key("name", Shape::Line, "The company's name.").examples(&["\"Acme\""]),
+        key("vision", Shape::Prose, "What the company wants to be."),
+        key(
+            "strategy",
+            Shape::List(&Shape::Prose),
+            "How it wants to get there, one thought an entry.",
+        ),
+    ],
+);
+
+pub(crate) static CYCLE: TableKind = TableKind::new(
+    "a cycle",
+    "A stretch of whole days in `timezone`, such as a quarter.",
+    &[
+        key("starts", Shape::Date, "First day.")
+            .needed()
+            .examples(&["2026-10-01"]),
+        key("ends", Shape::Date, "Last day, included.")
+            .needed()
+            .examples(&["2026-12-31"]),
+    ],
+);
+
+pub(crate) static TEAM: TableKind = TableKind::new(
+    "a team",
+    "A team.",
+    &[
+        key("name", Shape::Line, "Its name for people.")
+            .needed()
+            .examples(&["\"Content\""]),
+        key("slack", Shape::Line, "Its Slack channel.").examples(&["\"#team-content\""]),
+    ],
+);
+
+pub(crate) static SERVER: TableKind = TableKind::new(
+    "the server",
+    "okrd's own HTTP server.",
+    &[
+        key("listen", Shape::Line, "Address and port it listens on.")
+            .default("\"127.0.0.1:10650\"")
+            .examples(&["\"0.0.0.0:10650\"", "\"[::1]:10650\""]),
+        key(
+            "lifecycle",
+            Shape::Bool,
+            "Whether `POST /-/reload` is answered.",
+        )
+        .default("false"),
+        later("write_token"),
+        later("tls"),
+    ],
+);
+
+pub(crate) static STORE: TableKind = TableKind::new(
+    "the store",
+    "Where measurements are kept.",
+    &[
+        key(
+            "path",
+            Shape::Path,
+            "The SQLite file, relative to the file that names it; made if absent.",
+        )
+        .default("\"okrd.db\"")
+        .examples(&["\"/var/lib/okrd/okrd.db\""]),
+        later("url"),
+        later("type"),
+    ],
+);
+
+pub(crate) const SCHEDULE: Key = key(
+    "schedule",
+    Shape::Schedule,
+    "When it is polled: a cron pattern of five fields in `timezone`, or \"every 15m\" (from 1s up).",
+)
+.examples(&["\"0 6 * * *\"", "\"every 15m\""]);
+
+pub(crate) const JITTER: Key = key(
+    "jitter",
+    Shape::Duration,
+    "The largest delay after the slot, so that not all key results poll at once.",
+)
+.examples(&["\"30s\"", "\"0s\""]);
+
+pub(crate) const TIMEOUT: Key = key(
+    "timeout",
+    Shape::Duration,
+    "How long one attempt may take, from 100ms to 10m.",
+)
+.examples(&["\"30s\""]);
+
+pub(crate) static POLLING: TableKind = TableKind::new(
+    "the polling defaults",
+    "Defaults for every key result that has a measure.",
+    &[
+        SCHEDULE.default("\"0 * * * *\""),
+        JITTER.default("\"30s\""),
+        TIMEOUT.default("\"30s\""),
+    ],
+);

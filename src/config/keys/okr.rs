@@ -1,0 +1,194 @@
+//! The keys of objectives, key results and initiatives. Knows no meaning beyond a description.
+
+use super::daemon::{JITTER, SCHEDULE, TIMEOUT};
+use super::{Names, Shape, TableKind, key, later};
+use crate::config::finding::Code;
+
+pub(crate) static OBJECTIVE: TableKind = TableKind::new(
+    "an objective",
+    "A qualitative aim, proven by its key results.",
+    &[
+        key(
+            "title",
+            Shape::Line,
+            "What it says. Numbers belong in key results.",
+        )
+        .needed()
+        .examples(&["\"More people find their way to our website\""]),
+        key("why", Shape::Prose, "Why it matters."),
+        key(
+            "parent",
+            Shape::Slug,
+            "The objective of the same cycle that it serves.",
+        )
+        .examples(&["\"reflex\""]),
+        key(
+            "parent_link",
+            Shape::Words(&["supports", "contributes"]),
+            "supports: drawn only; contributes: counts in the parent's score.",
+        )
+        .default("\"supports\""),
+        key(
+            "ambition",
+            Shape::Words(&["aspirational", "committed"]),
+            "aspirational: 60 to 70 % is achieved; committed: all of it is due.",
+        )
+        .default("\"aspirational\""),
+        key(
+            "key_results",
+            Shape::Map(Names::Slug, &Shape::Table(&KEY_RESULT)),
+            "What proves it, by id: two to five measured numbers.",
+        )
+        .needed_as(Code::ObjKrs),
+        key(
+            "initiatives",
+            Shape::Map(Names::Slug, &Shape::Table(&INITIATIVE)),
+            "What is tried to get there, by id; never counts into progress.",
+        ),
+        later("was"),
+        later("weight"),
+    ],
+);
+
+pub(crate) static KEY_RESULT: TableKind = TableKind::new(
+    "a key result",
+    "One measured number that proves an objective: from a baseline to a target, or a band to hold.",
+    &[
+        key("title", Shape::Line, "What it says.").needed().examples(&["\"Pass 1,000 subscribers\""]),
+        key("why", Shape::Prose, "How it proves the objective."),
+        key("unit", Shape::Line, "The unit of its value.")
+            .needed_as(Code::KrNum)
+            .examples(&["\"subscribers\"", "\"%\""]),
+        key(
+            "kind",
+            Shape::Words(&["cumulative", "level", "window", "ratio"]),
+            "What the number is: a flow since the start of the cycle, a stock, trailing days, or a share.",
+        )
+        .default("\"level\""),
+        key(
+            "baseline",
+            Shape::Either(&[Shape::Number, Shape::Words(&["first"])]),
+            "Where it starts; \"first\" is the first good measurement of the cycle, then frozen.",
+        )
+        .examples(&["640", "\"first\""]),
+        key(
+            "target",
+            Shape::Either(&[Shape::Number, Shape::Relative]),
+            "Where it should end: a number, or a change relative to the baseline.",
+        )
+        .examples(&["1000", "\"+30%\"", "\"-25%\"", "\"+150\"", "\"+5pp\""]),
+        key("at_most", Shape::Number, "A level to hold: this or less. Excludes baseline and target.").examples(&["300"]),
+        key("at_least", Shape::Number, "A level to hold: this or more. Excludes baseline and target.").examples(&["99.9"]),
+        key("between", Shape::Pair, "A level to hold: from the first to the second. Excludes baseline and target.")
+            .examples(&["[18, 22]"]),
+        key("compliance", Shape::Number, "For a level to hold: the expected share of time in the band, above 0 up to 1.")
+            .default("0.9"),
+        key("strict", Shape::Bool, "Met only when past the target; bounds themselves lie outside.").default("false"),
+        key(
+            "role",
+            Shape::Words(&["contributes", "guardrail"]),
+            "contributes: counts with its weight; guardrail: weight 0, caps the objective's status.",
+        )
+        .default("\"contributes\""),
+        key("weight", Shape::Number, "Weight in the objective; 0 for a guardrail.").default("1"),
+        key(
+            "measure",
+            Shape::Measure,
+            "What is asked of which source; absent: recorded by people with `okrd record`.",
+        )
+        .examples(&["{ source = \"shop\", query = \"SELECT count(*) FROM subscribers\" }"]),
+        SCHEDULE,
+        JITTER,
+        TIMEOUT,
+        key(
+            "stale_after",
+            Shape::Duration,
+            "How old its newest value may be; by default three times the longest gap of its schedule and at least 24h, 21d when recorded by people.",
+        )
+        .examples(&["\"3d\""]),
+        key(
+            "amendments",
+            Shape::Tables(&AMENDMENT),
+            "Changes to what was agreed, made after the start of the cycle.",
+        ),
+        later("plan"),
+        later("anchors"),
+        later("milestones"),
+        later("score_by"),
+        later("zero_guard"),
+        later("was"),
+    ],
+)
+.choices(&[&["baseline", "target"], &["at_most"], &["at_least"], &["between"]]);
+
+static AMENDMENT: TableKind = TableKind::new(
+    "an amendment",
+    "A change to what was agreed: when, what, why and by whom.",
+    &[
+        key(
+            "date",
+            Shape::Date,
+            "The day of the change, within the cycle.",
+        )
+        .needed()
+        .examples(&["2026-11-02"]),
+        key(
+            "field",
+            Shape::Words(&[
+                "target",
+                "baseline",
+                "at_most",
+                "at_least",
+                "between",
+                "strict",
+                "weight",
+                "role",
+                "compliance",
+            ]),
+            "What was changed.",
+        )
+        .needed(),
+        key("from", Shape::Json, "What it was.")
+            .needed()
+            .examples(&["1200"]),
+        key("to", Shape::Json, "What it became.")
+            .needed()
+            .examples(&["1000"]),
+        key("reason", Shape::Prose, "Why.").needed(),
+        key(
+            "approved_by",
+            Shape::Line,
+            "Whose decision it was: a role rather than a person.",
+        )
+        .needed()
+        .examples(&["\"content team lead\""]),
+    ],
+);
+
+static INITIATIVE: TableKind = TableKind::new(
+    "an initiative",
+    "Work that a team tries. It has a state and a lesson and never counts into progress.",
+    &[
+        key("title", Shape::Line, "What it is.")
+            .needed()
+            .examples(&["\"A weekly letter worth opening\""]),
+        key(
+            "key_results",
+            Shape::List(&Shape::Slug),
+            "Key results of the same objective that it is meant to move.",
+        )
+        .examples(&["[\"subscribers\"]"]),
+        key(
+            "state",
+            Shape::Words(&["idea", "doing", "done", "dropped"]),
+            "How far it is; a dropped initiative is no failure.",
+        )
+        .default("\"idea\""),
+        key(
+            "learned",
+            Shape::Prose,
+            "What was learned; for done and dropped.",
+        ),
+        key("jira", Shape::Line, "Its Jira issue.").examples(&["\"CONT-12\""]),
+    ],
+);

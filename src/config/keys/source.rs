@@ -1,0 +1,197 @@
+//! The keys of sources, one table a type. Knows no meaning beyond a description.
+
+use super::{Key, Names, Shape, TableKind, key};
+
+/// Every type of source with its keys.
+pub(crate) static TYPES: [(&str, &TableKind); 6] = [
+    ("sqlite", &SQLITE),
+    ("postgres", &POSTGRES),
+    ("mysql", &MYSQL),
+    ("jira", &JIRA),
+    ("http", &HTTP),
+    ("plausible", &PLAUSIBLE),
+];
+
+/// Types that later versions bring.
+pub(crate) const LATER: [&str; 10] = [
+    "prometheus",
+    "matomo",
+    "umami",
+    "ga4",
+    "posthog",
+    "fathom",
+    "simple_analytics",
+    "github",
+    "gitlab",
+    "sheets",
+];
+
+/// The keys of a source of this type.
+pub(crate) fn of_type(word: &str) -> Option<&'static TableKind> {
+    TYPES
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map(|(_, kind)| *kind)
+}
+
+const WORDS: &[&str] = &["sqlite", "postgres", "mysql", "jira", "http", "plausible"];
+
+const TYPE: Key = key("type", Shape::Words(WORDS), "What kind of source it is.").needed();
+
+static SQLITE: TableKind = TableKind::new(
+    "a source of type sqlite",
+    "A SQLite file, opened read-only.",
+    &[
+        TYPE,
+        key(
+            "path",
+            Shape::Path,
+            "The file, relative to the file that names it.",
+        )
+        .needed()
+        .examples(&["\"shop.db\""]),
+    ],
+);
+
+static POSTGRES: TableKind = TableKind::new(
+    "a source of type postgres",
+    "A PostgreSQL server, asked in read-only transactions. Give okrd an account that may only SELECT.",
+    &[
+        TYPE,
+        key(
+            "url",
+            Shape::Setting,
+            "How to reach it. A URL that holds a password must be kept elsewhere as a secret.",
+        )
+        .needed()
+        .examples(&[
+            "{ env = \"CRM_DATABASE_URL\" }",
+            "\"postgres://okrd@db.acme.example/crm\"",
+        ]),
+    ],
+);
+
+static MYSQL: TableKind = TableKind::new(
+    "a source of type mysql",
+    "A MySQL or MariaDB server, asked in read-only transactions. Give okrd an account that may only SELECT.",
+    &[
+        TYPE,
+        key(
+            "url",
+            Shape::Setting,
+            "How to reach it. A URL that holds a password must be kept elsewhere as a secret.",
+        )
+        .needed()
+        .examples(&[
+            "{ env = \"SHOP_DATABASE_URL\" }",
+            "\"mysql://okrd@db.acme.example/shop\"",
+        ]),
+    ],
+);
+
+pub(crate) static AUTH: TableKind = TableKind::new(
+    "a login",
+    "How to log in: `user` and `token` together are basic authentication, `token` alone is a bearer token.",
+    &[
+        key("user", Shape::Line, "The user, often a mail address.").examples(&["\"okrd@acme.example\""]),
+        key("token", Shape::Secret, "The token or password, kept elsewhere.")
+            .needed()
+            .examples(&["{ file = \"jira.token\" }", "{ env = \"JIRA_TOKEN\" }", "{ credential = \"jira\" }"]),
+    ],
+)
+.secretive();
+
+pub(crate) static SECRET: TableKind = TableKind::new(
+    "a secret",
+    "Where a secret is kept; exactly one of the keys. Read at each use, so that a rotated secret works at once.",
+    &[
+        key("env", Shape::Line, "An environment variable of the okrd process.").examples(&["\"CRM_DATABASE_URL\""]),
+        key("file", Shape::Path, "A file, relative to the file that names it; one trailing newline is dropped.")
+            .examples(&["\"jira.token\""]),
+        key("credential", Shape::Line, "A systemd credential: a file in $CREDENTIALS_DIRECTORY.")
+            .examples(&["\"plausible\""]),
+    ],
+)
+.secretive()
+.choices(&[&["env"], &["file"], &["credential"]]);
+
+const URL: Key = key(
+    "url",
+    Shape::Setting,
+    "The base URL, http or https, without user, query and fragment.",
+)
+.needed();
+const LOGIN: Key = key(
+    "auth",
+    Shape::Table(&AUTH),
+    "How to log in; absent: anonymous.",
+);
+const HEADERS: Key = key(
+    "headers",
+    Shape::Map(Names::Header, &Shape::Setting),
+    "Headers sent with each request; those that log in must be kept elsewhere as secrets.",
+)
+.examples(&["{ \"X-Api-Key\" = { env = \"NEWSLETTER_KEY\" } }"]);
+const CA_FILE: Key = key(
+    "ca_file",
+    Shape::Path,
+    "A private certificate authority (PEM), relative to the file that names it.",
+);
+const MAX_BODY: Key = key(
+    "max_body",
+    Shape::Size,
+    "The largest answer, counted after decompression.",
+)
+.default("\"8MiB\"");
+
+static JIRA: TableKind = TableKind::new(
+    "a source of type jira",
+    "A Jira site, Cloud or Data Center.",
+    &[
+        TYPE,
+        URL.examples(&["\"https://acme.atlassian.net\""]),
+        key(
+            "deployment",
+            Shape::Words(&["auto", "cloud", "data_center"]),
+            "Which of the two APIs it speaks; `auto` asks the site.",
+        )
+        .default("\"auto\""),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+    ],
+);
+
+static HTTP: TableKind = TableKind::new(
+    "a source of type http",
+    "Any HTTP endpoint that answers JSON.",
+    &[
+        TYPE,
+        URL.examples(&["\"https://api.newsletter.example/v1\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+    ],
+);
+
+static PLAUSIBLE: TableKind = TableKind::new(
+    "a source of type plausible",
+    "Plausible Analytics, hosted or self-hosted.",
+    &[
+        TYPE,
+        URL.examples(&["\"https://plausible.io\""]),
+        key(
+            "site",
+            Shape::Line,
+            "The site's domain as Plausible knows it.",
+        )
+        .needed()
+        .examples(&["\"acme.example\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+    ],
+);

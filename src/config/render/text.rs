@@ -1,0 +1,174 @@
+//! Findings as text for a terminal: message, file, line and column, the line itself with a mark, and the remedy.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::mask::mask;
+use crate::config::files::{File, Files};
+use crate::config::finding::{Finding, Severity};
+
+/// A line longer than this is not shown.
+const LONGEST_LINE: usize = 2000;
+
+/// The findings as plain text, one paragraph each and a count at the end; empty when there are none.
+#[must_use]
+pub fn text(findings: &[Finding], files: &Files) -> String {
+    render(findings, files, &Renderer::plain())
+}
+
+/// The same in colour, for terminals.
+#[must_use]
+pub fn styled(findings: &[Finding], files: &Files) -> String {
+    render(findings, files, &Renderer::styled())
+}
+
+fn render(findings: &[Finding], files: &Files, renderer: &Renderer) -> String {
+    let pages = Pages::new(findings, files);
+    let mut shown = String::new();
+    for finding in findings {
+        shown.push_str(&one(finding, &pages, renderer));
+        shown.push_str("\n\n");
+    }
+    if !findings.is_empty() {
+        shown.push_str(&count(findings));
+        shown.push('\n');
+    }
+    shown
+}
+
+fn count(findings: &[Finding]) -> String {
+    let of = |severity: Severity, one: &str, many: &str| match findings
+        .iter()
+        .filter(|f| f.severity == severity)
+        .count()
+    {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {many}")),
+    };
+    let counts = [
+        of(Severity::Error, "error", "errors"),
+        of(Severity::Warning, "warning", "warnings"),
+        of(Severity::Info, "note", "notes"),
+    ];
+    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The files by their shown path, with the spans in them that must not be seen.
+struct Pages<'f> {
+    files: BTreeMap<&'f str, &'f File>,
+    hidden: BTreeMap<&'f str, Vec<Range<usize>>>,
+}
+
+impl<'f> Pages<'f> {
+    fn new(findings: &'f [Finding], files: &'f Files) -> Self {
+        let mut hidden: BTreeMap<&str, Vec<Range<usize>>> = BTreeMap::new();
+        for finding in findings.iter().filter(|finding| finding.hidden) {
+            hidden
+                .entry(&finding.file)
+                .or_default()
+                .push(finding.span.clone());
+        }
+        Self {
+            files: files
+                .files
+                .iter()
+                .map(|file| (file.shown(), file))
+                .collect(),
+            hidden,
+        }
+    }
+
+    /// The line at an offset with its secrets hidden, and the bytes of it that a span covers.
+    fn line(&self, shown: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {
+        let file = self.files.get(shown)?;
+        let line = file.line(span.start);
+        let text = file.slice(&line);
+        if text.len() > LONGEST_LINE {
+            return None;
+        }
+        let within = |span: &Range<usize>| {
+            let from = span.start.clamp(line.start, line.end) - line.start;
+            let to = span.end.clamp(line.start, line.end) - line.start;
+            from..to.max(from)
+        };
+        let hidden: Vec<_> = self
+            .hidden
+            .get(shown)
+            .into_iter()
+            .flatten()
+            .map(within)
+            .filter(|s| !s.is_empty())
+            .collect();
+        let masked = mask(text, &hidden, !hidden.is_empty());
+        // Masking keeps characters and changes bytes: places are counted anew.
+        let bytes = |offset: usize| {
+            let characters = text
+                .get(..offset)
+                .map_or(0, |before| before.chars().count());
+            masked
+                .char_indices()
+                .nth(characters)
+                .map_or(masked.len(), |(at, _)| at)
+        };
+        let mark = within(span);
+        let mark = bytes(mark.start)..bytes(mark.end);
+        Some((masked, mark))
+    }
+}
+
+fn one(finding: &Finding, pages: &Pages<'_>, renderer: &Renderer) -> String {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Info => Level::INFO,
+    };
+    let title = level
+        .primary_title(finding.message.as_str())
+        .id(finding.code.as_str());
+    let here = pages.line(&finding.file, &finding.span);
+    let also = finding
+        .also
+        .as_ref()
+        .and_then(|also| Some((also, pages.line(&also.file, &also.span)?)));
+    let mut group = match &here {
+        Some((line, mark)) => title.element(snippet(line, &finding.file, finding.line).annotation(
+            label(AnnotationKind::Primary.span(mark.clone()), &finding.label),
+        )),
+        None => title.element(origin(&finding.file, finding.line, finding.column)),
+    };
+    if let Some((also, (line, mark))) = &also {
+        group = group.element(snippet(line, &also.file, also.line).annotation(label(
+            AnnotationKind::Context.span(mark.clone()),
+            &also.label,
+        )));
+    }
+    let groups = [with_help(group, &finding.help)];
+    renderer.render(&groups)
+}
+
+fn snippet<'l>(line: &'l str, file: &'l str, number: usize) -> Snippet<'l, Annotation<'l>> {
+    Snippet::source(line).path(file).line_start(number)
+}
+
+fn label<'l>(annotation: Annotation<'l>, label: &'l str) -> Annotation<'l> {
+    if label.is_empty() {
+        annotation
+    } else {
+        annotation.label(label)
+    }
+}
+
+fn origin(file: &str, line: usize, column: usize) -> Origin<'_> {
+    Origin::path(file).line(line).char_column(column)
+}
+
+fn with_help<'h>(group: Group<'h>, help: &'h str) -> Group<'h> {
+    if help.is_empty() {
+        group
+    } else {
+        group.element(Level::HELP.message(help))
+    }
+}

@@ -1,0 +1,330 @@
+//! The first fence of the servers' statements: one statement that reads, and none of the side doors that a
+//! read-only transaction leaves open. A second fence only: the boundary is an account that may do no more than
+//! SELECT. SQLite needs none of it, its authorizer judges what a statement really does.
+
+use std::ops::Range;
+
+use super::lex::{Dialect, Kind, Token};
+
+/// Functions that act, read the server's files, take locks that outlive a rollback or run text as a statement.
+/// A trailing `*` stands for any ending.
+const POSTGRES_ACTS: &[&str] = &[
+    "set_config",
+    "pg_advisory_*",
+    "pg_try_advisory_*",
+    "nextval",
+    "setval",
+    "lo_*",
+    "loread",
+    "lowrite",
+    "dblink*",
+    "pg_read_*",
+    "pg_ls_*",
+    "pg_stat_file",
+    "pg_file_*",
+    "pg_logfile_rotate",
+    "pg_rotate_logfile",
+    "pg_terminate_backend",
+    "pg_cancel_backend",
+    "pg_reload_conf",
+    "pg_switch_wal",
+    "pg_create_*",
+    "pg_drop_*",
+    "pg_copy_*",
+    "pg_replication_*",
+    "pg_logical_*",
+    "pg_backup_*",
+    "pg_start_backup",
+    "pg_stop_backup",
+    "pg_promote",
+    "pg_wal_replay_*",
+    "pg_notify",
+    "pg_export_snapshot",
+    "pg_stat_reset*",
+    "pg_import_system_collations",
+    "query_to_xml*",
+    "cursor_to_xml*",
+    "ts_stat",
+    "ts_rewrite",
+    "connectby",
+    "crosstab*",
+];
+
+/// The same for MySQL and MariaDB.
+const MYSQL_ACTS: &[&str] = &[
+    "load_file",
+    "get_lock",
+    "release_lock",
+    "release_all_locks",
+    "nextval",
+    "setval",
+    "sys_exec",
+    "sys_eval",
+    "master_pos_wait",
+    "source_pos_wait",
+    "master_gtid_wait",
+    "wait_for_executed_gtid_set",
+    "wait_until_sql_thread_after_gtids",
+];
+
+/// Why a statement is not admitted, and where in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// What was found.
+    pub found: Found,
+    /// The bytes of the statement that are meant.
+    pub span: Range<usize>,
+}
+
+/// What a statement that is not admitted holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing at all.
+    Nothing,
+    /// This first word, which does not begin a reading statement.
+    Opening(String),
+    /// A second statement, which begins with this.
+    Second(String),
+    /// Something that acts, as a noun to stand in a sentence.
+    Act(String),
+}
+
+/// The words that begin a reading statement.
+pub const READS: [&str; 4] = ["SELECT", "WITH", "VALUES", "TABLE"];
+
+/// Everything that speaks against a statement: it must be one, begin with one of [`READS`], and use none of the side
+/// doors of its server.
+#[must_use]
+pub fn objections(tokens: &[Token<'_>], dialect: Dialect) -> Vec<Objection> {
+    let mut found = Vec::new();
+    let object = |found, token: &Token<'_>| Objection {
+        found,
+        span: token.span(),
+    };
+    let (first, rest) = split(tokens);
+    let second = rest.iter().find(|t| !t.is_punct(";"));
+    found.extend(second.map(|t| object(Found::Second(excerpt(t.text)), t)));
+    match first.iter().find(|t| !t.is_punct("(")) {
+        Some(token) if READS.iter().any(|word| token.is(word)) => {}
+        Some(token) => found.push(object(Found::Opening(excerpt(token.text)), token)),
+        None if second.is_some() => {}
+        None => found.push(Objection {
+            found: Found::Nothing,
+            span: 0..0,
+        }),
+    }
+    if dialect != Dialect::Sqlite {
+        for (i, token) in first.iter().enumerate() {
+            let following = first.get(i + 1..).unwrap_or_default();
+            let act = side_door(token, following, dialect);
+            found.extend(act.map(|act| object(Found::Act(act), token)));
+        }
+    }
+    found
+}
+
+/// The byte where the statement ends, if anything but comments and spaces follows.
+#[must_use]
+pub fn end(tokens: &[Token<'_>]) -> Option<usize> {
+    let (first, rest) = split(tokens);
+    let last = first.last().filter(|_| !rest.is_empty());
+    last.map(|token| token.span().end)
+}
+
+/// The tokens before the first semicolon, and the rest from it on.
+fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> (&'t [Token<'a>], &'t [Token<'a>]) {
+    let end = tokens.iter().position(|t| t.is_punct(";"));
+    tokens.split_at(end.unwrap_or(tokens.len()))
+}
+
+fn side_door(token: &Token<'_>, following: &[Token<'_>], dialect: Dialect) -> Option<String> {
+    let next = following.first();
+    let next_is = |word: &str| next.is_some_and(|t| t.is(word));
+    match token.kind {
+        Kind::Hint if speaks_too_much(token.text) => Some("a comment that the server obeys".into()),
+        Kind::Word if token.is("into") => Some("INTO".into()),
+        Kind::Word if token.is("u") && dialect == Dialect::Postgres => following
+            .get(1)
+            .filter(|t| matches!(t.kind, Kind::Str | Kind::Quoted) && t.at == token.at + 2)
+            .map(|_| "an escaped identifier or string (U&)".into()),
+        Kind::Word
+            if token.is("for") && ["update", "share", "no", "key"].iter().any(|w| next_is(w)) =>
+        {
+            Some("a locking clause (FOR …)".into())
+        }
+        Kind::Word if token.is("lock") && next_is("in") => Some("LOCK IN SHARE MODE".into()),
+        Kind::Word if token.is("next") && next_is("value") => Some("NEXT VALUE FOR".into()),
+        Kind::Punct if token.text == ":=" && dialect == Dialect::Mysql => {
+            Some("an assignment (:=)".into())
+        }
+        Kind::Punct if token.text == "(" => next
+            .filter(|t| {
+                ["insert", "update", "delete", "merge", "replace"]
+                    .iter()
+                    .any(|w| t.is(w))
+            })
+            .filter(|_| following.get(1).is_some_and(|t| !t.is_punct("(")))
+            .map(|t| t.text.to_ascii_uppercase()),
+        _ => acting_function(token, next, dialect),
+    }
+}
+
+/// `/*! */` is run as text; of the optimizer's hints two change the session.
+fn speaks_too_much(comment: &str) -> bool {
+    let text = comment.to_ascii_lowercase();
+    !text.starts_with("/*+") || text.contains("set_var") || text.contains("max_execution_time")
+}
+
+fn acting_function(
+    token: &Token<'_>,
+    next: Option<&Token<'_>>,
+    dialect: Dialect,
+) -> Option<String> {
+    if !next.is_some_and(|t| t.is_punct("(")) {
+        return None;
+    }
+    let name = token.identifier()?;
+    let acts = match dialect {
+        Dialect::Postgres => POSTGRES_ACTS,
+        Dialect::Mysql => MYSQL_ACTS,
+        Dialect::Sqlite => &[],
+    };
+    let acting = acts.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == *pattern,
+    });
+    acting.then(|| format!("the function {}()", excerpt(&name)))
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lex::tokens;
+    use super::*;
+
+    fn admits(sql: &str, dialect: Dialect) -> bool {
+        objections(&tokens(sql, dialect), dialect).is_empty()
+    }
+
+    #[test]
+    fn f78_f79_f80_what_does_more_than_read_is_refused() {
+        for sql in [
+            "",
+            "-- nothing",
+            ";",
+            "INSERT INTO t VALUES (1)",
+            "/* SELECT */ DELETE FROM t",
+            "SELECT 1; DROP TABLE t",
+            "SELECT 1;; SELECT 2",
+            "SELECT 1 INTO x",
+            "SELECT * FROM t FOR UPDATE",
+            "SELECT * FROM t for /* x */ share",
+            "SELECT * FROM t FOR NO KEY UPDATE",
+            "WITH x AS (DELETE FROM t RETURNING a) SELECT count(*) FROM x",
+            "WITH x AS ( update t SET a = 1 RETURNING a) SELECT 1",
+            "SET x = 1",
+            "EXPLAIN ANALYZE SELECT 1",
+            "CALL p()",
+            "DO SLEEP(1)",
+            "COPY t TO '/tmp/x'",
+            "BEGIN",
+            "PRAGMA x",
+        ] {
+            assert!(!admits(sql, Dialect::Postgres), "PostgreSQL: {sql}");
+            assert!(!admits(sql, Dialect::Mysql), "MySQL: {sql}");
+        }
+        for sql in [
+            "SELECT set_config('a', 'b', false)",
+            "SELECT pg_catalog.\"set_config\" ('a', 'b', false)",
+            "SELECT U&\"\\0073et_config\"('a', 'b', false)",
+            "SELECT pg_try_advisory_lock(1)",
+            "SELECT lo_create(0)",
+            "SELECT nextval('s')",
+            "SELECT query_to_xml('select 1', true, true, '')",
+        ] {
+            assert!(!admits(sql, Dialect::Postgres), "{sql}");
+        }
+        for sql in [
+            "SELECT load_file('/etc/passwd')",
+            "SELECT `GET_LOCK`('a', 1)",
+            "SELECT 1 INTO OUTFILE '/tmp/x'",
+            "SET STATEMENT max_statement_time=0 FOR SELECT 1",
+            "SELECT /*!50000 SLEEP(1) */",
+            "SELECT /*+ SET_VAR(max_execution_time=0) */ 1",
+            "SELECT @a := 1",
+            "SELECT 1 FROM t LOCK IN SHARE MODE",
+            "SELECT NEXT VALUE FOR s",
+        ] {
+            assert!(!admits(sql, Dialect::Mysql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn honest_statements_pass() {
+        for sql in [
+            "SELECT count(*) FROM t",
+            "  -- how many\n select 1 ;",
+            "(SELECT 1) UNION ALL (SELECT 2)",
+            "WITH x AS (SELECT 1 AS a) SELECT sum(a) FROM x",
+            "VALUES (1)",
+            "SELECT 'INSERT INTO x; DROP TABLE t' = name FROM t",
+            "SELECT substring(a FOR 3) FROM t",
+            "SELECT replace(a, 'x', 'y'), (replace(b, 'x', 'y')) FROM t",
+            "SELECT \"into\".\"update\" FROM \"into\"",
+            "SELECT lock FROM t WHERE next > 1 AND u&1 = 1",
+        ] {
+            assert!(admits(sql, Dialect::Postgres), "{sql}");
+        }
+        assert!(admits(
+            "SELECT /*+ NO_INDEX_MERGE(t) */ 1 FROM t",
+            Dialect::Mysql
+        ));
+    }
+
+    #[test]
+    fn the_end_is_before_the_semicolon() {
+        let sql = "SELECT :now ; ;";
+        let found = end(&tokens(sql, Dialect::Postgres)).unwrap();
+        assert_eq!(sql.get(..found), Some("SELECT :now"));
+        assert_eq!(end(&tokens("SELECT 1 -- x", Dialect::Postgres)), None);
+    }
+
+    #[test]
+    fn objections_tell_what_they_mean_and_where() {
+        let told = |sql: &str, dialect| -> Vec<(Found, String)> {
+            let objections = objections(&tokens(sql, dialect), dialect);
+            let place = |o: Objection| (o.found, sql.get(o.span).unwrap_or("?").to_owned());
+            objections.into_iter().map(place).collect()
+        };
+        let text = |text: &str| text.to_owned();
+        assert_eq!(
+            told("-- é\n", Dialect::Mysql),
+            [(Found::Nothing, String::new())]
+        );
+        assert_eq!(
+            told("DELETE FROM t; :x", Dialect::Sqlite),
+            [
+                (Found::Second(text("x")), text(":x")),
+                (Found::Opening(text("DELETE")), text("DELETE"))
+            ]
+        );
+        assert_eq!(
+            told("; SELECT 1", Dialect::Sqlite),
+            [(Found::Second(text("SELECT")), text("SELECT"))]
+        );
+        assert_eq!(
+            told("SELECT 'for' FROM t FOR UPDATE", Dialect::Postgres),
+            [(Found::Act(text("a locking clause (FOR …)")), text("FOR"))]
+        );
+        assert_eq!(
+            told("SELECT \"nextval\"('s')", Dialect::Postgres),
+            [(
+                Found::Act(text("the function nextval()")),
+                text("\"nextval\"")
+            )]
+        );
+    }
+}

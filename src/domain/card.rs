@@ -1,0 +1,83 @@
+//! The card of a key result: every figure that a face may show, as judged at one instant. Made by `judge`; computes
+//! nothing but what follows from the card itself.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::goals::{KeyResult, Role};
+use super::history::LastAttempt;
+use super::status::{Guardrail, Status, contradicts};
+use super::target::Direction;
+
+/// A key result, judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyResultCard {
+    /// What was agreed.
+    pub key_result: Arc<KeyResult>,
+    /// The newest good value and its instant, however old; after the cycle's end the newest one up to the end.
+    pub value: Option<(f64, Timestamp)>,
+    /// Whether `value` is too old to be believed; progress and pace are then `None`.
+    pub stale: bool,
+    /// Which way is good, as far as known by now.
+    pub direction: Direction,
+    /// The baseline, once known; `None` for a band.
+    pub baseline: Option<f64>,
+    /// The target, once known; `None` for a band.
+    pub target: Option<f64>,
+    /// Share of the way from baseline to target, unclamped. For a band: compliance times elapsed share.
+    pub progress_raw: Option<f64>,
+    /// The same, clamped to 0..1: the score.
+    pub progress: Option<f64>,
+    /// The planned share q of the way by now.
+    pub expected_progress: Option<f64>,
+    /// The planned value by now; `None` for a band.
+    pub expected_value: Option<f64>,
+    /// Whether `value` lies in the band; `None` unless a band.
+    pub in_band: Option<bool>,
+    /// Share of known time in the band; `None` unless a band.
+    pub compliance: Option<f64>,
+    /// Share of the elapsed time for which it is known whether the value lay in the band; `None` unless a band.
+    pub coverage: Option<f64>,
+    /// Share of the allowed time outside the band that is left (may be negative); `None` unless a band.
+    pub budget_left: Option<f64>,
+    /// Pace: progress against what the plan expects, 1 is as planned.
+    pub pace: Option<f64>,
+    /// The status.
+    pub status: Status,
+    /// One sentence that says why.
+    pub reason: String,
+    /// Since when it has this status.
+    pub status_since: Timestamp,
+    /// How the newest attempt to measure ended.
+    pub last_attempt: Option<LastAttempt>,
+    /// The newest confidence told by people.
+    pub confidence: Option<f64>,
+}
+
+impl KeyResultCard {
+    /// Its weight in its objective; a guardrail has none.
+    #[must_use]
+    pub fn weight(&self) -> f64 {
+        match self.key_result.role {
+            Role::Contributes => self.key_result.weight,
+            Role::Guardrail => 0.0,
+        }
+    }
+
+    /// How it guards its objective; `None` when it counts instead.
+    #[must_use]
+    pub fn guardrail(&self) -> Option<Guardrail> {
+        (self.key_result.role == Role::Guardrail).then_some(Guardrail {
+            status: self.status,
+            in_band: self.in_band,
+        })
+    }
+
+    /// Whether what people believe contradicts the status: worth a word at the next check-in.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        self.confidence
+            .is_some_and(|confidence| contradicts(confidence, self.status))
+    }
+}

@@ -1,0 +1,127 @@
+//! A small company to test with: one quarter in UTC, key results and records made in one line each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+
+use super::cycle::Cycle;
+use super::goals::{Ambition, Feed, Goals, KeyResult, Kind, Objective, Parent, ParentLink, Role};
+use super::history::{Point, Record};
+use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::target::{Aim, Band, Baseline, Hold, Reach, Target};
+
+/// 90 days from 2026-01-01 in UTC.
+pub(super) fn quarter() -> Cycle {
+    let name = CycleName::parse("2026-Q1").unwrap();
+    Cycle::new(name, date(2026, 1, 1), date(2026, 3, 31), TimeZone::UTC).unwrap()
+}
+
+/// So many days after the start of the quarter.
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+pub(super) fn day(days: f64) -> Timestamp {
+    let start = quarter().start().as_second();
+    Timestamp::from_second(start + (days * 86_400.0) as i64).unwrap()
+}
+
+pub(super) fn days(n: u64) -> Duration {
+    Duration::from_secs(n * 86_400)
+}
+
+pub(super) fn slug(text: &str) -> Slug {
+    Slug::parse(text).unwrap()
+}
+
+pub(super) fn reach(baseline: Baseline, target: Target) -> Aim {
+    Aim::Reach(Reach {
+        baseline,
+        target,
+        strict: false,
+    })
+}
+
+pub(super) fn at_most(limit: f64) -> Aim {
+    Aim::Hold(Hold {
+        band: Band::AtMost(limit),
+        strict: false,
+        compliance: Hold::DEFAULT_COMPLIANCE,
+    })
+}
+
+/// A key result `objective/name` that may be 90 days old.
+pub(super) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
+    let (objective, name) = path.split_once('/').unwrap();
+    KeyResult {
+        id: KeyResultId {
+            cycle: quarter().name,
+            objective: slug(objective),
+            key_result: slug(name),
+        },
+        title: path.to_owned(),
+        why: None,
+        unit: unit.to_owned(),
+        kind: Kind::Level,
+        aim,
+        role: Role::Contributes,
+        weight: 1.0,
+        feed: Feed::Recorded,
+        stale_after: days(90),
+        definition: "0".repeat(16),
+    }
+}
+
+pub(super) fn guardrail(key_result: KeyResult) -> KeyResult {
+    KeyResult {
+        role: Role::Guardrail,
+        weight: 0.0,
+        ..key_result
+    }
+}
+
+pub(super) fn objective(name: &str, key_results: Vec<KeyResult>) -> Objective {
+    Objective {
+        id: ObjectiveId {
+            cycle: quarter().name,
+            objective: slug(name),
+        },
+        title: name.to_owned(),
+        why: None,
+        team: None,
+        parent: None,
+        ambition: Ambition::Aspirational,
+        key_results: key_results.into_iter().map(Arc::new).collect(),
+        initiatives: Vec::new(),
+    }
+}
+
+pub(super) fn under(parent: &str, link: ParentLink, child: Objective) -> Objective {
+    Objective {
+        parent: Some(Parent {
+            objective: slug(parent),
+            link,
+        }),
+        ..child
+    }
+}
+
+pub(super) fn goals(objectives: Vec<Objective>) -> Goals {
+    Goals {
+        cycles: [(quarter().name, quarter())].into(),
+        objectives: objectives.into_iter().map(Arc::new).collect(),
+        ..Goals::default()
+    }
+}
+
+/// A record of samples: day, value.
+pub(super) fn record(samples: &[(f64, f64)]) -> Record {
+    let point = |&(at, value)| Point {
+        as_of: day(at),
+        value,
+    };
+    Record {
+        series: samples.iter().map(point).collect(),
+        ..Record::default()
+    }
+}

@@ -1,0 +1,199 @@
+//! Why a key result has its status: one sentence for people, with the numbers of its card. Neutral: it says what is,
+//! not who or how good. Knows nothing but the card.
+
+use jiff::Timestamp;
+
+use super::card::KeyResultCard;
+use super::cycle::Cycle;
+use super::goals::Ambition;
+use super::number::show as number;
+use super::progress::EPSILON;
+use super::status::Status;
+use super::target::{Aim, Hold, Reach, TargetError};
+
+/// The sentence for `card`, whose `reason` is not read.
+pub(super) fn reason(card: &KeyResultCard, ambition: Ambition, cycle: &Cycle) -> String {
+    match card.status {
+        Status::Pending => format!("The cycle begins on {}.", cycle.first_day),
+        Status::Closed => closed(card),
+        Status::NoData => format!("Nothing has been measured yet{}.", failed(card)),
+        Status::Stale => stale(card, cycle),
+        Status::Measuring => measuring(card),
+        Status::AtTarget
+        | Status::TooEarly
+        | Status::OnTrack
+        | Status::AtRisk
+        | Status::OffTrack => match &card.key_result.aim {
+            Aim::Reach(reach) => under_way(card, reach, ambition),
+            Aim::Hold(hold) => holding(card, hold),
+        },
+    }
+}
+
+/// How the newest attempt failed, as the end of a sentence; empty when it did not.
+fn failed(card: &KeyResultCard) -> String {
+    let fault = card.last_attempt.as_ref().and_then(|a| a.fault.as_ref());
+    fault.map_or_else(String::new, |(class, _)| {
+        format!("; the newest attempt failed ({})", class.as_str())
+    })
+}
+
+fn stale(card: &KeyResultCard, cycle: &Cycle) -> String {
+    let as_of = card.value.map_or(cycle.start(), |(_, as_of)| as_of);
+    format!(
+        "The last value, {}, dates from {}, and a value counts for {}{}.",
+        value(card),
+        local(as_of, cycle),
+        span(card.key_result.stale_after.as_secs()),
+        failed(card),
+    )
+}
+
+fn local(t: Timestamp, cycle: &Cycle) -> String {
+    t.to_zoned(cycle.zone.clone())
+        .strftime("%Y-%m-%d %H:%M")
+        .to_string()
+}
+
+fn measuring(card: &KeyResultCard) -> String {
+    let (Aim::Reach(reach), Some(baseline)) = (&card.key_result.aim, card.baseline) else {
+        return "The first measurement of the cycle will be the baseline.".to_owned();
+    };
+    match reach.resolve(baseline) {
+        Err(TargetError::ShareOfNonPositive) => format!(
+            "The baseline is {}, of which a percentage leads nowhere; the target must be an absolute number.",
+            quantity(baseline, card)
+        ),
+        Err(TargetError::Flat) => format!(
+            "The baseline is {}, the same as the target, so there is no way to go.",
+            quantity(baseline, card)
+        ),
+        _ => format!(
+            "The baseline is {}, from which there is no target that can be told as a number.",
+            quantity(baseline, card)
+        ),
+    }
+}
+
+fn closed(card: &KeyResultCard) -> String {
+    let Some((_, _)) = card.value else {
+        return "The cycle is over and nothing was measured.".to_owned();
+    };
+    match (&card.key_result.aim, card.progress_raw) {
+        (Aim::Reach(_), Some(raw)) => format!("The cycle is over: {}.", made(card, raw)),
+        (Aim::Hold(hold), Some(_)) => format!(
+            "The cycle is over: the value was {} for {} of the known time, and {} was agreed.",
+            hold,
+            percent(card.compliance.unwrap_or(0.0)),
+            percent(hold.compliance),
+        ),
+        (_, None) => format!(
+            "The cycle is over: {} was measured, with nothing to judge it by.",
+            value(card)
+        ),
+    }
+}
+
+/// "780 subscribers is 39% of the way from 640 to 1,000".
+fn made(card: &KeyResultCard, raw: f64) -> String {
+    let (from, to) = (
+        card.baseline.map_or_else(String::new, number),
+        card.target.map_or_else(String::new, number),
+    );
+    if raw < 0.0 {
+        format!(
+            "{} is further from the target of {to} than the baseline of {from}",
+            value(card)
+        )
+    } else {
+        format!(
+            "{} is {} of the way from {from} to {to}",
+            value(card),
+            percent(raw)
+        )
+    }
+}
+
+fn under_way(card: &KeyResultCard, reach: &Reach, ambition: Ambition) -> String {
+    let raw = card.progress_raw.unwrap_or(0.0);
+    let planned = card.expected_progress.unwrap_or(0.0);
+    let made = made(card, raw);
+    match card.status {
+        Status::AtTarget => format!(
+            "{} {} the target of {}.",
+            value(card),
+            if reach.strict { "is past" } else { "meets" },
+            card.target.map_or_else(String::new, number),
+        ),
+        Status::TooEarly => format!(
+            "It is too early to tell: {made}, and {} of the cycle has passed.",
+            percent(planned)
+        ),
+        _ => format!(
+            "{made}; {} objective is on pace at {} by now.",
+            match ambition {
+                Ambition::Aspirational => "an aspirational",
+                Ambition::Committed => "a committed",
+            },
+            percent(ambition.expected_score() * planned),
+        ),
+    }
+}
+
+fn holding(card: &KeyResultCard, hold: &Hold) -> String {
+    let budget = match card.budget_left {
+        Some(left) if left > EPSILON => {
+            format!("{} of the time allowed outside is left", percent(left))
+        }
+        _ => "the time allowed outside is spent".to_owned(),
+    };
+    format!(
+        "{} lies {} the agreed band ({}), which held for {} of the known time; {budget}.",
+        value(card),
+        if card.in_band == Some(true) {
+            "within"
+        } else {
+            "outside"
+        },
+        hold,
+        percent(card.compliance.unwrap_or(0.0)),
+    )
+}
+
+fn value(card: &KeyResultCard) -> String {
+    card.value
+        .map_or_else(String::new, |(value, _)| quantity(value, card))
+}
+
+/// A number with the key result's unit.
+fn quantity(value: f64, card: &KeyResultCard) -> String {
+    match card.key_result.unit.as_str() {
+        "" => number(value),
+        unit if unit.starts_with('%') => format!("{}{unit}", number(value)),
+        unit => format!("{} {unit}", number(value)),
+    }
+}
+
+/// A share in whole percent, but what is more than nothing or less than all is not rounded to it.
+fn percent(share: f64) -> String {
+    if (EPSILON..0.005).contains(&share) {
+        "less than 1%".to_owned()
+    } else if (0.995..1.0 - EPSILON).contains(&share) {
+        "almost 100%".to_owned()
+    } else {
+        // f64 makes 3.4999999999999996 of 3.5; and a hundredfold may overflow.
+        let percent = (share + EPSILON).clamp(f64::MIN / 100.0, f64::MAX / 100.0) * 100.0;
+        format!("{}%", number(percent.round()))
+    }
+}
+
+/// A span of time in the largest unit that divides it.
+fn span(seconds: u64) -> String {
+    for (unit, length) in [("day", 86_400), ("hour", 3_600), ("minute", 60)] {
+        if seconds >= length && seconds.is_multiple_of(length) {
+            let n = seconds / length;
+            return format!("{n} {unit}{}", if n == 1 { "" } else { "s" });
+        }
+    }
+    format!("{seconds} seconds")
+}

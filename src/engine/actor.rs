@@ -1,0 +1,447 @@
+//! The engine itself: one task that hears firings, ended polls, commits and orders, and makes of them new polls, new
+//! commits and a new board. It waits for no source and no commit; both report to it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::board::{Board, ConfigBoard};
+use super::books::{Books, Report};
+use super::clock::Clock;
+use super::event::{Event, Observe};
+use super::poll::Outcome;
+use super::rota::{Remembered, Rota};
+use super::sources::Open;
+use super::ticker::{Tick, Ticker, TickerError};
+use super::vitals::Vitals;
+use crate::config::spec::Config;
+use crate::domain::fault::FaultClass;
+use crate::store::{Store, StoreError};
+
+/// What the engine is made of.
+pub struct Setup {
+    /// The valid configuration.
+    pub config: Config,
+    /// Where values are kept.
+    pub store: Store,
+    /// How a source is opened.
+    pub open: Arc<Open>,
+    /// Who wants to know what happens.
+    pub observe: Arc<dyn Observe>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Signs of life, read by others.
+    pub vitals: Arc<Vitals>,
+}
+
+/// Why the engine did not start, or ended other than asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store failed until the end: what was measured last is not on disk.
+    #[error("the store took no more writes: the last measurements are not on disk")]
+    Unwritten,
+    /// The scheduler failed.
+    #[error(transparent)]
+    Ticker(#[from] TickerError),
+}
+
+/// What may be asked of a running engine.
+#[derive(Clone)]
+pub struct Handle {
+    board: watch::Receiver<Arc<Board>>,
+    orders: mpsc::Sender<Order>,
+}
+
+enum Order {
+    Reload(Box<Config>, oneshot::Sender<()>),
+    Rejected,
+}
+
+impl Handle {
+    /// The newest picture of everything.
+    #[must_use]
+    pub fn board(&self) -> watch::Receiver<Arc<Board>> {
+        self.board.clone()
+    }
+
+    /// Puts another configuration in force; returns when it is. What did not change goes on as it was.
+    pub async fn reload(&self, config: Config) {
+        let (done, is_done) = oneshot::channel();
+        let order = Order::Reload(Box::new(config), done);
+        if self.orders.send(order).await.is_ok() {
+            // An engine that ended meanwhile has nothing in force any more.
+            let _ = is_done.await;
+        }
+    }
+
+    /// Notes that another configuration was offered and found wanting.
+    pub async fn rejected(&self) {
+        // An engine that ended meanwhile has nobody left to tell.
+        let _ = self.orders.send(Order::Rejected).await;
+    }
+}
+
+/// How often everything is judged again though nothing came in: pace, age and status depend on time.
+const AGE_EVERY: Duration = Duration::from_secs(15);
+/// How often the neighbours are looked at: other writers of the store, changed credentials.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The longest time between two looks at the wall clock, which may jump, or stop while the machine sleeps.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// The shortest time between two boards when values stream in.
+const BOARD_EVERY: Duration = Duration::from_millis(100);
+/// How long polls under way may go on after the end was asked for.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How many outcomes are heard at a time.
+const HEAR: usize = 1000;
+
+/// The engine, ready to run.
+pub struct Engine {
+    open: Arc<Open>,
+    observe: Arc<dyn Observe>,
+    clock: Arc<dyn Clock>,
+    vitals: Arc<Vitals>,
+    rota: Rota,
+    books: Books,
+    config: ConfigBoard,
+    tasks: TaskTracker,
+    outcomes: mpsc::UnboundedReceiver<Outcome>,
+    tell_outcome: mpsc::UnboundedSender<Outcome>,
+    ticks: mpsc::UnboundedReceiver<Tick>,
+    tell_tick: mpsc::UnboundedSender<Tick>,
+    orders: mpsc::Receiver<Order>,
+    board: watch::Sender<Arc<Board>>,
+    due: Chores,
+}
+
+/// What came of one turn.
+enum Turn {
+    /// On to the next.
+    Went,
+    /// Another configuration is to be put in force.
+    Reload(Box<Config>, oneshot::Sender<()>),
+    /// The store's writer is gone.
+    Broken(StoreError),
+}
+
+/// When the engine's own chores are due.
+struct Chores {
+    board_outdated: bool,
+    board_made: Instant,
+    aged: Instant,
+    looked: Instant,
+}
+
+impl Engine {
+    /// An engine that has read the store and shows its first board, but polls nothing yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn new(setup: Setup) -> Result<(Self, Handle), EngineError> {
+        let now = setup.clock.now();
+        let loaded = setup.store.load(&setup.config.goals)?;
+        let remembered = Remembered {
+            last_slots: loaded.last_slot,
+            holds: loaded.holds.into_iter().collect(),
+        };
+        let rota = Rota::default().next(&setup.config, &setup.open, remembered, now);
+        let goals = setup.config.goals.clone();
+        let mut books = Books::open(setup.store, goals, loaded.history, now);
+        let config = ConfigBoard {
+            last_load_accepted: true,
+            loaded_at: now,
+            warnings: setup.config.warnings,
+        };
+        let changes = books.ledger().judge(now);
+        books.take_statuses(changes);
+        let mut rota = rota;
+        let first = Board {
+            scorecard: books.ledger().scorecard(now),
+            sources: rota.board(now),
+            config: config.clone(),
+            store: books.board(),
+        };
+        let (board, shown) = watch::channel(Arc::new(first));
+        let (tell_outcome, outcomes) = mpsc::unbounded_channel();
+        let (tell_tick, ticks) = mpsc::unbounded_channel();
+        let (give_orders, orders) = mpsc::channel(4);
+        let engine = Self {
+            open: setup.open,
+            observe: setup.observe,
+            clock: setup.clock,
+            vitals: setup.vitals,
+            rota,
+            books,
+            config,
+            tasks: TaskTracker::new(),
+            outcomes,
+            tell_outcome,
+            ticks,
+            tell_tick,
+            orders,
+            board,
+            due: Chores {
+                board_outdated: false,
+                board_made: Instant::now(),
+                aged: Instant::now(),
+                looked: Instant::now(),
+            },
+        };
+        let handle = Handle {
+            board: shown,
+            orders: give_orders,
+        };
+        Ok((engine, handle))
+    }
+
+    /// Runs by the schedules until `shutdown`, then lets polls under way end and writes what came of them.
+    ///
+    /// # Errors
+    /// When the scheduler does not start, or the last measurements could not be written.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), EngineError> {
+        let mut ticker = self.start_ticker().await?;
+        self.rota.begin(self.clock.now());
+        self.vitals.set_readiness(None);
+        while !shutdown.is_cancelled() {
+            match self.turn(&shutdown).await {
+                Turn::Went => {}
+                Turn::Reload(config, done) => {
+                    ticker = self.reload(*config, ticker).await?;
+                    // Whoever asked may be gone; the configuration is in force all the same.
+                    let _ = done.send(());
+                }
+                Turn::Broken(error) => return Err(error.into()),
+            }
+        }
+        self.vitals.set_readiness(Some("stopping"));
+        ticker.stop().await;
+        self.drain().await
+    }
+
+    /// Asks every key result of the open cycles once, writes what came of it, and ends.
+    ///
+    /// # Errors
+    /// When the measurements could not be written.
+    pub async fn run_once(mut self, shutdown: CancellationToken) -> Result<(), EngineError> {
+        self.rota.begin_once(self.clock.now());
+        let ended = |engine: &Self| engine.rota.is_idle() && engine.books.is_clean();
+        while !(shutdown.is_cancelled() || ended(&self)) && self.books.is_up() {
+            if let Turn::Broken(error) = self.turn(&shutdown).await {
+                return Err(error.into());
+            }
+        }
+        self.drain().await
+    }
+
+    /// One turn: does what is due, then waits for whatever happens next.
+    async fn turn(&mut self, shutdown: &CancellationToken) -> Turn {
+        self.do_what_is_due();
+        let wake = self.next_wake();
+        let mut heard = Vec::new();
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
+            Some(order) = self.orders.recv() => match order {
+                Order::Reload(config, done) => return Turn::Reload(config, done),
+                Order::Rejected => self.reloaded(false),
+            },
+            report = self.books.report(&*self.clock, &*self.observe) => match report {
+                Report::Ended(error) => return Turn::Broken(error),
+                report => self.reported(&report),
+            },
+            _ = self.outcomes.recv_many(&mut heard, HEAR) => self.heard(heard),
+            Some(tick) = self.ticks.recv() => self.rota.fired(tick, self.clock.now()),
+            () = tokio::time::sleep_until(wake) => {}
+        }
+        Turn::Went
+    }
+
+    fn do_what_is_due(&mut self) {
+        let now = self.clock.now();
+        self.vitals.tick(now);
+        if self.due.looked.elapsed() >= LOOK_EVERY {
+            self.look_around(now);
+        }
+        if self.due.aged.elapsed() >= AGE_EVERY {
+            self.due.aged = Instant::now();
+            self.books.ledger().age();
+            self.judge(now);
+        }
+        if self.books.is_up() {
+            self.send_out(now);
+        }
+        self.books.start_commit();
+        if self.due.board_outdated && self.due.board_made.elapsed() >= BOARD_EVERY {
+            self.show(now);
+        }
+    }
+
+    /// Sends out the polls whose turn it is.
+    fn send_out(&mut self, now: Timestamp) {
+        for errand in self.rota.errands(now, &*self.observe) {
+            self.observe.observe(&Event::PollStarted {
+                source: &errand.poll.source,
+            });
+            self.vitals.poll_began();
+            self.due.board_outdated = true;
+            let (clock, tell) = (Arc::clone(&self.clock), self.tell_outcome.clone());
+            self.tasks.spawn(async move {
+                // The engine hears all outcomes until the last task ended; after that there is no process to miss one.
+                let _ = tell.send(errand.run(&*clock).await);
+            });
+        }
+    }
+
+    /// Hears how polls ended.
+    fn heard(&mut self, outcomes: Vec<Outcome>) {
+        let now = self.clock.now();
+        for outcome in outcomes {
+            self.vitals.poll_ended();
+            let fault = outcome.entry.outcome.as_ref().err();
+            if let Some(source) = self.rota.source_of(&outcome) {
+                self.observe.observe(&Event::PollEnded {
+                    source,
+                    key_result: &outcome.entry.key_result,
+                    took: outcome.entry.took,
+                    fault,
+                });
+            }
+            // Only patience that was asked for is kept over a restart: who restarts after a refusal has mended it.
+            let lasting = fault.is_some_and(|f| f.class == FaultClass::RateLimited);
+            if let Some((source, until)) = self.rota.answered(&outcome, now)
+                && lasting
+            {
+                self.books.take_hold(source, Some(until));
+            }
+            self.books.take(outcome);
+        }
+        self.due.board_outdated = true;
+    }
+
+    /// Hears what the store reports.
+    fn reported(&mut self, report: &Report) {
+        self.due.board_outdated = true;
+        if let Report::Written(outcomes) = report {
+            for outcome in outcomes {
+                self.rota.recorded(outcome);
+            }
+        }
+        if !matches!(report, Report::Nothing) {
+            self.judge(self.clock.now());
+        }
+    }
+
+    fn judge(&mut self, now: Timestamp) {
+        let changes = self.books.ledger().judge(now);
+        self.books.take_statuses(changes);
+        self.due.board_outdated = true;
+    }
+
+    /// Looks for what others did: a value recorded beside us, credentials rotated.
+    fn look_around(&mut self, now: Timestamp) {
+        self.due.looked = Instant::now();
+        self.books.start_look();
+        if !self.rota.release_with_new_credentials(now).is_empty() {
+            self.due.board_outdated = true;
+        }
+    }
+
+    fn show(&mut self, now: Timestamp) {
+        self.due.board_outdated = false;
+        self.due.board_made = Instant::now();
+        self.board.send_replace(Arc::new(Board {
+            scorecard: self.books.ledger().scorecard(now),
+            sources: self.rota.board(now),
+            config: self.config.clone(),
+            store: self.books.board(),
+        }));
+    }
+
+    fn next_wake(&self) -> Instant {
+        let now = Instant::now();
+        let mut wake = now + LONGEST_SLEEP;
+        // While the store takes no writes nothing is sent out, so nothing that is due may wake us.
+        if let Some(due) = self.rota.next_wake().filter(|_| self.books.is_up()) {
+            let left = due.duration_since(self.clock.now());
+            wake = wake.min(now + Duration::try_from(left).unwrap_or_default());
+        }
+        if self.due.board_outdated {
+            wake = wake.min(self.due.board_made + BOARD_EVERY);
+        }
+        self.books
+            .tried_again_at()
+            .map_or(wake, |again| wake.min(again))
+    }
+
+    /// Ticks for the plan in force.
+    fn start_ticker(&self) -> impl Future<Output = Result<Ticker, TickerError>> + Send + use<> {
+        let (generation, patterns) = (self.rota.generation(), self.rota.patterns().to_vec());
+        let (clock, ticks) = (Arc::clone(&self.clock), self.tell_tick.clone());
+        async move { Ticker::start(generation, &patterns, clock, ticks).await }
+    }
+
+    /// Puts another configuration in force. The old one stays when the store cannot be read for the new one.
+    async fn reload(&mut self, config: Config, ticker: Ticker) -> Result<Ticker, TickerError> {
+        let now = self.clock.now();
+        if let Err(error) = self.books.change_goals(config.goals.clone(), now) {
+            tracing::error!(%error, "the store cannot be read for the new configuration");
+            self.reloaded(false);
+            return Ok(ticker);
+        }
+        let before = std::mem::take(&mut self.rota);
+        self.rota = before.next(&config, &self.open, Remembered::default(), now);
+        ticker.stop().await;
+        let ticker = self.start_ticker().await?;
+        self.rota.begin(now);
+        self.config.warnings = config.warnings;
+        self.config.loaded_at = now;
+        self.reloaded(true);
+        self.judge(now);
+        self.show(now);
+        Ok(ticker)
+    }
+
+    fn reloaded(&mut self, accepted: bool) {
+        self.config.last_load_accepted = accepted;
+        self.due.board_outdated = true;
+        self.observe.observe(&Event::Reloaded { accepted });
+    }
+
+    /// Lets polls under way end, within bounds, and writes everything that is known.
+    async fn drain(mut self) -> Result<(), EngineError> {
+        self.tasks.close();
+        let enough = tokio::time::sleep(DRAIN);
+        tokio::pin!(enough);
+        loop {
+            self.books.start_commit();
+            let ended = self.tasks.is_empty() && self.outcomes.is_empty();
+            if ended && self.books.is_clean() {
+                break;
+            }
+            let again = self.books.tried_again_at();
+            let mut heard = Vec::new();
+            tokio::select! {
+                biased;
+                _ = self.outcomes.recv_many(&mut heard, HEAR) => self.heard(heard),
+                report = self.books.report(&*self.clock, &*self.observe) => self.reported(&report),
+                () = self.tasks.wait(), if !self.tasks.is_empty() => {}
+                () = tokio::time::sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
+                () = &mut enough => break,
+            }
+        }
+        self.show(self.clock.now());
+        if self.books.is_clean() {
+            Ok(())
+        } else {
+            Err(EngineError::Unwritten)
+        }
+    }
+}

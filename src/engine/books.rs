@@ -1,0 +1,266 @@
+//! The books: outcomes go to the store in groups, one commit at a time; what the store acknowledged is entered in the
+//! ledger. A failed commit loses nothing: its outcomes wait for the next try. Knows no schedule and no source.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::board::StoreBoard;
+use super::clock::Clock;
+use super::event::{Event, Observe};
+use super::ledger::{Ledger, StatusChange};
+use super::poll::Outcome;
+use crate::domain::goals::Goals;
+use crate::domain::history::History;
+use crate::domain::id::Slug;
+use crate::store::{Store, StoreError};
+
+/// How long after a failed commit the next is tried.
+const COMMIT_AGAIN: Duration = Duration::from_secs(1);
+/// How many outcomes one commit takes at most.
+const BATCH: usize = 1000;
+
+/// The store, what waits for it and what came of it.
+pub struct Books {
+    store: Store,
+    ledger: Ledger,
+    unwritten: Pages,
+    commit: Option<Commit>,
+    not_before: Option<Instant>,
+    look: Option<Look>,
+    foreign: u64,
+    up: bool,
+    last_write: Option<Timestamp>,
+}
+
+/// What the store reported.
+#[derive(Debug)]
+pub enum Report {
+    /// These outcomes are on disk now and entered in the ledger.
+    Written(Vec<Outcome>),
+    /// Another process wrote; the ledger knows by now what.
+    Foreign,
+    /// Nothing that matters to others.
+    Nothing,
+    /// The store's writer ended: nothing can be written any more.
+    Ended(StoreError),
+}
+
+/// What one commit writes.
+#[derive(Default)]
+struct Pages {
+    outcomes: Vec<Outcome>,
+    statuses: Vec<StatusChange>,
+    holds: Vec<(Slug, Option<Timestamp>)>,
+}
+
+type Look = Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send>>;
+type Commit = Pin<Box<dyn Future<Output = (Pages, Result<(), StoreError>)> + Send>>;
+
+impl Pages {
+    fn is_empty(&self) -> bool {
+        self.outcomes.is_empty() && self.statuses.is_empty() && self.holds.is_empty()
+    }
+
+    /// Takes as much as one commit may hold.
+    fn next(&mut self) -> Self {
+        let rest = self.outcomes.split_off(self.outcomes.len().min(BATCH));
+        Self {
+            outcomes: std::mem::replace(&mut self.outcomes, rest),
+            statuses: std::mem::take(&mut self.statuses),
+            holds: std::mem::take(&mut self.holds),
+        }
+    }
+
+    /// Puts back what could not be written, before what came since.
+    fn put_back(&mut self, mut unwritten: Self) {
+        unwritten.outcomes.append(&mut self.outcomes);
+        unwritten.statuses.append(&mut self.statuses);
+        unwritten.holds.append(&mut self.holds);
+        *self = unwritten;
+    }
+
+    /// Writes everything in one group; the store commits what comes together together.
+    async fn write(&self, store: &Store) -> Result<(), StoreError> {
+        let entries = self.outcomes.iter().map(|o| o.entry.clone()).collect();
+        let (entries, statuses, holds) = tokio::join!(
+            store.append(entries),
+            store.keep_status(self.statuses.clone()),
+            store.keep_holds(self.holds.clone()),
+        );
+        entries.and(statuses).and(holds)
+    }
+}
+
+impl Books {
+    /// Opens the books on what the store knows.
+    #[must_use]
+    pub fn open(store: Store, goals: Goals, history: History, now: Timestamp) -> Self {
+        Self {
+            store,
+            ledger: Ledger::new(goals, history, now),
+            unwritten: Pages::default(),
+            commit: None,
+            not_before: None,
+            look: None,
+            foreign: 0,
+            up: true,
+            last_write: None,
+        }
+    }
+
+    /// Judges other goals from now on, by what the store knows of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the goals stay as they were.
+    pub fn change_goals(&mut self, goals: Goals, now: Timestamp) -> Result<(), StoreError> {
+        let loaded = self.store.load(&goals)?;
+        self.ledger = Ledger::new(goals, loaded.history, now);
+        Ok(())
+    }
+
+    /// Starts to look whether another process wrote to the store, as `okrd record` does.
+    pub fn start_look(&mut self) {
+        if self.look.is_none() {
+            let store = self.store.clone();
+            self.look = Some(Box::pin(async move { store.foreign_changes().await }));
+        }
+    }
+
+    /// What is known and how it is judged.
+    pub fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// Takes an outcome to be written.
+    pub fn take(&mut self, outcome: Outcome) {
+        self.unwritten.outcomes.push(outcome);
+    }
+
+    /// Takes status changes to be written.
+    pub fn take_statuses(&mut self, changes: Vec<StatusChange>) {
+        self.unwritten.statuses.extend(changes);
+    }
+
+    /// Takes a source's hold to be written; `None` lifts it.
+    pub fn take_hold(&mut self, source: Slug, until: Option<Timestamp>) {
+        self.unwritten.holds.push((source, until));
+    }
+
+    /// Starts a commit if something waits for one and none is under way.
+    pub fn start_commit(&mut self) {
+        let wait = self.not_before.is_some_and(|t| Instant::now() < t);
+        if self.commit.is_some() || self.unwritten.is_empty() || wait {
+            return;
+        }
+        let (pages, store) = (self.unwritten.next(), self.store.clone());
+        self.commit = Some(Box::pin(async move {
+            let result = pages.write(&store).await;
+            (pages, result)
+        }));
+    }
+
+    /// Waits for what the store reports next, for ever if nothing is under way.
+    pub async fn report(&mut self, clock: &dyn Clock, observe: &dyn Observe) -> Report {
+        tokio::select! {
+            (pages, result) = under_way(&mut self.commit) => {
+                self.commit = None;
+                self.committed(pages, result, clock, observe)
+            }
+            count = under_way(&mut self.look) => {
+                self.look = None;
+                self.looked(count)
+            }
+        }
+    }
+
+    fn committed(
+        &mut self,
+        pages: Pages,
+        result: Result<(), StoreError>,
+        clock: &dyn Clock,
+        observe: &dyn Observe,
+    ) -> Report {
+        if let Err(error) = result {
+            self.failed(&error, observe);
+            self.unwritten.put_back(pages);
+            return match error {
+                // The writer is gone and will not come back; a supervisor can start us anew, waiting cannot.
+                StoreError::Ended { .. } => Report::Ended(error),
+                _ => Report::Nothing,
+            };
+        }
+        self.up = true;
+        self.not_before = None;
+        self.last_write = Some(clock.now());
+        observe.observe(&Event::StoreWrote);
+        for outcome in &pages.outcomes {
+            self.ledger.enter(&outcome.entry);
+        }
+        Report::Written(pages.outcomes)
+    }
+
+    fn looked(&mut self, count: Result<u64, StoreError>) -> Report {
+        let taken_in = count.and_then(|count| {
+            if count == self.foreign {
+                return Ok(Report::Nothing);
+            }
+            let loaded = self.store.load(self.ledger.goals())?;
+            self.foreign = count;
+            self.ledger.take_history(loaded.history);
+            Ok(Report::Foreign)
+        });
+        // A store that cannot be read cannot be written either; the next commit tells of it with all consequences.
+        taken_in.unwrap_or_else(|error| {
+            tracing::debug!(%error, "could not look for values recorded by others");
+            Report::Nothing
+        })
+    }
+
+    /// Notes that a commit failed.
+    fn failed(&mut self, error: &StoreError, observe: &dyn Observe) {
+        let message = error.to_string();
+        observe.observe(&Event::StoreFailed { message: &message });
+        self.up = false;
+        self.not_before = Some(Instant::now() + COMMIT_AGAIN);
+    }
+
+    /// When a commit that failed is tried again.
+    #[must_use]
+    pub fn tried_again_at(&self) -> Option<Instant> {
+        self.not_before.filter(|_| !self.unwritten.is_empty())
+    }
+
+    /// Everything is on disk.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.commit.is_none() && self.unwritten.is_empty()
+    }
+
+    /// Whether the newest write worked.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.up
+    }
+
+    /// What the board shows of the store.
+    #[must_use]
+    pub fn board(&self) -> StoreBoard {
+        StoreBoard {
+            up: self.up,
+            size_bytes: self.store.size_bytes(),
+            last_write: self.last_write,
+        }
+    }
+}
+
+/// Waits for what is under way, for ever if nothing is.
+async fn under_way<T>(future: &mut Option<Pin<Box<dyn Future<Output = T> + Send>>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,657 @@
+//! The dispatcher: whose turn it is. A state machine that is told of firings, of ended polls and of the time, and
+//! answers which polls to start and which slots pass by. Knows no task, no source and no store.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::event::Skip;
+use super::policy;
+use crate::config::schedule::Schedule;
+use crate::domain::fault::Fault;
+
+/// The place of a poll in the plan.
+pub type PollIndex = usize;
+/// The place of a source in the plan.
+pub type LaneIndex = usize;
+
+/// What the dispatcher knows of one poll before it begins.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The source it asks.
+    pub lane: LaneIndex,
+    /// When it is due.
+    pub schedule: Schedule,
+    /// Which firing announces its slots; `None` for `every N`, whose slots the dispatcher finds itself.
+    pub group: Option<usize>,
+    /// Its stable delay after each slot.
+    pub splay: Duration,
+    /// It is polled from here …
+    pub from: Timestamp,
+    /// … until before here.
+    pub until: Timestamp,
+    /// The newest slot that was already asked, from the store.
+    pub last_slot: Option<Timestamp>,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Start this poll.
+    Start {
+        /// Which.
+        poll: PollIndex,
+        /// For which slot.
+        slot: Timestamp,
+    },
+    /// This slot passes without a poll.
+    Skip {
+        /// Whose.
+        poll: PollIndex,
+        /// Why.
+        why: Skip,
+    },
+}
+
+/// Whose turn it is.
+#[derive(Debug, Default)]
+pub struct Dispatch {
+    polls: Vec<Poll>,
+    lanes: Vec<Lane>,
+    groups: Vec<Vec<PollIndex>>,
+    due: BinaryHeap<Reverse<Due>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: Timestamp,
+    poll: PollIndex,
+    slot: Timestamp,
+    /// A slot of `every N`: when it comes up, the next one is planned.
+    repeats: bool,
+}
+
+#[derive(Debug)]
+struct Poll {
+    planned: Planned,
+    stage: Stage,
+    /// In its lane's queue.
+    waiting: bool,
+    /// The newest slot that passed by while its source was held.
+    owed: Option<Timestamp>,
+}
+
+/// How far a poll is. The next may begin only when the outcome of this one is on disk: should the store fail, polling
+/// comes to rest by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing under way.
+    Idle,
+    /// Its source is being asked.
+    Asking,
+    /// Its source answered; the outcome is not on disk yet.
+    Recording,
+}
+
+/// A source as the dispatcher sees it.
+#[derive(Debug)]
+struct Lane {
+    permits: usize,
+    running: usize,
+    waiting: VecDeque<(PollIndex, Timestamp)>,
+    held_until: Option<Timestamp>,
+}
+
+impl Dispatch {
+    /// A plan with nothing due yet. `permits` tells for each source how many questions it takes at a time.
+    #[must_use]
+    pub fn new(polls: Vec<Planned>, permits: &[usize]) -> Self {
+        let mut groups: Vec<Vec<PollIndex>> = Vec::new();
+        for (index, planned) in polls.iter().enumerate() {
+            if let Some(group) = planned.group {
+                if groups.len() <= group {
+                    groups.resize_with(group + 1, Vec::new);
+                }
+                groups[group].push(index);
+            }
+        }
+        Self {
+            polls: polls
+                .into_iter()
+                .map(|planned| Poll {
+                    planned,
+                    stage: Stage::Idle,
+                    waiting: false,
+                    owed: None,
+                })
+                .collect(),
+            lanes: permits.iter().map(|p| Lane::new(*p)).collect(),
+            groups,
+            due: BinaryHeap::new(),
+        }
+    }
+
+    /// Begins: what was never asked, or missed its newest slot, is due at once; `every N` plans its next slot.
+    pub fn begin(&mut self, now: Timestamp) {
+        for poll in 0..self.polls.len() {
+            let planned = &self.polls[poll].planned;
+            if let Some(slot) = planned.missed_slot(now) {
+                self.due.push(Reverse(Due {
+                    at: now,
+                    poll,
+                    slot,
+                    repeats: false,
+                }));
+            }
+            self.plan_next_interval(poll, now);
+        }
+    }
+
+    /// A pattern fired: its key results become due, each after its own delay.
+    pub fn fired(&mut self, group: usize, now: Timestamp) {
+        for &poll in self.groups.get(group).map_or(&[][..], Vec::as_slice) {
+            let planned = &self.polls[poll].planned;
+            let Some(slot) = planned.schedule.at_or_before(now) else {
+                continue;
+            };
+            if planned.wants(slot) {
+                self.due.push(Reverse(Due {
+                    at: later(slot, planned.splay),
+                    poll,
+                    slot,
+                    repeats: false,
+                }));
+            }
+        }
+    }
+
+    /// Everything to be done at `now`.
+    pub fn acts(&mut self, now: Timestamp) -> Vec<Act> {
+        let mut acts = Vec::new();
+        self.end_holds(now);
+        while let Some(Reverse(due)) = self.due.peek().copied() {
+            if due.at > now {
+                break;
+            }
+            self.due.pop();
+            if due.repeats {
+                self.plan_next_interval(due.poll, now.max(due.slot));
+            }
+            acts.extend(self.admit(due.poll, due.slot, now));
+        }
+        for lane in 0..self.lanes.len() {
+            self.start_waiting(lane, now, &mut acts);
+        }
+        acts
+    }
+
+    /// When something will be due next, if anything is known to be.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let due = self.due.peek().map(|Reverse(due)| due.at);
+        let released = self.lanes.iter().filter_map(|lane| lane.held_until).min();
+        due.into_iter().chain(released).min()
+    }
+
+    /// A poll got its answer; its source may be asked the next question. A fault may hold the whole source.
+    /// Returns until when, if it does.
+    pub fn answered(
+        &mut self,
+        poll: PollIndex,
+        fault: Option<&Fault>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let state = self.polls.get_mut(poll)?;
+        let lane = self.lanes.get_mut(state.planned.lane)?;
+        state.stage = Stage::Recording;
+        lane.running = lane.running.saturating_sub(1);
+        let until = fault.and_then(policy::hold).map(|hold| later(now, hold))?;
+        let until = lane.held_until.map_or(until, |old| old.max(until));
+        lane.held_until = Some(until);
+        Some(until)
+    }
+
+    /// The outcome of a poll is on disk; only now may the same key result be asked again.
+    pub fn recorded(&mut self, poll: PollIndex) {
+        if let Some(poll) = self.polls.get_mut(poll) {
+            poll.stage = Stage::Idle;
+        }
+    }
+
+    /// Holds a source until an instant, as the store remembers it from before a restart.
+    pub fn hold(&mut self, lane: LaneIndex, until: Timestamp) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.held_until = Some(until);
+        }
+    }
+
+    /// Lets a source be asked again, since its credentials changed.
+    pub fn release(&mut self, lane: LaneIndex, now: Timestamp) {
+        if let Some(state) = self.lanes.get_mut(lane) {
+            state.held_until = None;
+            self.ask_owed(lane, now);
+        }
+    }
+
+    /// Until when a source is held.
+    #[must_use]
+    pub fn held_until(&self, lane: LaneIndex) -> Option<Timestamp> {
+        self.lanes.get(lane).and_then(|lane| lane.held_until)
+    }
+
+    /// How far a poll is.
+    #[must_use]
+    pub fn stage(&self, poll: PollIndex) -> Stage {
+        self.polls.get(poll).map_or(Stage::Idle, |p| p.stage)
+    }
+
+    /// The newest slot a poll was asked for; `None` while one waits for its turn, since that one must not be lost.
+    #[must_use]
+    pub fn last_slot(&self, poll: PollIndex) -> Option<Timestamp> {
+        let state = self.polls.get(poll)?;
+        let waits = state.waiting || state.owed.is_some();
+        state.planned.last_slot.filter(|_| !waits)
+    }
+
+    /// Takes over from an earlier plan how far a poll is.
+    pub fn take_over(&mut self, poll: PollIndex, stage: Stage) {
+        let Some(state) = self.polls.get_mut(poll) else {
+            return;
+        };
+        state.stage = stage;
+        if stage == Stage::Asking
+            && let Some(lane) = self.lanes.get_mut(state.planned.lane)
+        {
+            lane.running += 1;
+        }
+    }
+
+    /// Makes everything in its time due at once, whatever its schedule.
+    pub fn ask_all(&mut self, now: Timestamp) {
+        for (poll, state) in self.polls.iter().enumerate() {
+            if (state.planned.from..state.planned.until).contains(&now) {
+                let slot = now;
+                self.due.push(Reverse(Due {
+                    at: now,
+                    poll,
+                    slot,
+                    repeats: false,
+                }));
+            }
+        }
+    }
+
+    /// Nothing is due, waits or runs, and nothing will be due without a firing.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.due.is_empty()
+            && self
+                .lanes
+                .iter()
+                .all(|lane| lane.running == 0 && lane.waiting.is_empty())
+            && self.polls.iter().all(|poll| poll.stage == Stage::Idle)
+    }
+
+    /// Lets a due slot into its lane, or says why not.
+    fn admit(&mut self, poll: PollIndex, slot: Timestamp, now: Timestamp) -> Option<Act> {
+        let state = &mut self.polls[poll];
+        if !state.planned.wants(slot) || now >= state.planned.until {
+            return None;
+        }
+        state.planned.last_slot = Some(slot);
+        if state.stage != Stage::Idle || state.waiting {
+            let why = Skip::StillRunning;
+            return Some(Act::Skip { poll, why });
+        }
+        let lane = self.lanes.get_mut(state.planned.lane)?;
+        if lane.held_until.is_some() {
+            state.owed = Some(slot);
+            let why = Skip::SourceHeld;
+            return Some(Act::Skip { poll, why });
+        }
+        state.waiting = true;
+        lane.waiting.push_back((poll, slot));
+        None
+    }
+
+    /// Starts what waits in a lane, as far as its permits reach. What waited when the source was held is owed.
+    fn start_waiting(&mut self, lane: LaneIndex, now: Timestamp, acts: &mut Vec<Act>) {
+        let state = &mut self.lanes[lane];
+        if state.held_until.is_some() {
+            for (poll, slot) in state.waiting.drain(..) {
+                self.polls[poll].waiting = false;
+                self.polls[poll].owed = Some(slot);
+                acts.push(Act::Skip {
+                    poll,
+                    why: Skip::SourceHeld,
+                });
+            }
+            return;
+        }
+        while state.running < state.permits {
+            let Some((poll, slot)) = state.waiting.pop_front() else {
+                return;
+            };
+            self.polls[poll].waiting = false;
+            if now >= self.polls[poll].planned.until {
+                continue;
+            }
+            self.polls[poll].stage = Stage::Asking;
+            state.running += 1;
+            acts.push(Act::Start { poll, slot });
+        }
+    }
+
+    fn end_holds(&mut self, now: Timestamp) {
+        for lane in 0..self.lanes.len() {
+            if self.lanes[lane]
+                .held_until
+                .is_some_and(|until| until <= now)
+            {
+                self.release(lane, now);
+            }
+        }
+    }
+
+    /// After a hold, each key result that missed slots is asked once, for the newest of them.
+    fn ask_owed(&mut self, lane: LaneIndex, now: Timestamp) {
+        for (index, poll) in self.polls.iter_mut().enumerate() {
+            if poll.planned.lane != lane {
+                continue;
+            }
+            let Some(slot) = poll.owed.take() else {
+                continue;
+            };
+            if poll.stage == Stage::Idle && !poll.waiting && now < poll.planned.until {
+                poll.waiting = true;
+                self.lanes[lane].waiting.push_back((index, slot));
+            }
+        }
+    }
+
+    /// `every N` finds its next slot itself.
+    fn plan_next_interval(&mut self, poll: PollIndex, after: Timestamp) {
+        let planned = &self.polls[poll].planned;
+        if planned.group.is_some() {
+            return;
+        }
+        let after = after.max(earlier_by_one(planned.from));
+        let Some(slot) = planned.schedule.next_after(after) else {
+            return;
+        };
+        if slot < planned.until {
+            let at = later(slot, planned.splay);
+            self.due.push(Reverse(Due {
+                at,
+                poll,
+                slot,
+                repeats: true,
+            }));
+        }
+    }
+}
+
+impl Lane {
+    fn new(permits: usize) -> Self {
+        Self {
+            permits: permits.max(1),
+            running: 0,
+            waiting: VecDeque::new(),
+            held_until: None,
+        }
+    }
+}
+
+impl Planned {
+    /// Whether a slot is in the time of the key result and not yet asked: a clock set back asks nothing twice.
+    fn wants(&self, slot: Timestamp) -> bool {
+        slot >= self.from && slot < self.until && self.last_slot.is_none_or(|last| last < slot)
+    }
+
+    /// The newest slot at `now`, if it was not asked yet. A cycle that began after its newest slot is asked at once
+    /// all the same: its first slot is then the cycle's start.
+    fn missed_slot(&self, now: Timestamp) -> Option<Timestamp> {
+        if now < self.from || now >= self.until {
+            return None;
+        }
+        let slot = self.schedule.at_or_before(now)?.max(self.from);
+        self.wants(slot).then_some(slot)
+    }
+}
+
+fn later(t: Timestamp, by: Duration) -> Timestamp {
+    t.saturating_add(jiff::SignedDuration::try_from(by).unwrap_or(jiff::SignedDuration::MAX))
+        .unwrap_or(Timestamp::MAX)
+}
+
+fn earlier_by_one(t: Timestamp) -> Timestamp {
+    t.checked_sub(jiff::SignedDuration::from_nanos(1))
+        .unwrap_or(t)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fault::FaultClass;
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-24T{text}Z").parse().unwrap()
+    }
+
+    fn every(seconds: u64, lane: LaneIndex) -> Planned {
+        Planned {
+            lane,
+            schedule: Schedule::Every(Duration::from_secs(seconds)),
+            group: None,
+            splay: Duration::ZERO,
+            from: at("00:00:00"),
+            until: "2027-01-01T00:00:00Z".parse().unwrap(),
+            last_slot: None,
+        }
+    }
+
+    fn cron(pattern: &str, lane: LaneIndex, splay: u64) -> Planned {
+        Planned {
+            schedule: Schedule::parse(pattern, &TimeZone::UTC, "UTC").unwrap(),
+            group: Some(0),
+            splay: Duration::from_secs(splay),
+            ..every(1, lane)
+        }
+    }
+
+    fn starts(acts: &[Act]) -> Vec<(PollIndex, Timestamp)> {
+        acts.iter()
+            .filter_map(|act| match act {
+                Act::Start { poll, slot } => Some((*poll, *slot)),
+                Act::Skip { .. } => None,
+            })
+            .collect()
+    }
+
+    fn skips(acts: &[Act]) -> Vec<Skip> {
+        acts.iter()
+            .filter_map(|act| match act {
+                Act::Skip { why, .. } => Some(*why),
+                Act::Start { .. } => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_never_asked_is_asked_at_start_for_its_newest_slot() {
+        let mut dispatch = Dispatch::new(vec![cron("0 * * * *", 0, 9), every(900, 0)], &[4]);
+        dispatch.begin(at("10:20:00"));
+        assert_eq!(
+            starts(&dispatch.acts(at("10:20:00"))),
+            [(0, at("10:00:00")), (1, at("10:15:00"))]
+        );
+    }
+
+    #[test]
+    fn what_was_asked_in_its_newest_slot_waits_for_the_next() {
+        let mut planned = every(900, 0);
+        planned.last_slot = Some(at("10:15:00"));
+        let mut dispatch = Dispatch::new(vec![planned], &[4]);
+        dispatch.begin(at("10:20:00"));
+        assert_eq!(dispatch.acts(at("10:20:00")), []);
+        assert_eq!(dispatch.next_wake(), Some(at("10:30:00")));
+        assert_eq!(
+            starts(&dispatch.acts(at("10:30:00"))),
+            [(0, at("10:30:00"))]
+        );
+    }
+
+    #[test]
+    fn outside_its_cycle_nothing_is_asked() {
+        let mut planned = every(60, 0);
+        planned.from = at("12:00:00");
+        planned.until = at("12:02:00");
+        let mut dispatch = Dispatch::new(vec![planned], &[1]);
+        dispatch.begin(at("11:00:00"));
+        assert_eq!(dispatch.acts(at("11:59:59")), []);
+        let mut asked = Vec::new();
+        for minute in 0..5 {
+            let now = at(&format!("12:0{minute}:00"));
+            asked.extend(starts(&dispatch.acts(now)));
+            dispatch.answered(0, None, now);
+            dispatch.recorded(0);
+        }
+        assert_eq!(asked, [(0, at("12:00:00")), (0, at("12:01:00"))]);
+    }
+
+    #[test]
+    fn a_firing_becomes_due_after_the_splay() {
+        let mut planned = cron("0 * * * *", 0, 9);
+        planned.last_slot = Some(at("09:00:00"));
+        let mut dispatch = Dispatch::new(vec![planned], &[4]);
+        dispatch.begin(at("09:20:00"));
+        dispatch.fired(0, at("10:00:00.4"));
+        assert_eq!(dispatch.acts(at("10:00:08")), []);
+        assert_eq!(
+            starts(&dispatch.acts(at("10:00:09"))),
+            [(0, at("10:00:00"))]
+        );
+        // The same firing told twice asks once.
+        dispatch.fired(0, at("10:00:10"));
+        assert_eq!(dispatch.acts(at("10:00:30")), []);
+    }
+
+    #[test]
+    fn f61_a_key_result_never_overlaps_itself_until_its_outcome_is_on_disk() {
+        let mut dispatch = Dispatch::new(vec![every(1, 0)], &[4]);
+        dispatch.begin(at("10:00:00"));
+        assert_eq!(starts(&dispatch.acts(at("10:00:00"))).len(), 1);
+        assert_eq!(skips(&dispatch.acts(at("10:00:01"))), [Skip::StillRunning]);
+        dispatch.answered(0, None, at("10:00:01.5"));
+        assert_eq!(skips(&dispatch.acts(at("10:00:02"))), [Skip::StillRunning]);
+        dispatch.recorded(0);
+        assert_eq!(starts(&dispatch.acts(at("10:00:03"))).len(), 1);
+    }
+
+    #[test]
+    fn a_source_is_asked_no_more_than_its_permits_at_a_time() {
+        let mut dispatch = Dispatch::new((0..5).map(|_| every(60, 0)).collect(), &[2]);
+        dispatch.begin(at("10:00:00"));
+        let first = starts(&dispatch.acts(at("10:00:00")));
+        assert_eq!(first.len(), 2);
+        dispatch.answered(first[0].0, None, at("10:00:00.1"));
+        assert_eq!(starts(&dispatch.acts(at("10:00:00.1"))).len(), 1);
+    }
+
+    #[test]
+    fn f18_refused_credentials_hold_the_whole_source_and_what_is_owed_is_asked_after() {
+        let mut dispatch = Dispatch::new(vec![every(60, 0), every(60, 0), every(60, 1)], &[1, 1]);
+        dispatch.begin(at("10:00:00"));
+        dispatch.acts(at("10:00:00"));
+        let refused = Fault::new(FaultClass::Auth, "401");
+        let until = dispatch.answered(0, Some(&refused), at("10:00:01"));
+        assert_eq!(until, Some(at("10:15:01")));
+        dispatch.recorded(0);
+        dispatch.answered(2, None, at("10:00:01"));
+        dispatch.recorded(2);
+        // The second key result waited for a permit; it is not asked.
+        assert_eq!(skips(&dispatch.acts(at("10:00:02"))), [Skip::SourceHeld]);
+        let acts = dispatch.acts(at("10:01:00"));
+        assert_eq!(skips(&acts), [Skip::SourceHeld, Skip::SourceHeld]);
+        assert_eq!(
+            starts(&acts),
+            [(2, at("10:01:00"))],
+            "the other source goes on"
+        );
+        dispatch.release(0, at("10:01:30"));
+        assert_eq!(
+            starts(&dispatch.acts(at("10:01:30"))),
+            [(0, at("10:01:00"))]
+        );
+    }
+
+    #[test]
+    fn a_slot_that_still_waits_does_not_count_as_asked() {
+        let mut dispatch = Dispatch::new(vec![every(60, 0), every(60, 0)], &[1]);
+        dispatch.begin(at("10:00:00"));
+        dispatch.acts(at("10:00:00"));
+        assert_eq!(dispatch.last_slot(0), Some(at("10:00:00")));
+        assert_eq!(dispatch.last_slot(1), None, "a reload must ask it");
+    }
+
+    #[test]
+    fn f31_a_clock_set_back_asks_no_slot_twice() {
+        let mut dispatch = Dispatch::new(vec![cron("* * * * *", 0, 0)], &[1]);
+        dispatch.begin(at("10:30:00"));
+        assert_eq!(starts(&dispatch.acts(at("10:30:00"))).len(), 1);
+        dispatch.answered(0, None, at("10:30:01"));
+        dispatch.recorded(0);
+        dispatch.fired(0, at("09:31:00"));
+        assert_eq!(dispatch.acts(at("09:31:00")), []);
+    }
+
+    #[test]
+    fn f30_f33_a_leap_over_many_slots_asks_once() {
+        let mut dispatch = Dispatch::new(vec![every(1, 0)], &[1]);
+        dispatch.begin(at("10:00:00"));
+        dispatch.acts(at("10:00:00"));
+        dispatch.answered(0, None, at("10:00:00"));
+        dispatch.recorded(0);
+        let acts = dispatch.acts(at("15:00:00"));
+        assert_eq!(acts.len(), 1, "{acts:?}");
+        dispatch.answered(0, None, at("15:00:00"));
+        dispatch.recorded(0);
+        assert_eq!(dispatch.next_wake(), Some(at("15:00:01")));
+    }
+
+    proptest! {
+        /// Whatever happens, no slot is asked twice, none overlaps, permits hold, and all come in order.
+        #[test]
+        fn slots_are_asked_once_and_in_order(
+            steps in proptest::collection::vec((0u64..3_000, any::<bool>(), 0usize..6), 1..200),
+            permits in 1usize..3,
+        ) {
+            let mut dispatch = Dispatch::new((0..4).map(|n| every(1 + n, 0)).collect(), &[permits]);
+            let mut now = at("10:00:00");
+            dispatch.begin(now);
+            let mut running: Vec<PollIndex> = Vec::new();
+            let mut newest = [None; 4];
+            for (ms, refuse, finish) in steps {
+                now = later(now, Duration::from_millis(ms));
+                for (poll, slot) in starts(&dispatch.acts(now)) {
+                    prop_assert!(!running.contains(&poll));
+                    prop_assert!(newest[poll] < Some(slot));
+                    prop_assert!(slot <= now);
+                    newest[poll] = Some(slot);
+                    running.push(poll);
+                }
+                prop_assert!(running.len() <= permits);
+                if finish < running.len() {
+                    let poll = running.swap_remove(finish);
+                    let fault = Fault::new(FaultClass::RateLimited, "slow down");
+                    dispatch.answered(poll, refuse.then_some(&fault), now);
+                    dispatch.recorded(poll);
+                }
+            }
+        }
+    }
+}

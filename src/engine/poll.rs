@@ -1,0 +1,116 @@
+//! One poll: a source is asked for one key result's number in one slot, once more when the fault may heal by itself.
+//! Ends with an outcome whatever the source does, a panic included. Knows no schedule and no store but its entry.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use super::clock::Clock;
+use super::dispatch::PollIndex;
+use super::policy;
+use crate::config::spec::Poll;
+use crate::domain::cycle::Cycle;
+use crate::domain::fault::{Fault, FaultClass, Remedy};
+use crate::domain::reading::Reading;
+use crate::domain::window::Moments;
+use crate::source::{Question, Source};
+use crate::store::{Entry, Origin};
+
+/// A poll as it is sent out.
+pub struct Errand {
+    /// The plan it belongs to.
+    pub generation: u64,
+    /// Its place in that plan.
+    pub index: PollIndex,
+    /// What to ask.
+    pub poll: Arc<Poll>,
+    /// The definition in force.
+    pub definition: Arc<str>,
+    /// The cycle of the key result.
+    pub cycle: Arc<Cycle>,
+    /// Whom to ask.
+    pub source: Arc<dyn Source>,
+    /// For which slot.
+    pub slot: Timestamp,
+}
+
+/// How a poll ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The plan it belongs to.
+    pub generation: u64,
+    /// Its place in that plan.
+    pub index: PollIndex,
+    /// What the store keeps of it.
+    pub entry: Entry,
+}
+
+/// A source that keeps to its timeout never meets this; one that does not is cut off so much later.
+const GRACE: Duration = Duration::from_secs(2);
+
+impl Errand {
+    /// Asks, and once more if that may help.
+    pub async fn run(self, clock: &dyn Clock) -> Outcome {
+        let (started_at, began) = (clock.now(), tokio::time::Instant::now());
+        let mut tries = 1;
+        let mut outcome = self.ask(started_at).await;
+        if let Err(fault) = &outcome
+            && fault.class.remedy() == Remedy::RetryOnce
+        {
+            tokio::time::sleep(policy::retry_delay(&self.poll.key_result, self.slot)).await;
+            tries = 2;
+            outcome = self.ask(clock.now()).await;
+        }
+        Outcome {
+            generation: self.generation,
+            index: self.index,
+            entry: Entry {
+                key_result: self.poll.key_result.clone(),
+                slot: self.slot,
+                started_at,
+                took: began.elapsed(),
+                tries,
+                definition: self.definition,
+                origin: Origin::Polled,
+                outcome,
+            },
+        }
+    }
+
+    async fn ask(&self, now: Timestamp) -> Result<Reading, Fault> {
+        let timeout = self.poll.timeout;
+        let moments = Moments::at(now, &self.cycle, self.poll.window).ok_or_else(|| {
+            Fault::new(
+                FaultClass::Config,
+                format!("the window {} is still empty at {now}", self.poll.window),
+            )
+        })?;
+        let question = Question {
+            measure: &self.poll.measure,
+            moments: &moments,
+            timeout,
+        };
+        let answer = AssertUnwindSafe(self.source.measure(question)).catch_unwind();
+        match tokio::time::timeout(timeout + GRACE, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_panic)) => Err(Fault::new(
+                FaultClass::Internal,
+                format!(
+                    "okrd itself failed while it asked source {}: see the log",
+                    self.poll.source
+                ),
+            )),
+            Err(_elapsed) => Err(Fault::new(
+                FaultClass::Timeout,
+                format!(
+                    "source {} gave no answer within {} seconds",
+                    self.poll.source,
+                    timeout.as_secs_f64()
+                ),
+            )),
+        }
+    }
+}

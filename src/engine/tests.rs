@@ -1,0 +1,632 @@
+//! The engine at work: real store, real scheduler, sources made for the purpose.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::actor::{Engine, Handle, Setup};
+use super::board::Board;
+use super::clock::Clock;
+use super::event::{Event, Observe};
+use super::vitals::Vitals;
+use crate::config::schedule::Schedule;
+use crate::config::spec::{Config, Measure, Poll, Server, SourceSpec, StoreSpec};
+use crate::domain::cycle::Cycle;
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::goals::{Ambition, Feed, Goals, KeyResult, Kind, Objective, Role};
+use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use crate::domain::reading::Reading;
+use crate::domain::scorecard::KeyResultCard;
+use crate::domain::status::Status;
+use crate::domain::target::{Aim, Baseline, Reach, Target};
+use crate::domain::window::Window;
+use crate::source::{Question, Source};
+use crate::store::{Entry, Origin, Store};
+
+/// What a made-up source answers to the text of a question.
+type Script = dyn Fn(&str) -> Result<f64, Fault> + Send + Sync;
+
+/// A source that answers by script, and counts.
+struct Scripted {
+    answer: Arc<Script>,
+    asked: Arc<AtomicUsize>,
+    at_a_time: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+    credentials: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Source for Scripted {
+    async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
+        let Measure::Sql { query } = question.measure else {
+            unreachable!("the tests ask SQL");
+        };
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let now = self.at_a_time.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        let answer = (self.answer)(query);
+        self.at_a_time.fetch_sub(1, Ordering::SeqCst);
+        Reading::new(answer?)
+    }
+
+    fn permits(&self) -> usize {
+        4
+    }
+
+    fn credentials(&self) -> u64 {
+        self.credentials.load(Ordering::SeqCst)
+    }
+}
+
+/// The clock of the machine, set to another hour.
+struct Shifted(SignedDuration);
+
+impl Shifted {
+    fn to(at: &str) -> Arc<Self> {
+        let at: Timestamp = at.parse().unwrap();
+        Arc::new(Self(at.duration_since(super::clock::SystemClock.now())))
+    }
+}
+
+impl Clock for Shifted {
+    fn now(&self) -> Timestamp {
+        super::clock::SystemClock.now() + self.0
+    }
+}
+
+/// Remembers what happened.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Observe for Heard {
+    fn observe(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(format!("{event:?}"));
+    }
+}
+
+impl Heard {
+    fn count(&self, part: &str) -> usize {
+        let events = self.0.lock().unwrap();
+        events.iter().filter(|event| event.contains(part)).count()
+    }
+}
+
+/// A company with a store in a folder of its own.
+struct House {
+    folder: tempfile::TempDir,
+    answer: Arc<Script>,
+    asked: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+    credentials: Arc<AtomicU64>,
+    heard: Arc<Heard>,
+    clock: Arc<Shifted>,
+}
+
+/// An engine under way.
+struct Running {
+    handle: Handle,
+    end: CancellationToken,
+    task: tokio::task::JoinHandle<Result<(), super::actor::EngineError>>,
+    store: Store,
+}
+
+impl House {
+    fn new(answer: impl Fn(&str) -> Result<f64, Fault> + Send + Sync + 'static) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            answer: Arc::new(answer),
+            asked: Arc::default(),
+            most: Arc::default(),
+            credentials: Arc::default(),
+            heard: Arc::default(),
+            clock: Shifted::to("2026-11-24T10:20:00Z"),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("okrd.db")
+    }
+
+    fn setup(&self, config: Config, store: Store) -> Setup {
+        let scripted = Arc::new(Scripted {
+            answer: Arc::clone(&self.answer),
+            asked: Arc::clone(&self.asked),
+            at_a_time: Arc::default(),
+            most: Arc::clone(&self.most),
+            credentials: Arc::clone(&self.credentials),
+        });
+        Setup {
+            vitals: Arc::new(Vitals::starting(self.clock.now())),
+            config,
+            store,
+            open: Arc::new(move |_: &SourceSpec| Arc::clone(&scripted) as Arc<dyn Source>),
+            observe: Arc::clone(&self.heard) as Arc<dyn Observe>,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+        }
+    }
+
+    fn start(&self, config: Config) -> Running {
+        let store = Store::open(&self.path(), "test", self.clock.now()).unwrap();
+        let (engine, handle) = Engine::new(self.setup(config, store.clone())).unwrap();
+        let end = CancellationToken::new();
+        Running {
+            handle,
+            task: tokio::spawn(engine.run(end.clone())),
+            end,
+            store,
+        }
+    }
+
+    fn config(&self, key_results: &[(&str, &str)]) -> Config {
+        config(self.path(), key_results)
+    }
+}
+
+impl Running {
+    /// Waits for a board that shows what is wanted.
+    async fn shows(&self, wanted: impl Fn(&Board) -> bool) -> Arc<Board> {
+        let mut board = self.handle.board();
+        let seen = tokio::time::timeout(Duration::from_secs(30), board.wait_for(|b| wanted(b)));
+        Arc::clone(&seen.await.expect("the board never showed it").unwrap())
+    }
+
+    async fn stop(self) {
+        self.end.cancel();
+        self.task.await.unwrap().unwrap();
+        self.store.close().await.unwrap();
+    }
+}
+
+fn id(name: &str) -> KeyResultId {
+    KeyResultId::parse_full(&format!("2026-Q4:growth/{name}")).unwrap()
+}
+
+fn slug(text: &str) -> Slug {
+    Slug::parse(text).unwrap()
+}
+
+fn key_result(name: &str, query: &str) -> KeyResult {
+    KeyResult {
+        id: id(name),
+        title: name.into(),
+        why: None,
+        unit: "things".into(),
+        kind: Kind::Level,
+        aim: Aim::Reach(Reach {
+            baseline: Baseline::Fixed(0.0),
+            target: Target::Absolute(100.0),
+            strict: false,
+        }),
+        role: Role::Contributes,
+        weight: 1.0,
+        feed: Feed::Polled {
+            source: slug("shop"),
+        },
+        stale_after: Duration::from_secs(86_400),
+        definition: query.chars().cycle().take(16).collect(),
+    }
+}
+
+/// One objective with key results by name and query, all asked each second of one source.
+fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
+    let name = CycleName::parse("2026-Q4").unwrap();
+    let zone = TimeZone::UTC;
+    let cycle = Cycle::new(
+        name.clone(),
+        date(2026, 10, 1),
+        date(2026, 12, 31),
+        zone.clone(),
+    );
+    let polls = key_results.iter().map(|(name, query)| Poll {
+        key_result: id(name),
+        source: slug("shop"),
+        measure: Measure::Sql {
+            query: (*query).to_owned(),
+        },
+        window: Window::CycleToDate,
+        schedule: Schedule::Every(Duration::from_secs(1)),
+        jitter: Duration::ZERO,
+        timeout: Duration::from_secs(5),
+    });
+    let objective = Objective {
+        id: ObjectiveId {
+            cycle: name.clone(),
+            objective: slug("growth"),
+        },
+        title: "Growth".into(),
+        why: None,
+        team: None,
+        parent: None,
+        ambition: Ambition::Aspirational,
+        key_results: key_results
+            .iter()
+            .map(|(name, query)| Arc::new(key_result(name, query)))
+            .collect(),
+        initiatives: Vec::new(),
+    };
+    Config {
+        revision: "r".repeat(64),
+        zone_name: "UTC".into(),
+        zone,
+        server: Server {
+            listen: ([127, 0, 0, 1], 0).into(),
+            lifecycle: false,
+        },
+        store: StoreSpec { path: store },
+        sources: BTreeMap::from([(
+            slug("shop"),
+            SourceSpec::Sqlite {
+                path: "shop.db".into(),
+            },
+        )]),
+        polls: polls.collect(),
+        goals: Goals {
+            cycles: BTreeMap::from([(name, cycle.unwrap())]),
+            objectives: vec![Arc::new(objective)],
+            ..Goals::default()
+        },
+        warnings: 0,
+    }
+}
+
+fn card<'b>(board: &'b Board, name: &str) -> &'b KeyResultCard {
+    let cards = board
+        .scorecard
+        .objectives
+        .iter()
+        .flat_map(|o| &o.key_results);
+    let card = cards
+        .into_iter()
+        .find(|card| card.key_result.id == id(name));
+    card.expect("the key result is on the board")
+}
+
+fn value(board: &Board, name: &str) -> Option<f64> {
+    card(board, name).value.map(|(value, _)| value)
+}
+
+#[tokio::test]
+async fn what_a_source_answers_is_on_disk_before_it_is_on_the_board() {
+    let house = House::new(|_| Ok(42.0));
+    let running = house.start(house.config(&[("a", "x")]));
+    let board = running.shows(|b| value(b, "a") == Some(42.0)).await;
+    assert_eq!(card(&board, "a").progress, Some(0.42));
+    assert_eq!(board.sources[0].up, Some(true));
+    let kept = running
+        .store
+        .load(&house.config(&[("a", "x")]).goals)
+        .unwrap();
+    let kept = kept
+        .history
+        .get(&id("a"))
+        .unwrap()
+        .series
+        .points()
+        .last()
+        .copied();
+    assert_eq!(kept.map(|point| point.value), Some(42.0));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn f1_a_fault_that_may_heal_is_tried_once_more_in_the_same_slot() {
+    let first = AtomicBool::new(true);
+    let house = House::new(move |_| {
+        if first.swap(false, Ordering::SeqCst) {
+            Err(Fault::new(FaultClass::Net, "connection refused"))
+        } else {
+            Ok(1.0)
+        }
+    });
+    let mut config = house.config(&[("a", "x")]);
+    config.polls[0].schedule = Schedule::Every(Duration::from_secs(3600));
+    let running = house.start(config);
+    running.shows(|b| value(b, "a") == Some(1.0)).await;
+    assert_eq!(house.asked.load(Ordering::SeqCst), 2);
+    assert_eq!(house.heard.count("PollEnded"), 1, "one poll, two tries");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_failure_keeps_the_last_value_and_never_becomes_zero() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&broken);
+    let house = House::new(move |_| {
+        if breaks.load(Ordering::SeqCst) {
+            Err(Fault::new(FaultClass::BadBody, "not JSON"))
+        } else {
+            Ok(7.0)
+        }
+    });
+    let running = house.start(house.config(&[("a", "x")]));
+    running.shows(|b| value(b, "a") == Some(7.0)).await;
+    broken.store(true, Ordering::SeqCst);
+    let board = running.shows(|b| b.sources[0].up == Some(false)).await;
+    assert_eq!(value(&board, "a"), Some(7.0));
+    let fault = card(&board, "a")
+        .last_attempt
+        .as_ref()
+        .unwrap()
+        .fault
+        .clone();
+    let board = if fault.is_some() {
+        board
+    } else {
+        running
+            .shows(|b| {
+                card(b, "a")
+                    .last_attempt
+                    .as_ref()
+                    .is_some_and(|l| l.fault.is_some())
+            })
+            .await
+    };
+    assert_eq!(value(&board, "a"), Some(7.0));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn f62_a_panic_in_a_source_fails_one_poll_and_nothing_else() {
+    let house = House::new(|query| {
+        assert_ne!(query, "panic", "made to fail");
+        Ok(3.0)
+    });
+    let running = house.start(house.config(&[("a", "panic"), ("b", "x")]));
+    let board = running
+        .shows(|b| value(b, "b") == Some(3.0) && card(b, "a").last_attempt.is_some())
+        .await;
+    let attempt = card(&board, "a").last_attempt.clone().unwrap();
+    assert_eq!(attempt.fault.unwrap().0, FaultClass::Internal);
+    assert_eq!(card(&board, "a").status, Status::NoData);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn f18_refused_credentials_suspend_the_source_until_they_change() {
+    let right = Arc::new(AtomicBool::new(false));
+    let knows = Arc::clone(&right);
+    let house = House::new(move |_| {
+        if knows.load(Ordering::SeqCst) {
+            Ok(5.0)
+        } else {
+            Err(Fault::new(FaultClass::Auth, "401"))
+        }
+    });
+    let mut config = house.config(&[("a", "x")]);
+    config.polls[0].schedule = Schedule::Every(Duration::from_secs(1));
+    let running = house.start(config);
+    let board = running.shows(|b| b.sources[0].suspended).await;
+    let next = board.sources[0].next_poll.unwrap();
+    assert!(next.duration_since(house.clock.now()) > SignedDuration::from_mins(14));
+    running.shows(|_| house.heard.count("SourceHeld") > 0).await;
+    assert_eq!(house.asked.load(Ordering::SeqCst), 1, "no second try");
+    right.store(true, Ordering::SeqCst);
+    house.credentials.store(1, Ordering::SeqCst);
+    let board = running.shows(|b| value(b, "a") == Some(5.0)).await;
+    assert!(!board.sources[0].suspended);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_restart_the_last_values_stand_at_once_and_no_slot_is_asked_twice() {
+    let house = House::new(|_| Ok(9.0));
+    let mut config = house.config(&[("a", "x")]);
+    config.polls[0].schedule = Schedule::Every(Duration::from_secs(3600));
+    let running = house.start(config.clone());
+    let board = running.shows(|b| value(b, "a") == Some(9.0)).await;
+    let since = card(&board, "a").status_since;
+    running.stop().await;
+    let asked = house.asked.load(Ordering::SeqCst);
+
+    let running = house.start(config);
+    let board = running.handle.board().borrow().clone();
+    assert_eq!(value(&board, "a"), Some(9.0), "on the very first board");
+    assert_eq!(
+        card(&board, "a").status_since.as_millisecond(),
+        since.as_millisecond()
+    );
+    // One look around is a second; a slot asked twice would show by then.
+    running
+        .shows(|b| b.scorecard.at > board.scorecard.at || house.heard.count("StoreWrote") > 0)
+        .await;
+    assert_eq!(house.asked.load(Ordering::SeqCst), asked);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_value_recorded_by_another_process_is_taken_in() {
+    let house = House::new(|_| Ok(1.0));
+    let mut config = house.config(&[("a", "x"), ("told", "y")]);
+    config.polls.truncate(1);
+    let running = house.start(config);
+    running.shows(|b| value(b, "a").is_some()).await;
+    let beside = Store::open_shared(&house.path(), "test", house.clock.now()).unwrap();
+    let now = house.clock.now();
+    let entry = Entry {
+        key_result: id("told"),
+        slot: now,
+        started_at: now,
+        took: Duration::ZERO,
+        tries: 1,
+        definition: "y".repeat(16).into(),
+        origin: Origin::Recorded {
+            note: None,
+            author: None,
+        },
+        outcome: Ok(Reading::new(33.0).unwrap()),
+    };
+    beside.append(vec![entry]).await.unwrap();
+    beside.close().await.unwrap();
+    running.shows(|b| value(b, "told") == Some(33.0)).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_adds_removes_and_asks_anew_what_means_something_else() {
+    let house = House::new(|query| Ok(if query == "new" { 20.0 } else { 10.0 }));
+    let slow = |mut config: Config| {
+        for poll in &mut config.polls {
+            poll.schedule = Schedule::Every(Duration::from_secs(3600));
+        }
+        config
+    };
+    let running = house.start(slow(house.config(&[
+        ("same", "s"),
+        ("changes", "old"),
+        ("goes", "g"),
+    ])));
+    running
+        .shows(|b| {
+            ["same", "changes", "goes"]
+                .iter()
+                .all(|n| value(b, n) == Some(10.0))
+        })
+        .await;
+    let asked = house.asked.load(Ordering::SeqCst);
+    let next = slow(house.config(&[("same", "s"), ("changes", "new"), ("comes", "c")]));
+    running.handle.reload(next).await;
+    let board = running
+        .shows(|b| value(b, "comes") == Some(10.0) && value(b, "changes") == Some(20.0))
+        .await;
+    assert_eq!(value(&board, "same"), Some(10.0));
+    assert_eq!(board.scorecard.objectives[0].key_results.len(), 3);
+    assert_eq!(
+        house.asked.load(Ordering::SeqCst),
+        asked + 2,
+        "what is the same is not asked again"
+    );
+    running.handle.rejected().await;
+    let board = running.shows(|b| !b.config.last_load_accepted).await;
+    assert_eq!(
+        value(&board, "comes"),
+        Some(10.0),
+        "the old configuration stays in force"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn once_asks_everything_once_and_ends() {
+    let house = House::new(|query| {
+        if query == "bad" {
+            Err(Fault::new(FaultClass::BadValue, "two rows"))
+        } else {
+            Ok(1.0)
+        }
+    });
+    let store = Store::open(&house.path(), "test", house.clock.now()).unwrap();
+    let config = house.config(&[("a", "x"), ("b", "bad"), ("c", "x")]);
+    let (engine, handle) = Engine::new(house.setup(config, store.clone())).unwrap();
+    engine.run_once(CancellationToken::new()).await.unwrap();
+    let board = handle.board().borrow().clone();
+    assert_eq!(
+        [value(&board, "a"), value(&board, "b"), value(&board, "c")],
+        [Some(1.0), None, Some(1.0)]
+    );
+    assert_eq!(house.asked.load(Ordering::SeqCst), 3);
+    store.close().await.unwrap();
+}
+
+/// The whole way through the real scheduler: 10,000 key results on one minute, beside threads that want every core.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f59_ten_thousand_key_results_on_one_minute_all_fire_beside_a_busy_cpu() {
+    const MANY: usize = 10_000;
+    let counts: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    let seen = Arc::clone(&counts);
+    let mut house = House::new(move |query| {
+        *seen.lock().unwrap().entry(query.to_owned()).or_default() += 1;
+        Ok(1.0)
+    });
+    house.clock = Shifted::to("2026-11-24T10:59:57Z");
+    let names: Vec<String> = (0..MANY).map(|n| format!("kr{n}")).collect();
+    let pairs: Vec<(&str, &str)> = names.iter().map(|n| (n.as_str(), n.as_str())).collect();
+    let mut config = house.config(&pairs);
+    let on_the_minute = Schedule::parse("* * * * *", &TimeZone::UTC, "UTC").unwrap();
+    for poll in &mut config.polls {
+        poll.schedule = on_the_minute.clone();
+    }
+    // All were asked in the slot before, so that only the firing at 11:00 makes them due.
+    let store = Store::open(&house.path(), "test", house.clock.now()).unwrap();
+    let before = "2026-11-24T10:59:00Z".parse().unwrap();
+    let entries = config.polls.iter().zip(&names).map(|(poll, name)| Entry {
+        key_result: poll.key_result.clone(),
+        slot: before,
+        started_at: before,
+        took: Duration::ZERO,
+        tries: 1,
+        definition: key_result(name, name).definition.into(),
+        origin: Origin::Polled,
+        outcome: Ok(Reading::new(0.0).unwrap()),
+    });
+    store.append(entries.collect()).await.unwrap();
+    store.close().await.unwrap();
+
+    let end = Arc::new(AtomicBool::new(false));
+    let hogs: Vec<_> = (0..4)
+        .map(|_| {
+            let end = Arc::clone(&end);
+            std::thread::spawn(move || {
+                while !end.load(Ordering::Relaxed) {
+                    std::hint::black_box((0..10_000_u64).sum::<u64>());
+                }
+            })
+        })
+        .collect();
+    let running = house.start(config);
+    running
+        .shows(|b| {
+            let mut cards = b.scorecard.objectives.iter().flat_map(|o| &o.key_results);
+            cards.all(|card| card.value.is_some_and(|(value, _)| value == 1.0))
+        })
+        .await;
+    end.store(true, Ordering::Relaxed);
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    let counts = counts.lock().unwrap().clone();
+    assert_eq!(counts.len(), MANY);
+    assert!(counts.values().all(|n| *n == 1), "none twice");
+    assert!(
+        house.most.load(Ordering::SeqCst) <= 4,
+        "the source's permits hold"
+    );
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn f43_a_store_that_takes_no_writes_pauses_polling_and_loses_nothing() {
+    let house = House::new(|_| Ok(6.0));
+    let running = house.start(house.config(&[("a", "x")]));
+    running.shows(|b| value(b, "a") == Some(6.0)).await;
+    // Another program holds the database for writing: each commit fails once its patience is over.
+    let locker = rusqlite::Connection::open(house.path()).unwrap();
+    locker.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    running.shows(|b| !b.store.up).await;
+    let asked = house.asked.load(Ordering::SeqCst);
+    running
+        .shows(|_| house.heard.count("StoreFailed") >= 2)
+        .await;
+    assert_eq!(
+        house.asked.load(Ordering::SeqCst),
+        asked,
+        "no polls whose results cannot be kept"
+    );
+    locker.execute_batch("ROLLBACK").unwrap();
+    let board = running.shows(|b| b.store.up).await;
+    assert_eq!(value(&board, "a"), Some(6.0));
+    running
+        .shows(|_| house.asked.load(Ordering::SeqCst) > asked)
+        .await;
+    let events = house.heard.count("PollEnded");
+    running.stop().await;
+    let reader = crate::store::Reader::open(&house.path()).unwrap();
+    let kept = reader.series(&id("a"), None, None).unwrap().len();
+    assert!(kept >= events, "{kept} values of {events} polls");
+}

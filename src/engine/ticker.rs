@@ -1,0 +1,435 @@
+//! The ticker: the only file that names tokio-cron-scheduler. One job stands for one distinct cron pattern and zone
+//! and only hands its number to whoever listens; whose turn that makes it, and when, is decided elsewhere.
+//!
+//! The scheduler's own metadata store keeps a zone as the offset of the day the job was made, so that every firing is
+//! an hour off after a DST change, and it plans the next firing after the fact, so that a busy machine can fire twice.
+//! `Slots` takes its place: it asks croner with current zone data, and moves a job on in the same step in which it
+//! hands it out.
+
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_cron_scheduler::job::job_data::{JobAndNextTick, JobStoredData};
+use tokio_cron_scheduler::store::{DataStore, InitStore};
+use tokio_cron_scheduler::{
+    Job, JobScheduler, JobSchedulerError, MetaDataStorage, SimpleJobCode, SimpleNotificationCode,
+    SimpleNotificationStore,
+};
+use uuid::Uuid;
+
+use super::clock::Clock;
+use crate::config::schedule::CronSchedule;
+
+/// A firing of one pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// Which ticker fired; a listener that has started another since drops the firing.
+    pub generation: u64,
+    /// The place of the pattern in the list the ticker was started with.
+    pub group: usize,
+}
+
+/// Why the ticker did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the scheduler did not start: {0}")]
+pub struct TickerError(#[from] JobSchedulerError);
+
+/// A running scheduler.
+pub struct Ticker {
+    scheduler: JobScheduler,
+}
+
+/// The scheduler hands firings through a channel that drops the oldest when full: room for every pattern to fire
+/// several times before anyone listens, and never less than this.
+const LEAST_ROOM: usize = 4096;
+
+/// The scheduler insists on a pattern of its own dialect for each job; [`Slots`] never looks at it.
+const NEVER_ASKED: &str = "0 0 0 1 1 *";
+
+impl Ticker {
+    /// Starts a scheduler with one job for each pattern; firings arrive on `ticks` until it is stopped.
+    ///
+    /// # Errors
+    /// When the scheduler refuses a job.
+    pub async fn start(
+        generation: u64,
+        patterns: &[Arc<CronSchedule>],
+        clock: Arc<dyn Clock>,
+        ticks: UnboundedSender<Tick>,
+    ) -> Result<Self, TickerError> {
+        let slots = Slots::new(clock);
+        let room = LEAST_ROOM.max(patterns.len().saturating_mul(8));
+        let scheduler = JobScheduler::new_with_storage_and_code(
+            Box::new(slots.clone()),
+            Box::<SimpleNotificationStore>::default(),
+            Box::<SimpleJobCode>::default(),
+            Box::<SimpleNotificationCode>::default(),
+            room,
+        )
+        .await?;
+        // One after another: added concurrently, jobs wedge the scheduler for good.
+        for (group, pattern) in patterns.iter().enumerate() {
+            let ticks = ticks.clone();
+            let job = Job::new_async(NEVER_ASKED, move |_, _| {
+                // Whoever listened may be gone already at the end of the process; then nobody misses the firing.
+                let _ = ticks.send(Tick { generation, group });
+                Box::pin(std::future::ready(()))
+            })?;
+            slots.register(job.guid(), Arc::clone(pattern));
+            scheduler.add(job).await?;
+        }
+        scheduler.start().await?;
+        Ok(Self { scheduler })
+    }
+
+    /// Stops it; firings under way may still arrive.
+    pub async fn stop(mut self) {
+        if let Err(error) = self.scheduler.shutdown().await {
+            tracing::warn!(%error, "the scheduler did not stop cleanly");
+        }
+    }
+}
+
+/// The scheduler's metadata store: when each job is due next, in true local time.
+#[derive(Clone)]
+struct Slots {
+    clock: Arc<dyn Clock>,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    jobs: HashMap<Uuid, JobStoredData>,
+    patterns: HashMap<Uuid, Arc<CronSchedule>>,
+    next: HashMap<Uuid, Timestamp>,
+    due: BTreeSet<(Timestamp, Uuid)>,
+}
+
+impl Inner {
+    fn plan(&mut self, id: Uuid, next: Option<Timestamp>) {
+        if let Some(old) = self.next.remove(&id) {
+            self.due.remove(&(old, id));
+        }
+        if let Some(next) = next {
+            self.next.insert(id, next);
+            self.due.insert((next, id));
+        }
+    }
+
+    fn plan_after(&mut self, id: Uuid, after: Timestamp) {
+        let next = self.patterns.get(&id).and_then(|p| p.next_after(after));
+        self.plan(id, next);
+    }
+
+    /// The jobs due at `now`; each is moved on to its next firing after `now`, so that none is handed out twice and
+    /// a sleep over several firings counts as one.
+    fn take_due(&mut self, now: Timestamp) -> Vec<Uuid> {
+        let due: Vec<Uuid> = self
+            .due
+            .range(..=(now, Uuid::max()))
+            .map(|(_, id)| *id)
+            .collect();
+        for id in &due {
+            self.plan_after(*id, now);
+        }
+        due
+    }
+}
+
+type Answer<T> = Pin<Box<dyn Future<Output = Result<T, JobSchedulerError>> + Send>>;
+
+fn answer<T: Send + 'static>(result: Result<T, JobSchedulerError>) -> Answer<T> {
+    Box::pin(std::future::ready(result))
+}
+
+impl Slots {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            inner: Arc::default(),
+        }
+    }
+
+    /// Tells the pattern of a job before the scheduler is given it.
+    fn register(&self, id: Uuid, pattern: Arc<CronSchedule>) {
+        self.lock().patterns.insert(id, pattern);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InitStore for Slots {
+    fn init(&mut self) -> Answer<()> {
+        answer(Ok(()))
+    }
+
+    fn inited(&mut self) -> Answer<bool> {
+        answer(Ok(true))
+    }
+}
+
+impl DataStore<JobStoredData> for Slots {
+    fn get(&mut self, id: Uuid) -> Answer<Option<JobStoredData>> {
+        answer(Ok(self.lock().jobs.get(&id).cloned()))
+    }
+
+    fn add_or_update(&mut self, data: JobStoredData) -> Answer<()> {
+        let Some(id) = data.id.as_ref().map(Uuid::from) else {
+            return answer(Err(JobSchedulerError::UpdateJobData));
+        };
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        inner.jobs.insert(id, data);
+        if !inner.next.contains_key(&id) {
+            inner.plan_after(id, now);
+        }
+        answer(Ok(()))
+    }
+
+    fn delete(&mut self, id: Uuid) -> Answer<()> {
+        let mut inner = self.lock();
+        inner.plan(id, None);
+        inner.jobs.remove(&id);
+        inner.patterns.remove(&id);
+        answer(Ok(()))
+    }
+}
+
+impl MetaDataStorage for Slots {
+    fn list_next_ticks(&mut self) -> Answer<Vec<JobAndNextTick>> {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let due = inner.take_due(now);
+        let listed = due
+            .iter()
+            .filter_map(|id| inner.jobs.get(id))
+            .map(|job| JobAndNextTick {
+                id: job.id,
+                job_type: job.job_type,
+                // The scheduler compares with its own clock; what is listed here is due, whatever that says.
+                next_tick: 1,
+                last_tick: None,
+            })
+            .collect();
+        answer(Ok(listed))
+    }
+
+    /// The scheduler's own idea of the next firing is not taken: the job was moved on when it was listed.
+    fn set_next_and_last_tick(
+        &mut self,
+        _: Uuid,
+        _: Option<DateTime<Utc>>,
+        _: Option<DateTime<Utc>>,
+    ) -> Answer<()> {
+        answer(Ok(()))
+    }
+
+    fn time_till_next_job(&mut self) -> Answer<Option<Duration>> {
+        let now = self.clock.now();
+        let next = self.lock().due.first().map(|(at, _)| *at);
+        answer(Ok(next.map(|at| {
+            Duration::try_from(at.duration_since(now)).unwrap_or_default()
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::schedule::Schedule;
+    use crate::engine::clock::SimulatedClock;
+    use jiff::tz::{TimeZone, TimeZoneDatabase};
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    fn cron(pattern: &str, zone: &str) -> Arc<CronSchedule> {
+        let tz: TimeZone = TimeZoneDatabase::bundled().get(zone).unwrap();
+        match Schedule::parse(pattern, &tz, zone).unwrap() {
+            Schedule::Cron(cron) => cron,
+            Schedule::Every(_) => unreachable!(),
+        }
+    }
+
+    /// Lives through the time from `from` to `until` and tells the slots of each pattern as they fired.
+    async fn live(zone: &str, patterns: &[&str], from: &str, until: &str) -> Vec<Vec<Timestamp>> {
+        let clock = Arc::new(SimulatedClock::at(from));
+        let until: Timestamp = until.parse().unwrap();
+        let patterns: Vec<_> = patterns.iter().map(|p| cron(p, zone)).collect();
+        let (sender, mut ticks): (_, UnboundedReceiver<Tick>) = unbounded_channel();
+        let shown: Arc<dyn Clock> = clock.clone();
+        let ticker = Ticker::start(1, &patterns, shown, sender).await.unwrap();
+        let mut fired = vec![Vec::new(); patterns.len()];
+        let end = tokio::time::sleep(until.duration_since(clock.now()).unsigned_abs());
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                biased;
+                tick = ticks.recv() => {
+                    let group = tick.unwrap().group;
+                    fired[group].push(patterns[group].at_or_before(clock.now()).unwrap());
+                }
+                () = &mut end => break,
+            }
+        }
+        ticker.stop().await;
+        fired
+    }
+
+    fn instants(list: &[&str]) -> Vec<Timestamp> {
+        list.iter().map(|t| t.parse().unwrap()).collect()
+    }
+
+    fn each_quarter(from: &str, until: &str) -> Vec<Timestamp> {
+        let (from, until): (Timestamp, Timestamp) = (from.parse().unwrap(), until.parse().unwrap());
+        (0..)
+            .map(|n| from + jiff::SignedDuration::from_mins(15 * n))
+            .take_while(|t| *t < until)
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f34_berlin_in_spring() {
+        let fired = live(
+            "Europe/Berlin",
+            &["0 19 * * *", "30 2 * * *", "0 * * * *", "*/15 * * * *"],
+            "2026-03-28T17:59:00Z",
+            "2026-03-29T17:01:00Z",
+        )
+        .await;
+        // 19:00 stays 19:00: one day of 23 hours between them.
+        assert_eq!(
+            fired[0],
+            instants(&["2026-03-28T18:00:00Z", "2026-03-29T17:00:00Z"])
+        );
+        // 02:30 does not exist on the 29th; it runs when the gap ends, at 03:00.
+        assert_eq!(fired[1], instants(&["2026-03-29T01:00:00Z"]));
+        let hours: Vec<_> = each_quarter("2026-03-28T18:00:00Z", "2026-03-29T17:01:00Z")
+            .into_iter()
+            .step_by(4)
+            .collect();
+        assert_eq!(fired[2], hours);
+        assert_eq!(
+            fired[3],
+            each_quarter("2026-03-28T18:00:00Z", "2026-03-29T17:01:00Z")
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f35_berlin_in_autumn() {
+        let fired = live(
+            "Europe/Berlin",
+            &["0 18 * * *", "30 2 * * *", "*/15 * * * *"],
+            "2026-10-24T15:59:00Z",
+            "2026-10-25T17:01:00Z",
+        )
+        .await;
+        assert_eq!(
+            fired[0],
+            instants(&["2026-10-24T16:00:00Z", "2026-10-25T17:00:00Z"])
+        );
+        // 02:30 comes twice; it runs the first time only.
+        assert_eq!(fired[1], instants(&["2026-10-25T00:30:00Z"]));
+        assert_eq!(
+            fired[2],
+            each_quarter("2026-10-24T16:00:00Z", "2026-10-25T17:01:00Z")
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f34_f35_london() {
+        let spring = live(
+            "Europe/London",
+            &["0 0 * * *", "0 1 * * *", "*/15 * * * *"],
+            "2026-03-28T23:59:00Z",
+            "2026-03-29T23:01:00Z",
+        )
+        .await;
+        assert_eq!(
+            spring[0],
+            instants(&["2026-03-29T00:00:00Z", "2026-03-29T23:00:00Z"])
+        );
+        assert_eq!(spring[1], instants(&["2026-03-29T01:00:00Z"]));
+        assert_eq!(
+            spring[2],
+            each_quarter("2026-03-29T00:00:00Z", "2026-03-29T23:01:00Z")
+        );
+        let autumn = live(
+            "Europe/London",
+            &["0 0 * * *", "30 1 * * *", "*/15 * * * *"],
+            "2026-10-24T22:59:00Z",
+            "2026-10-26T00:01:00Z",
+        )
+        .await;
+        assert_eq!(
+            autumn[0],
+            instants(&["2026-10-24T23:00:00Z", "2026-10-26T00:00:00Z"])
+        );
+        assert_eq!(autumn[1], instants(&["2026-10-25T00:30:00Z"]));
+        assert_eq!(
+            autumn[2],
+            each_quarter("2026-10-24T23:00:00Z", "2026-10-26T00:01:00Z")
+        );
+    }
+
+    /// The half-hour change: on 5 April 02:00 becomes 01:30, on 4 October 02:00 becomes 02:30.
+    #[tokio::test(start_paused = true)]
+    async fn f34_f35_lord_howe() {
+        let autumn = live(
+            "Australia/Lord_Howe",
+            &["45 1 * * *", "0 9 * * *", "*/15 * * * *"],
+            "2026-04-04T12:59:00Z",
+            "2026-04-05T22:31:00Z",
+        )
+        .await;
+        assert_eq!(
+            autumn[0],
+            instants(&["2026-04-04T14:45:00Z", "2026-04-05T15:15:00Z"])
+        );
+        assert_eq!(
+            autumn[1],
+            instants(&["2026-04-04T22:30:00Z", "2026-04-05T22:30:00Z"])
+        );
+        assert_eq!(
+            autumn[2],
+            each_quarter("2026-04-04T13:00:00Z", "2026-04-05T22:31:00Z")
+        );
+        let spring = live(
+            "Australia/Lord_Howe",
+            &["15 2 * * *", "0 9 * * *", "*/15 * * * *"],
+            "2026-10-03T12:59:00Z",
+            "2026-10-04T22:01:00Z",
+        )
+        .await;
+        assert_eq!(
+            spring[0],
+            instants(&["2026-10-03T15:30:00Z", "2026-10-04T15:15:00Z"])
+        );
+        assert_eq!(
+            spring[1],
+            instants(&["2026-10-03T22:00:00Z", "2026-10-04T22:00:00Z"])
+        );
+        assert_eq!(
+            spring[2],
+            each_quarter("2026-10-03T13:00:00Z", "2026-10-04T22:01:00Z")
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_over_many_slots_fires_once() {
+        let clock = Arc::new(SimulatedClock::at("2026-11-24T10:00:30Z"));
+        let slots = Slots::new(clock.clone());
+        let (id, pattern) = (Uuid::from_u128(1), cron("* * * * *", "UTC"));
+        slots.register(id, pattern);
+        slots.lock().plan_after(id, clock.now());
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!(slots.lock().take_due(clock.now()), [id]);
+        assert!(slots.lock().take_due(clock.now()).is_empty());
+    }
+}

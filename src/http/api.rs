@@ -1,0 +1,413 @@
+//! The JSON of `/api/v1`: shapes of its own, so that a renamed field inside okrd breaks no user. What is not known is
+//! `null`, never 0; times are RFC 3339 in UTC; ratios are 0 to 1.
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::domain::cycle::Cycle;
+use crate::domain::goals::{Initiative, ParentLink, Role};
+use crate::domain::history::{LastAttempt, Point};
+use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
+use crate::domain::target::Aim;
+use crate::engine::board::{Board, SourceBoard};
+
+/// An instant as RFC 3339 in UTC.
+#[derive(Debug)]
+struct Instant(Timestamp);
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// `GET scorecard`: everything that was agreed, judged.
+#[derive(Debug, Serialize)]
+pub struct ScorecardDto<'a> {
+    at: Instant,
+    company: CompanyDto<'a>,
+    cycles: Vec<CycleDto<'a>>,
+    objectives: Vec<ObjectiveDto<'a>>,
+    sources: Vec<SourceDto<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CompanyDto<'a> {
+    name: &'a str,
+    vision: Option<&'a str>,
+    strategy: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct CycleDto<'a> {
+    name: &'a str,
+    /// First day.
+    starts: String,
+    /// Last day, included.
+    ends: String,
+    start: Instant,
+    /// The first instant after it.
+    end: Instant,
+    open: bool,
+    elapsed: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct ObjectiveDto<'a> {
+    cycle: &'a str,
+    id: &'a str,
+    title: &'a str,
+    why: Option<&'a str>,
+    team: Option<TeamDto<'a>>,
+    parent: Option<ParentDto<'a>>,
+    ambition: &'static str,
+    status: &'static str,
+    progress: Option<f64>,
+    expected: Option<f64>,
+    coverage: f64,
+    key_results: Vec<KeyResultDto<'a>>,
+    initiatives: Vec<InitiativeDto<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct TeamDto<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ParentDto<'a> {
+    objective: &'a str,
+    link: &'static str,
+}
+
+/// `GET key-results/{objective}/{key_result}`.
+#[derive(Debug, Serialize)]
+pub struct KeyResultDto<'a> {
+    /// `objective/key_result`.
+    id: String,
+    cycle: &'a str,
+    objective: &'a str,
+    key_result: &'a str,
+    title: &'a str,
+    why: Option<&'a str>,
+    unit: &'a str,
+    kind: &'static str,
+    direction: &'static str,
+    role: &'static str,
+    weight: f64,
+    source: &'a str,
+    /// The newest good value, however old; `stale` tells whether it is still believed.
+    value: Option<f64>,
+    /// The instant that the value describes.
+    as_of: Option<Instant>,
+    stale: bool,
+    stale_after_seconds: f64,
+    baseline: Option<f64>,
+    target: Option<f64>,
+    band: Option<BandDto>,
+    progress: Option<f64>,
+    progress_raw: Option<f64>,
+    expected_progress: Option<f64>,
+    expected_value: Option<f64>,
+    pace: Option<f64>,
+    status: &'static str,
+    reason: &'a str,
+    status_since: Instant,
+    last_attempt: Option<AttemptDto<'a>>,
+    confidence: Option<f64>,
+    /// Whether the confidence contradicts the status.
+    contradicted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct BandDto {
+    at_least: Option<f64>,
+    at_most: Option<f64>,
+    expected_compliance: f64,
+    in_band: Option<bool>,
+    compliance: Option<f64>,
+    coverage: Option<f64>,
+    budget_left: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptDto<'a> {
+    at: Instant,
+    successful: bool,
+    fault: Option<FaultDto<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FaultDto<'a> {
+    class: &'static str,
+    message: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct InitiativeDto<'a> {
+    id: &'a str,
+    title: &'a str,
+    state: &'static str,
+    key_results: Vec<&'a str>,
+    learned: Option<&'a str>,
+    jira: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceDto<'a> {
+    name: &'a str,
+    kind: &'static str,
+    up: Option<bool>,
+    suspended: bool,
+    last_poll: Option<Instant>,
+    last_success: Option<Instant>,
+    next_poll: Option<Instant>,
+    fault: Option<&'a str>,
+}
+
+/// `GET key-results/{objective}/{key_result}/history`.
+#[derive(Debug, Serialize)]
+pub struct HistoryDto<'a> {
+    id: String,
+    cycle: &'a str,
+    unit: &'a str,
+    from: Instant,
+    to: Instant,
+    /// Whether older measurements of the range are left out because there are too many.
+    truncated: bool,
+    measurements: Vec<MeasurementDto>,
+}
+
+#[derive(Debug, Serialize)]
+struct MeasurementDto {
+    as_of: Instant,
+    value: f64,
+}
+
+/// The longest history in one answer; of a longer one the newest part is given.
+const LONGEST_HISTORY: usize = 20_000;
+
+/// The whole scorecard; `now` decides which cycles are open.
+#[must_use]
+pub fn scorecard(board: &Board, now: Timestamp) -> ScorecardDto<'_> {
+    let scorecard = &board.scorecard;
+    ScorecardDto {
+        at: Instant(scorecard.at),
+        company: CompanyDto {
+            name: &scorecard.company.name,
+            vision: scorecard.company.vision.as_deref(),
+            strategy: &scorecard.company.strategy,
+        },
+        cycles: scorecard.cycles.iter().map(|c| cycle(c, now)).collect(),
+        objectives: scorecard
+            .objectives
+            .iter()
+            .map(|o| objective(board, o))
+            .collect(),
+        sources: board.sources.iter().map(source).collect(),
+    }
+}
+
+/// The card that a name means: in the named cycle, or else in the newest open cycle that has it, or else in the newest.
+#[must_use]
+pub fn find<'a>(
+    board: &'a Board,
+    name: &KeyResultRef,
+    now: Timestamp,
+) -> Option<(&'a KeyResultCard, &'a Cycle)> {
+    let cycles = &board.scorecard.cycles;
+    let named = |id: &KeyResultId| {
+        id.objective == name.objective
+            && id.key_result == name.key_result
+            && name.cycle.as_ref().is_none_or(|cycle| *cycle == id.cycle)
+    };
+    let cards = board
+        .scorecard
+        .objectives
+        .iter()
+        .flat_map(|objective| &objective.key_results);
+    cards
+        .filter(|card| named(&card.key_result.id))
+        .filter_map(|card| {
+            let cycle = cycles
+                .iter()
+                .find(|cycle| cycle.name == card.key_result.id.cycle)?;
+            Some((card.as_ref(), cycle))
+        })
+        .max_by_key(|(_, cycle)| (cycle.is_open(now), cycle.start()))
+}
+
+/// One key result.
+#[must_use]
+pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
+    let key_result = &card.key_result;
+    let id = &key_result.id;
+    KeyResultDto {
+        id: id.to_string(),
+        cycle: id.cycle.as_str(),
+        objective: id.objective.as_str(),
+        key_result: id.key_result.as_str(),
+        title: &key_result.title,
+        why: key_result.why.as_deref(),
+        unit: &key_result.unit,
+        kind: key_result.kind.as_str(),
+        direction: card.direction.as_str(),
+        role: role(key_result.role),
+        weight: card.weight(),
+        source: key_result.feed.source(),
+        value: card.value.map(|(value, _)| value),
+        as_of: card.value.map(|(_, as_of)| Instant(as_of)),
+        stale: card.stale,
+        stale_after_seconds: key_result.stale_after.as_secs_f64(),
+        baseline: card.baseline,
+        target: card.target,
+        band: band(card),
+        progress: card.progress,
+        progress_raw: card.progress_raw,
+        expected_progress: card.expected_progress,
+        expected_value: card.expected_value,
+        pace: card.pace,
+        status: card.status.as_str(),
+        reason: &card.reason,
+        status_since: Instant(card.status_since),
+        last_attempt: card.last_attempt.as_ref().map(attempt),
+        confidence: card.confidence,
+        contradicted: card.is_contradicted(),
+    }
+}
+
+/// Measurements of `[from, to)`, oldest first.
+#[must_use]
+pub fn history<'a>(
+    card: &'a KeyResultCard,
+    from: Timestamp,
+    to: Timestamp,
+    points: &[Point],
+) -> HistoryDto<'a> {
+    let skipped = points.len().saturating_sub(LONGEST_HISTORY);
+    let measurement = |point: &Point| MeasurementDto {
+        as_of: Instant(point.as_of),
+        value: point.value,
+    };
+    HistoryDto {
+        id: card.key_result.id.to_string(),
+        cycle: card.key_result.id.cycle.as_str(),
+        unit: &card.key_result.unit,
+        from: Instant(from),
+        to: Instant(to),
+        truncated: skipped > 0,
+        measurements: points.iter().skip(skipped).map(measurement).collect(),
+    }
+}
+
+fn cycle(cycle: &Cycle, now: Timestamp) -> CycleDto<'_> {
+    CycleDto {
+        name: cycle.name.as_str(),
+        starts: cycle.first_day.to_string(),
+        ends: cycle.last_day.to_string(),
+        start: Instant(cycle.start()),
+        end: Instant(cycle.end()),
+        open: cycle.is_open(now),
+        elapsed: cycle.elapsed(now),
+    }
+}
+
+fn objective<'a>(board: &'a Board, card: &'a ObjectiveCard) -> ObjectiveDto<'a> {
+    let objective = &card.objective;
+    ObjectiveDto {
+        cycle: objective.id.cycle.as_str(),
+        id: objective.id.objective.as_str(),
+        title: &objective.title,
+        why: objective.why.as_deref(),
+        team: objective.team.as_ref().map(|id| TeamDto {
+            id: id.as_str(),
+            name: board
+                .scorecard
+                .teams
+                .get(id)
+                .map_or(id.as_str(), |team| &team.name),
+        }),
+        parent: objective.parent.as_ref().map(|parent| ParentDto {
+            objective: parent.objective.as_str(),
+            link: match parent.link {
+                ParentLink::Supports => "supports",
+                ParentLink::Contributes => "contributes",
+            },
+        }),
+        ambition: objective.ambition.as_str(),
+        status: card.status.as_str(),
+        progress: card.progress,
+        expected: card.expected,
+        coverage: card.coverage,
+        key_results: card
+            .key_results
+            .iter()
+            .map(|card| key_result(card))
+            .collect(),
+        initiatives: objective.initiatives.iter().map(initiative).collect(),
+    }
+}
+
+fn initiative(initiative: &Initiative) -> InitiativeDto<'_> {
+    InitiativeDto {
+        id: initiative.id.as_str(),
+        title: &initiative.title,
+        state: initiative.state.as_str(),
+        key_results: initiative
+            .key_results
+            .iter()
+            .map(|id| id.as_str())
+            .collect(),
+        learned: initiative.learned.as_deref(),
+        jira: initiative.jira.as_deref(),
+    }
+}
+
+fn source(source: &SourceBoard) -> SourceDto<'_> {
+    SourceDto {
+        name: source.name.as_str(),
+        kind: source.kind,
+        up: source.up,
+        suspended: source.suspended,
+        last_poll: source.last_poll.map(Instant),
+        last_success: source.last_success.map(Instant),
+        next_poll: source.next_poll.map(Instant),
+        fault: source.fault.as_deref(),
+    }
+}
+
+fn band(card: &KeyResultCard) -> Option<BandDto> {
+    let Aim::Hold(hold) = &card.key_result.aim else {
+        return None;
+    };
+    let (at_least, at_most) = hold.band.bounds();
+    Some(BandDto {
+        at_least,
+        at_most,
+        expected_compliance: hold.compliance,
+        in_band: card.in_band,
+        compliance: card.compliance,
+        coverage: card.coverage,
+        budget_left: card.budget_left,
+    })
+}
+
+fn attempt(attempt: &LastAttempt) -> AttemptDto<'_> {
+    AttemptDto {
+        at: Instant(attempt.at),
+        successful: attempt.fault.is_none(),
+        fault: attempt.fault.as_ref().map(|(class, message)| FaultDto {
+            class: class.as_str(),
+            message,
+        }),
+    }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Contributes => "contributes",
+        Role::Guardrail => "guardrail",
+    }
+}

@@ -1,0 +1,178 @@
+//! Bodies of answers: a large part that all answers about one board share, and a small part of each answer's own.
+//! The shared part is kept and compressed once, so that neither many nor slow readers cost memory or time.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use futures_util::stream;
+
+use super::negotiate;
+
+/// How many compressed parts are kept: page, scorecard and both exposition formats, each for two boards.
+const KEPT: usize = 8;
+/// RFC 1952, 2.3: deflate, no flags, no time, no extra flags, unknown system.
+const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// A text in two parts, sent one after the other.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The same for many answers; recognised by its address.
+    pub shared: Arc<str>,
+    /// This answer's own.
+    pub own: String,
+}
+
+/// Compressed shared parts, last used first.
+#[derive(Debug, Default)]
+pub struct Gzip {
+    kept: Mutex<Vec<Packed>>,
+}
+
+#[derive(Debug)]
+struct Packed {
+    of: Arc<str>,
+    deflated: Bytes,
+    crc: Crc,
+}
+
+/// A shared text as the owner of bytes, so that all answers read the same memory.
+struct Shared(Arc<str>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Gzip {
+    /// The answer 200 with this text, compressed when the client takes it.
+    #[must_use]
+    pub fn answer(&self, request: &HeaderMap, content_type: HeaderValue, parts: Parts) -> Response {
+        let gzip = negotiate::gzip(request);
+        let pieces = if gzip {
+            self.pack(&parts)
+        } else {
+            vec![
+                Bytes::from_owner(Shared(parts.shared)),
+                Bytes::from(parts.own),
+            ]
+        };
+        let length: usize = pieces.iter().map(Bytes::len).sum();
+        let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+        let mut response = Response::new(Body::from_stream(stream::iter(
+            pieces.map(Ok::<_, Infallible>),
+        )));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        if gzip {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+
+    /// One gzip member: the shared part deflated up to a byte boundary, then the own part, then one checksum of both.
+    fn pack(&self, parts: &Parts) -> Vec<Bytes> {
+        let (shared, mut crc) = self.deflated(&parts.shared);
+        let mut tail = deflate(parts.own.as_bytes(), FlushCompress::Finish);
+        crc.update(parts.own.as_bytes());
+        tail.extend(crc.sum().to_le_bytes());
+        tail.extend(crc.amount().to_le_bytes());
+        vec![Bytes::from_static(&GZIP_HEAD), shared, tail.into()]
+    }
+
+    /// Compressed under the lock: whoever comes meanwhile wants the same part and need not compress it, too.
+    fn deflated(&self, text: &Arc<str>) -> (Bytes, Crc) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().position(|packed| Arc::ptr_eq(&packed.of, text));
+        let packed = match known {
+            Some(place) => kept.remove(place),
+            None => Packed::new(text),
+        };
+        let mut crc = Crc::new();
+        crc.combine(&packed.crc);
+        let deflated = packed.deflated.clone();
+        kept.insert(0, packed);
+        kept.truncate(KEPT);
+        (deflated, crc)
+    }
+}
+
+impl Packed {
+    fn new(text: &Arc<str>) -> Self {
+        let mut crc = Crc::new();
+        crc.update(text.as_bytes());
+        Self {
+            of: Arc::clone(text),
+            deflated: deflate(text.as_bytes(), FlushCompress::Sync).into(),
+            crc,
+        }
+    }
+}
+
+/// Raw deflate (RFC 1951). `Sync` ends on a byte boundary with the stream still open, `Finish` closes it.
+fn deflate(mut text: &[u8], flush: FlushCompress) -> Vec<u8> {
+    let mut compress = Compress::new(Compression::fast(), false);
+    let mut out = Vec::with_capacity(text.len() / 8 + 64);
+    loop {
+        let before = compress.total_in();
+        let status = compress.compress_vec(text, &mut out, flush);
+        let eaten = usize::try_from(compress.total_in() - before).unwrap_or(usize::MAX);
+        text = text.get(eaten..).unwrap_or_default();
+        let all_written = text.is_empty() && out.len() < out.capacity();
+        match status {
+            Ok(Status::StreamEnd) | Err(_) => return out,
+            Ok(_) if all_written && !matches!(flush, FlushCompress::Finish) => return out,
+            Ok(_) => out.reserve(out.capacity().max(256)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn unpack(pieces: &[Bytes]) -> String {
+        let whole = pieces.concat();
+        let mut text = String::new();
+        let mut decoder = GzDecoder::new(whole.as_slice());
+        decoder.read_to_string(&mut text).unwrap();
+        let rest = decoder.into_inner();
+        assert!(rest.is_empty(), "bytes after the member");
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn two_parts_make_one_gzip_member(shared in any::<String>(), own in any::<String>(), times in 0_usize..400) {
+            let gzip = Gzip::default();
+            let parts = Parts { shared: shared.repeat(times).into(), own };
+            let whole = format!("{}{}", parts.shared, parts.own);
+            prop_assert_eq!(unpack(&gzip.pack(&parts)), whole.clone());
+            prop_assert_eq!(unpack(&gzip.pack(&parts)), whole);
+        }
+    }
+
+    #[test]
+    fn a_shared_part_is_compressed_once_and_let_go_later() {
+        let gzip = Gzip::default();
+        let text: Arc<str> = "a scorecard ".repeat(10_000).into();
+        let (first, _) = gzip.deflated(&text);
+        assert!(first.len() < text.len() / 10);
+        assert_eq!(first.as_ptr(), gzip.deflated(&text).0.as_ptr());
+        for i in 0..KEPT {
+            let _ = gzip.deflated(&i.to_string().into());
+        }
+        assert_eq!(Arc::strong_count(&text), 1);
+    }
+}

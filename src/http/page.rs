@@ -1,0 +1,499 @@
+//! The page: vision and strategy first, then objectives with their key results as a tree, rendered on the server
+//! without script. Shows only what the board says, names no person and ranks nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{DOCTYPE, Markup, html};
+use sha2::{Digest as _, Sha256};
+
+use super::words;
+use crate::domain::cycle::Cycle;
+use crate::domain::goals::{Company, Initiative, Role};
+use crate::domain::id::Slug;
+use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
+use crate::domain::status::Status;
+use crate::domain::target::{Aim, Band};
+use crate::engine::board::{Board, SourceBoard};
+
+/// The style sheet, served beside the page.
+pub const STYLE: &str = include_str!("page.css");
+
+/// Changes with the style sheet, so that browsers may keep it.
+static STYLE_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let digest = Sha256::digest(STYLE);
+    digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+});
+
+/// Seconds after which the page loads itself again.
+const REFRESH: u32 = 30;
+
+/// The whole page as of `now`.
+#[must_use]
+pub fn page(board: &Board, now: Timestamp) -> String {
+    let company = &board.scorecard.company;
+    let title = if company.name.is_empty() {
+        "Objectives and key results".to_owned()
+    } else {
+        format!("{}: objectives and key results", company.name)
+    };
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta http-equiv="refresh" content=(REFRESH);
+                title { (title) }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href={ "style.css?v=" (*STYLE_VERSION) };
+            }
+            body {
+                (masthead(company))
+                main {
+                    @if board.scorecard.objectives.is_empty() {
+                        p.empty { "No objectives yet. They appear here as soon as the configuration holds some." }
+                    }
+                    @for cycle in in_reading_order(&board.scorecard.cycles, now) {
+                        (cycle_section(board, cycle, now))
+                    }
+                    (health(board, now))
+                }
+                (footer(board, now))
+            }
+        }
+    };
+    markup.into_string()
+}
+
+fn masthead(company: &Company) -> Markup {
+    html! {
+        header.masthead {
+            @if !company.name.is_empty() { p.company { (company.name) } }
+            @if let Some(vision) = &company.vision {
+                h1 { (vision) }
+            } @else {
+                h1 { "Objectives and key results" }
+            }
+            @if !company.strategy.is_empty() {
+                ul.strategy aria-label="Strategy" {
+                    @for line in &company.strategy { li { (line) } }
+                }
+            }
+        }
+    }
+}
+
+/// Open cycles first, then those to come, then those that ended; the newest first within each.
+fn in_reading_order(cycles: &[Cycle], now: Timestamp) -> Vec<&Cycle> {
+    let mut cycles: Vec<_> = cycles.iter().collect();
+    cycles.sort_by_key(|cycle| {
+        let ended = cycle.end() <= now;
+        (ended, !cycle.is_open(now), std::cmp::Reverse(cycle.start()))
+    });
+    cycles
+}
+
+fn cycle_section(board: &Board, cycle: &Cycle, now: Timestamp) -> Markup {
+    let all = board.scorecard.objectives.iter();
+    let cards: Vec<_> = all
+        .filter(|card| card.objective.id.cycle == cycle.name)
+        .collect();
+    if cards.is_empty() {
+        return html! {};
+    }
+    let inside = html! {
+        @for (depth, card) in tree(&cards) { (objective(board, card, depth, now)) }
+    };
+    if cycle.end() <= now {
+        return html! {
+            details.cycle {
+                summary { h2 { (cycle.name) } " " span.dates { (dates(cycle)) } }
+                (inside)
+            }
+        };
+    }
+    html! {
+        section.cycle {
+            header {
+                h2 { (cycle.name) }
+                p.dates { (dates(cycle)) " · " (passed(cycle, now)) }
+                (bar(Some(cycle.elapsed(now)), None, "elapsed", &passed(cycle, now)))
+            }
+            (inside)
+        }
+    }
+}
+
+fn dates(cycle: &Cycle) -> String {
+    let day = |day: jiff::civil::Date| day.strftime("%-d %B %Y").to_string();
+    format!("{} to {}", day(cycle.first_day), day(cycle.last_day))
+}
+
+fn passed(cycle: &Cycle, now: Timestamp) -> String {
+    if now < cycle.start() {
+        "not begun".into()
+    } else {
+        format!(
+            "{} of the time has passed",
+            words::percent(cycle.elapsed(now))
+        )
+    }
+}
+
+/// Objectives with their depth, each parent before its children, company level first. A parent that is not there, or a
+/// loop, makes an objective a root: nothing is ever left out.
+fn tree<'a>(cards: &[&'a ObjectiveCard]) -> Vec<(usize, &'a ObjectiveCard)> {
+    let ids: BTreeSet<&Slug> = cards
+        .iter()
+        .map(|card| &card.objective.id.objective)
+        .collect();
+    let mut children: BTreeMap<&Slug, Vec<&ObjectiveCard>> = BTreeMap::new();
+    let mut roots = Vec::new();
+    for &card in cards {
+        match &card.objective.parent {
+            Some(parent) if ids.contains(&parent.objective) => {
+                children.entry(&parent.objective).or_default().push(card);
+            }
+            _ => roots.push(card),
+        }
+    }
+    roots.sort_by_key(|card| card.objective.team.is_some());
+    let mut seen = BTreeSet::new();
+    let mut order = Vec::new();
+    // What hangs in a loop is reached from no root; each one of it is tried as a root at the end.
+    for &root in roots.iter().chain(cards) {
+        let mut waiting = vec![(0, root)];
+        while let Some((depth, card)) = waiting.pop() {
+            let id = &card.objective.id.objective;
+            if seen.insert(id) {
+                order.push((depth, card));
+                let below = children.get(id).into_iter().flatten().rev();
+                waiting.extend(below.map(|child| (depth + 1, *child)));
+            }
+        }
+    }
+    order
+}
+
+fn objective(board: &Board, card: &ObjectiveCard, depth: usize, now: Timestamp) -> Markup {
+    let objective = &card.objective;
+    let name_of = |id: &Slug| {
+        board
+            .scorecard
+            .teams
+            .get(id)
+            .map_or(id.to_string(), |team| team.name.clone())
+    };
+    let owner = objective
+        .team
+        .as_ref()
+        .map_or("Company".to_owned(), name_of);
+    html! {
+        section class={ "objective depth-" (depth.min(3)) } {
+            header {
+                p.owner {
+                    (owner)
+                    @if depth == 0 && let Some(parent) = &objective.parent { " · serves " (parent.objective) }
+                }
+                h3 { (objective.title) }
+                @if let Some(why) = &objective.why { p.why { (why) } }
+                p.state { (badge(card.status)) " " span { (objective_progress(card)) } }
+            }
+            @if !card.key_results.is_empty() {
+                ul.key-results {
+                    @for kr in &card.key_results { li { (key_result(card, kr, now)) } }
+                }
+            }
+            (initiatives(&objective.initiatives))
+        }
+    }
+}
+
+fn objective_progress(card: &ObjectiveCard) -> String {
+    let Some(progress) = card.progress else {
+        return "nothing measured yet".into();
+    };
+    let mut text = words::percent(progress) + " of the way";
+    if let Some(expected) = card.expected {
+        text += &format!(", {} expected by now", words::percent(expected));
+    }
+    if card.coverage < 1.0 {
+        text += &format!("; {} of it has fresh data", words::percent(card.coverage));
+    }
+    text
+}
+
+fn key_result(objective: &ObjectiveCard, card: &KeyResultCard, now: Timestamp) -> Markup {
+    let key_result = &card.key_result;
+    let (share, expected) = shares(objective, card);
+    html! {
+        div.text {
+            h4 {
+                (key_result.title)
+                @if key_result.role == Role::Guardrail { " " span.tag { "guardrail" } }
+            }
+            @if let Some(why) = &key_result.why { p.why { (why) } }
+        }
+        div.figure {
+            @if let Some((value, _)) = card.value {
+                p class=(if card.stale { "value old" } else { "value" }) {
+                    strong { (words::number(value)) } " " span.unit { (key_result.unit) }
+                }
+            } @else {
+                p.value.none { "No data yet" }
+            }
+            p.goal { (goal(card)) }
+        }
+        (bar(share, expected, card.status.as_str(), &bar_words(card, share, expected)))
+        div.state {
+            p { (badge(card.status)) " " span.reason { (card.reason) } }
+            @if let Some((_, as_of)) = card.value {
+                p.age { @if card.stale { "last known " } (moment(as_of, now)) }
+            }
+        }
+        @if card.is_contradicted() && let Some(confidence) = card.confidence {
+            p.note { "People put their confidence at " (words::percent(confidence)) ", which differs from what the figures say: worth a word." }
+        }
+        @if let Some(attempt) = &card.last_attempt && let Some((class, message)) = &attempt.fault {
+            p.fault { "The newest attempt, " (words::ago(attempt.at, now)) ", gave no number: " (message) " (" (class.as_str()) ")" }
+        }
+    }
+}
+
+/// How much of the bar is filled and where the plan stands by now. For a band both are shares of time in it; otherwise
+/// the plan is the expected score of the objective's ambition at the planned share, as the status sees it.
+fn shares(objective: &ObjectiveCard, card: &KeyResultCard) -> (Option<f64>, Option<f64>) {
+    match &card.key_result.aim {
+        Aim::Hold(hold) => (
+            card.compliance.filter(|_| !card.stale),
+            Some(hold.compliance),
+        ),
+        Aim::Reach(_) => {
+            let at_the_end = objective.objective.ambition.expected_score();
+            let planned = card.expected_progress.map(|share| share * at_the_end);
+            (card.progress.filter(|_| !card.stale), planned)
+        }
+    }
+}
+
+fn bar_words(card: &KeyResultCard, share: Option<f64>, expected: Option<f64>) -> String {
+    let what = match card.key_result.aim {
+        Aim::Hold(_) => "of the time within bounds",
+        Aim::Reach(_) => "of the way",
+    };
+    let share = share.map_or_else(|| "unknown share".to_owned(), words::percent);
+    match expected {
+        Some(expected) => format!(
+            "{share} {what}, {} expected by now",
+            words::percent(expected)
+        ),
+        None => format!("{share} {what}"),
+    }
+}
+
+/// What the key result aims for, in a few words.
+fn goal(card: &KeyResultCard) -> String {
+    let unit = card.key_result.unit.as_str();
+    match &card.key_result.aim {
+        Aim::Hold(hold) => match hold.band {
+            Band::AtLeast(low) => format!("at least {}", words::number(low)),
+            Band::AtMost(high) => format!("at most {}", words::number(high)),
+            Band::Between(low, high) => {
+                format!("between {} and {}", words::number(low), words::number(high))
+            }
+        },
+        Aim::Reach(_) => match (card.baseline, card.target) {
+            (Some(from), Some(to)) if card.value.is_some() => {
+                format!("from {} to {}", words::number(from), words::number(to))
+            }
+            (Some(from), Some(to)) => format!(
+                "from {} to {}",
+                words::number(from),
+                words::quantity(to, unit)
+            ),
+            (_, Some(to)) => format!("to {}", words::number(to)),
+            _ => "the first measurement sets the baseline".into(),
+        },
+    }
+}
+
+/// A bar with a mark where the plan stands. Sizes are attributes of the drawing, so that no inline style is needed.
+fn bar(share: Option<f64>, expected: Option<f64>, class: &str, label: &str) -> Markup {
+    let width = |share: f64| (share.clamp(0.0, 1.0) * 1000.0).round();
+    html! {
+        svg class={ "bar bar-" (class) } viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(label) {
+            rect.track width="1000" height="10" {}
+            @if let Some(share) = share { rect.fill width=(width(share)) height="10" {} }
+            @if let Some(expected) = expected {
+                rect.gap x=(width(expected) - 7.0) width="14" height="10" {}
+                rect.plan x=((width(expected) - 3.0).clamp(0.0, 994.0)) width="6" height="10" {}
+            }
+        }
+    }
+}
+
+fn badge(status: Status) -> Markup {
+    html! { span class={ "badge badge-" (status.as_str()) } { (words::status(status)) } }
+}
+
+fn initiatives(all: &[Initiative]) -> Markup {
+    if all.is_empty() {
+        return html! {};
+    }
+    html! {
+        div.initiatives {
+            h4 { "What we try" }
+            ul {
+                @for initiative in all {
+                    li {
+                        span.tag { (words::initiative(initiative.state)) } " " (initiative.title)
+                        @if let Some(jira) = &initiative.jira { " " span.issue { (jira) } }
+                        @if let Some(learned) = &initiative.learned { p.learned { "Learned: " (learned) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What readers of the figures should know about where they come from; one quiet line each.
+fn health(board: &Board, now: Timestamp) -> Markup {
+    let troubled: Vec<_> = board
+        .sources
+        .iter()
+        .filter(|s| s.fault.is_some() || s.suspended)
+        .collect();
+    if troubled.is_empty() && board.store.up && board.config.last_load_accepted {
+        return html! {};
+    }
+    html! {
+        section.health {
+            h2 { "About these figures" }
+            ul {
+                @for source in troubled { (source_line(source, now)) }
+                @if !board.store.up { li { "New values cannot be stored at the moment; what is shown was stored before." } }
+                @if !board.config.last_load_accepted {
+                    li { "The newest configuration was not accepted; the one loaded " (words::ago(board.config.loaded_at, now)) " is in force." }
+                }
+            }
+        }
+    }
+}
+
+fn source_line(source: &SourceBoard, now: Timestamp) -> Markup {
+    html! {
+        li {
+            strong { (source.name) } " (" (source.kind) ") "
+            @match source.last_success {
+                Some(at) => { "last gave a number " (words::ago(at, now)) },
+                None => { "has not given a number yet" },
+            }
+            @if source.suspended { "; polling is held back" }
+            @if let Some(fault) = &source.fault { ". " (fault) }
+        }
+    }
+}
+
+fn footer(board: &Board, now: Timestamp) -> Markup {
+    let zone = board
+        .scorecard
+        .cycles
+        .first()
+        .map_or(TimeZone::UTC, |cycle| cycle.zone.clone());
+    let shown = now
+        .to_zoned(zone)
+        .strftime("%-d %B %Y, %H:%M:%S %Z")
+        .to_string();
+    html! {
+        footer {
+            p { "As of " (shown) ". The page renews itself every " (REFRESH) " seconds. A mark on a bar shows what the plan expects by now." }
+            nav {
+                a href="api/v1/scorecard" { "JSON" } " "
+                a href="metrics" { "Metrics" } " "
+                a href="-/healthy" { "Health" } " "
+                span { "okrd " (env!("CARGO_PKG_VERSION")) }
+            }
+        }
+    }
+}
+
+/// An instant as its age, the exact time on pointing at it.
+fn moment(at: Timestamp, now: Timestamp) -> Markup {
+    html! { time datetime=(at) title=(at) { (words::ago(at, now)) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::goals::{Ambition, Objective, Parent, ParentLink};
+    use crate::domain::id::{CycleName, ObjectiveId};
+
+    fn card(id: &str, team: bool, parent: Option<&str>) -> ObjectiveCard {
+        let slug = |text: &str| Slug::parse(text).unwrap();
+        ObjectiveCard {
+            objective: Arc::new(Objective {
+                id: ObjectiveId {
+                    cycle: CycleName::parse("2026-Q4").unwrap(),
+                    objective: slug(id),
+                },
+                title: id.into(),
+                why: None,
+                team: team.then(|| slug("content")),
+                parent: parent.map(|parent| Parent {
+                    objective: slug(parent),
+                    link: ParentLink::Supports,
+                }),
+                ambition: Ambition::Aspirational,
+                key_results: Vec::new(),
+                initiatives: Vec::new(),
+            }),
+            progress: None,
+            expected: None,
+            coverage: 0.0,
+            status: Status::NoData,
+            key_results: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_tree_begins_with_the_company_and_leaves_nobody_out() {
+        let cards = [
+            card("alone", true, None),
+            card("child", true, Some("top")),
+            card("orphan", true, Some("gone")),
+            card("top", false, None),
+            card("grandchild", true, Some("child")),
+            card("loop-a", true, Some("loop-b")),
+            card("loop-b", true, Some("loop-a")),
+            card("self", true, Some("self")),
+        ];
+        let refs: Vec<_> = cards.iter().collect();
+        let order: Vec<_> = tree(&refs)
+            .into_iter()
+            .map(|(depth, card)| (depth, card.objective.title.as_str()))
+            .collect();
+        assert_eq!(
+            order,
+            [
+                (0, "top"),
+                (1, "child"),
+                (2, "grandchild"),
+                (0, "alone"),
+                (0, "orphan"),
+                (0, "loop-a"),
+                (1, "loop-b"),
+                (0, "self"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,482 @@
+//! Routes, and what holds for all of them: limits, security headers, problems for errors, one count a request. What
+//! other floors give (exposition, reload, history, clock) comes in as traits; knows no metric and no store.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Path, Query, Request, State as Given};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, watch};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::body::{Gzip, Parts};
+use super::negotiate::{self, Format};
+use super::problem::{self, Problem};
+use super::{api, page};
+use crate::domain::cycle::Cycle;
+use crate::domain::history::Point;
+use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::scorecard::KeyResultCard;
+use crate::engine::board::Board;
+use crate::engine::vitals::Vitals;
+
+/// Every route, as it appears in the label of request counters; other paths count as [`OTHER`].
+pub const ROUTES: [&str; 10] = [
+    PAGE, STYLE, METRICS, HEALTHY, READY, RELOAD, SCORECARD, KEY_RESULT, HISTORY, OPENAPI,
+];
+/// The label of requests for paths that do not exist.
+pub const OTHER: &str = "other";
+
+const PAGE: &str = "/";
+const STYLE: &str = "/style.css";
+const METRICS: &str = "/metrics";
+const HEALTHY: &str = "/-/healthy";
+const READY: &str = "/-/ready";
+const RELOAD: &str = "/-/reload";
+const SCORECARD: &str = "/api/v1/scorecard";
+const KEY_RESULT: &str = "/api/v1/key-results/{objective}/{key_result}";
+const HISTORY: &str = "/api/v1/key-results/{objective}/{key_result}/history";
+const OPENAPI: &str = "/api/v1/openapi.json";
+
+/// How long an answer may take to begin.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// Age of the scheduler's last tick, which comes each second, from which the process is not healthy.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+/// Histories read at a time; more are asked to come back, so that the store is left to the engine.
+const HISTORIES: usize = 4;
+/// The largest request body in bytes.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// What the routes answer from.
+#[derive(Clone)]
+pub struct State {
+    /// The newest picture of everything.
+    pub board: watch::Receiver<Arc<Board>>,
+    /// Signs of life.
+    pub vitals: Arc<Vitals>,
+    /// Writes the metrics and counts requests.
+    pub exposition: Arc<dyn Exposition>,
+    /// Loads the configuration anew; `None` when the lifecycle API is off.
+    pub lifecycle: Option<Arc<dyn Reload>>,
+    /// Reads measurements from the store.
+    pub history: Arc<dyn HistoryReader>,
+    /// The clock.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// Someone who writes metrics.
+pub trait Exposition: Send + Sync {
+    /// All metrics now. Must not wait for anything.
+    fn render(&self, board: &Arc<Board>, vitals: &Vitals, format: Format) -> Parts;
+
+    /// A request was answered; `route` is one of [`ROUTES`] or [`OTHER`].
+    fn served(&self, route: &str, code: u16);
+}
+
+/// Someone who can load the configuration anew.
+#[async_trait]
+pub trait Reload: Send + Sync {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// The findings, for people, when it is rejected; the old one then stays in force.
+    async fn reload(&self) -> Result<(), String>;
+}
+
+/// Someone who can read measurements.
+#[async_trait]
+pub trait HistoryReader: Send + Sync {
+    /// The measurements of a key result in `[from, to)`, oldest first. May block: it is called on a thread of its own.
+    ///
+    /// # Errors
+    /// What went wrong, for the log.
+    async fn series(
+        &self,
+        id: &KeyResultId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Point>, String>;
+}
+
+/// The state and what is kept between answers.
+struct House {
+    state: State,
+    gzip: Gzip,
+    page: Snapshot,
+    scorecard: Snapshot,
+    histories: Arc<Semaphore>,
+}
+
+/// A text made once per board and second, so that many readers cost as much as one.
+#[derive(Default)]
+struct Snapshot(Mutex<Option<Made>>);
+
+struct Made {
+    of: Arc<Board>,
+    second: i64,
+    text: Arc<str>,
+}
+
+impl Snapshot {
+    fn get(&self, board: &Arc<Board>, now: Timestamp, make: impl FnOnce() -> String) -> Arc<str> {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = slot.as_ref()
+            && Arc::ptr_eq(&made.of, board)
+            && made.second == now.as_second()
+        {
+            return Arc::clone(&made.text);
+        }
+        let text: Arc<str> = make().into();
+        *slot = Some(Made {
+            of: Arc::clone(board),
+            second: now.as_second(),
+            text: Arc::clone(&text),
+        });
+        text
+    }
+}
+
+impl House {
+    fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.state.board.borrow())
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.state.clock)()
+    }
+
+    fn shared(
+        &self,
+        request: &HeaderMap,
+        content_type: &'static str,
+        shared: Arc<str>,
+    ) -> Response {
+        let parts = Parts {
+            shared,
+            own: String::new(),
+        };
+        self.gzip
+            .answer(request, HeaderValue::from_static(content_type), parts)
+    }
+}
+
+/// All routes.
+pub fn router(state: State) -> Router {
+    let house = Arc::new(House {
+        state,
+        gzip: Gzip::default(),
+        page: Snapshot::default(),
+        scorecard: Snapshot::default(),
+        histories: Arc::new(Semaphore::new(HISTORIES)),
+    });
+    Router::new()
+        .route(PAGE, get(landing))
+        .route(STYLE, get(style))
+        .route(METRICS, get(metrics))
+        .route(HEALTHY, get(healthy))
+        .route(READY, get(ready))
+        .route(RELOAD, post(reload).put(reload))
+        .route(SCORECARD, get(scorecard))
+        .route(KEY_RESULT, get(key_result))
+        .route(HISTORY, get(history))
+        .route(OPENAPI, get(openapi))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn(small_bodies))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ANSWER_WITHIN,
+        ))
+        .layer(middleware::from_fn_with_state(Arc::clone(&house), dress))
+        .with_state(house)
+}
+
+/// What each handler is given.
+type Shared = Given<Arc<House>>;
+
+async fn landing(Given(house): Shared, headers: HeaderMap) -> Response {
+    let (board, now) = (house.board(), house.now());
+    let text = house.page.get(&board, now, || page::page(&board, now));
+    house.shared(&headers, "text/html; charset=utf-8", text)
+}
+
+async fn style() -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "max-age=31536000, immutable"),
+    ];
+    (headers, page::STYLE)
+}
+
+/// Kept by hand; a test holds it against the routes and against real answers.
+async fn openapi() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        include_str!("openapi.json"),
+    )
+}
+
+async fn metrics(Given(house): Shared, headers: HeaderMap) -> Result<Response, Problem> {
+    let (format, content_type) = negotiate::exposition(&headers);
+    let content_type = HeaderValue::from_str(&content_type)
+        .map_err(|_| Problem::of(StatusCode::INTERNAL_SERVER_ERROR))?;
+    let parts = house
+        .state
+        .exposition
+        .render(&house.board(), &house.state.vitals, format);
+    let mut response = house.gzip.answer(&headers, content_type, parts);
+    response
+        .headers_mut()
+        .append(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
+}
+
+/// Healthy while the scheduler ticks; a failing source never shows here.
+async fn healthy(Given(house): Shared) -> Result<&'static str, Problem> {
+    let idle = house.now().duration_since(house.state.vitals.last_tick());
+    if idle.as_secs_f64() > STALLED_AFTER.as_secs_f64() {
+        let detail = format!(
+            "the scheduler last went round {} s ago, expected each second",
+            idle.as_secs()
+        );
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+    }
+    Ok("okrd is Healthy.\n")
+}
+
+async fn ready(Given(house): Shared) -> Result<&'static str, Problem> {
+    match house.state.vitals.not_ready() {
+        None => Ok("okrd is Ready.\n"),
+        Some(reason) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason)),
+    }
+}
+
+/// Runs to its end even if the client leaves meanwhile. Pages of other sites cannot trigger it: browsers name the
+/// origin of such requests, and no page of ours sends any.
+async fn reload(Given(house): Shared, headers: HeaderMap) -> Result<&'static str, Problem> {
+    let Some(hook) = house.state.lifecycle.clone() else {
+        let detail =
+            "Lifecycle API is not enabled. Set `lifecycle = true` under `[server]`, or send SIGHUP";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    };
+    if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
+        let detail = "a reload cannot be asked for by a browser; use a command line client";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    let outcome = tokio::spawn(async move { hook.reload().await }).await;
+    match outcome {
+        Ok(Ok(())) => Ok("reloaded\n"),
+        Ok(Err(findings)) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, findings)),
+        Err(_) => Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
+    }
+}
+
+async fn scorecard(Given(house): Shared, headers: HeaderMap) -> Result<Response, Problem> {
+    let (board, now) = (house.board(), house.now());
+    // Nothing in it can fail to serialise; an empty text would still not pass for a scorecard.
+    let make = || serde_json::to_string(&api::scorecard(&board, now)).unwrap_or_default();
+    let text = house.scorecard.get(&board, now, make);
+    if text.is_empty() {
+        return Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR));
+    }
+    Ok(house.shared(&headers, "application/json", text))
+}
+
+async fn key_result(
+    Given(house): Shared,
+    Path(path): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (board, now) = (house.board(), house.now());
+    let (card, _) = find(&board, &path, now)?;
+    house.json(&headers, &api::key_result(card))
+}
+
+#[derive(Deserialize)]
+struct Range {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+async fn history(
+    Given(house): Shared,
+    Path(path): Path<(String, String)>,
+    Query(range): Query<Range>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (board, now) = (house.board(), house.now());
+    let (card, cycle) = find(&board, &path, now)?;
+    let (from, to) = range.resolve(cycle, now)?;
+    let busy = || {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "other histories are being read; try again in a second",
+        )
+    };
+    let permit = Arc::clone(&house.histories)
+        .try_acquire_owned()
+        .map_err(|_| busy())?;
+    let (reader, id) = (Arc::clone(&house.state.history), card.key_result.id.clone());
+    // On a thread of its own, with its permit: a store that hangs holds neither the server nor a later reader.
+    let read = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        tokio::runtime::Handle::current().block_on(reader.series(&id, from, to))
+    });
+    let points = match read.await {
+        Ok(Ok(points)) => points,
+        Ok(Err(error)) => {
+            tracing::warn!(key_result = %card.key_result.id, error, "a history could not be read");
+            let detail = "the store did not give the history; the log of okrd says more";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
+        Err(_) => return Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
+    };
+    house.json(&headers, &api::history(card, from, to, &points))
+}
+
+impl House {
+    fn json(&self, request: &HeaderMap, value: &impl Serialize) -> Result<Response, Problem> {
+        let own = serde_json::to_string(value)
+            .map_err(|_| Problem::of(StatusCode::INTERNAL_SERVER_ERROR))?;
+        let parts = Parts {
+            shared: Arc::default(),
+            own,
+        };
+        Ok(self
+            .gzip
+            .answer(request, HeaderValue::from_static("application/json"), parts))
+    }
+}
+
+fn find<'a>(
+    board: &'a Board,
+    path: &(String, String),
+    now: Timestamp,
+) -> Result<(&'a KeyResultCard, &'a Cycle), Problem> {
+    let name = format!("{}/{}", path.0, path.1);
+    let found = KeyResultRef::parse(&name)
+        .ok()
+        .and_then(|name| api::find(board, &name, now));
+    found.ok_or_else(|| {
+        let detail = format!(
+            "there is no key result `{}`; /api/v1/scorecard lists all",
+            name.escape_debug()
+        );
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    })
+}
+
+impl Range {
+    /// The range asked for; by default the cycle up to now.
+    fn resolve(&self, cycle: &Cycle, now: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {
+        let second = jiff::SignedDuration::from_secs(1);
+        let until = now.checked_add(second).unwrap_or(now).min(cycle.end());
+        let from = self
+            .from
+            .as_deref()
+            .map_or(Ok(cycle.start()), |text| instant("from", text, cycle))?;
+        let to = self
+            .to
+            .as_deref()
+            .map_or(Ok(until.max(from)), |text| instant("to", text, cycle))?;
+        if from > to {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                format!("`from` is {from}, expected an instant not after `to`, {to}"),
+            ));
+        }
+        Ok((from, to))
+    }
+}
+
+/// An RFC 3339 instant, or a day, which begins at midnight in the zone of the cycle.
+fn instant(name: &str, text: &str, cycle: &Cycle) -> Result<Timestamp, Problem> {
+    let midnight = |day: Date| Some(day.to_zoned(cycle.zone.clone()).ok()?.timestamp());
+    let day = || {
+        text.parse::<Date>()
+            .ok()
+            .filter(|_| text.len() == 10)
+            .and_then(midnight)
+    };
+    text.parse().ok().or_else(day).ok_or_else(|| {
+        let found: String = text.chars().take(60).collect();
+        let detail = format!("`{name}` is `{}`, expected an instant such as 2026-10-01T00:00:00Z or a day such as 2026-10-01", found.escape_debug());
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })
+}
+
+/// Refuses announced bodies above the limit before anything is read; others meet the limit when they are read.
+async fn small_bodies(request: Request, next: Next) -> Response {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > LARGEST_BODY as u64) {
+        return Problem::of(StatusCode::PAYLOAD_TOO_LARGE).into_response();
+    }
+    next.run(request).await
+}
+
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Problem::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+}
+
+/// What every answer gets: errors become problems, headers that keep browsers from doing more than showing, a count.
+async fn dress(Given(house): Shared, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let is_problem = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value == problem::MEDIA_TYPE);
+    if (status.is_client_error() || status.is_server_error()) && !is_problem {
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = Problem::of(status).into_response();
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-cache"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    let route = route.as_ref().map_or(OTHER, MatchedPath::as_str);
+    house.state.exposition.served(route, status.as_u16());
+    response
+}
+
+/// No script, nothing from elsewhere, no frame, no guess at types, no word to other sites.
+const SECURITY: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];

@@ -1,0 +1,259 @@
+//! What this process counts as it happens: polls, faults, writes, reloads, requests, log lines. Each series that can be
+//! foreseen exists from the start, with 0. Hears the engine's events; knows no board figures.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::proto::{self, MetricFamily};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+};
+use tracing::{Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+use super::names::{self, Kind, Metric};
+use super::writer::{Family, Labels, Value};
+use crate::domain::fault::FaultClass;
+use crate::domain::id::Slug;
+use crate::engine::event::{Event, Observe, Skip};
+
+/// Upper bounds of the poll duration in seconds.
+const BOUNDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const LEVELS: [Level; 5] = [
+    Level::ERROR,
+    Level::WARN,
+    Level::INFO,
+    Level::DEBUG,
+    Level::TRACE,
+];
+
+/// The counters of this process.
+#[derive(Debug)]
+pub struct Counters {
+    registry: Registry,
+    reloads: IntCounter,
+    reload_failures: IntCounter,
+    polls: IntCounterVec,
+    poll_failures: IntCounterVec,
+    poll_duration: HistogramVec,
+    polls_skipped: IntCounterVec,
+    store_writes: IntCounter,
+    store_write_failures: IntCounter,
+    requests: IntCounterVec,
+    log_messages: IntCounterVec,
+    sources: Mutex<BTreeSet<Slug>>,
+}
+
+impl Counters {
+    /// Counters at 0.
+    ///
+    /// # Errors
+    /// When the table of names holds a name or label that Prometheus refuses; a test shows that it does not.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let counter = |metric: &Metric| IntCounter::with_opts(Opts::new(metric.name, metric.help));
+        let counters = |metric: &Metric| {
+            IntCounterVec::new(Opts::new(metric.name, metric.help), metric.labels)
+        };
+        let duration = &names::SOURCE_POLL_DURATION;
+        let duration_opts =
+            HistogramOpts::new(duration.name, duration.help).buckets(BOUNDS.to_vec());
+        let this = Self {
+            registry: Registry::new(),
+            reloads: counter(&names::CONFIG_RELOADS)?,
+            reload_failures: counter(&names::CONFIG_RELOAD_FAILURES)?,
+            polls: counters(&names::SOURCE_POLLS)?,
+            poll_failures: counters(&names::SOURCE_POLL_FAILURES)?,
+            poll_duration: HistogramVec::new(duration_opts, duration.labels)?,
+            polls_skipped: counters(&names::SCHEDULER_POLLS_SKIPPED)?,
+            store_writes: counter(&names::STORE_WRITES)?,
+            store_write_failures: counter(&names::STORE_WRITE_FAILURES)?,
+            requests: counters(&names::HTTP_REQUESTS)?,
+            log_messages: counters(&names::LOG_MESSAGES)?,
+            sources: Mutex::default(),
+        };
+        for collector in this.collectors() {
+            this.registry.register(collector)?;
+        }
+        for level in LEVELS {
+            count(&this.log_messages, &[word(level)], 0);
+        }
+        Ok(this)
+    }
+
+    fn collectors(&self) -> [Box<dyn Collector>; 10] {
+        [
+            Box::new(self.reloads.clone()),
+            Box::new(self.reload_failures.clone()),
+            Box::new(self.polls.clone()),
+            Box::new(self.poll_failures.clone()),
+            Box::new(self.poll_duration.clone()),
+            Box::new(self.polls_skipped.clone()),
+            Box::new(self.store_writes.clone()),
+            Box::new(self.store_write_failures.clone()),
+            Box::new(self.requests.clone()),
+            Box::new(self.log_messages.clone()),
+        ]
+    }
+
+    /// Makes the series of new sources at 0 and forgets those of sources that are gone.
+    pub fn know_sources(&self, names: &BTreeSet<Slug>) {
+        let mut known = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        for source in names.difference(&known) {
+            let source = source.as_str();
+            count(&self.polls, &[source], 0);
+            count(&self.polls_skipped, &[source], 0);
+            for class in FaultClass::ALL {
+                count(&self.poll_failures, &[source, class.as_str()], 0);
+            }
+            let _ = self.duration(source);
+        }
+        for source in known.difference(names) {
+            let source = source.as_str();
+            let _ = self.polls.remove_label_values(&[source]);
+            let _ = self.polls_skipped.remove_label_values(&[source]);
+            for class in FaultClass::ALL {
+                let _ = self
+                    .poll_failures
+                    .remove_label_values(&[source, class.as_str()]);
+            }
+            let _ = self.poll_duration.remove_label_values(&[source]);
+        }
+        known.clone_from(names);
+    }
+
+    /// Makes the series of these routes at 0, for the answer 200.
+    pub fn know_handlers(&self, handlers: &[&str]) {
+        for handler in handlers {
+            count(&self.requests, &[handler, "200"], 0);
+        }
+    }
+
+    /// A request was answered. `handler` is a route pattern, never the path that was asked for.
+    pub fn served(&self, handler: &str, code: u16) {
+        count(&self.requests, &[handler, &code.to_string()], 1);
+    }
+
+    /// Counts log messages by level.
+    #[must_use]
+    pub fn log_layer(&self) -> LogCounter {
+        LogCounter(self.log_messages.clone())
+    }
+
+    /// The counters as families.
+    #[must_use]
+    pub fn families(&self) -> Vec<Family> {
+        self.registry.gather().iter().filter_map(family).collect()
+    }
+
+    fn duration(&self, source: &str) -> Option<Histogram> {
+        self.poll_duration
+            .get_metric_with_label_values(&[source])
+            .ok()
+    }
+
+    fn poll_ended(&self, source: &Slug, took: Duration, class: Option<FaultClass>) {
+        if let Some(histogram) = self.duration(source.as_str()) {
+            histogram.observe(took.as_secs_f64());
+        }
+        if let Some(class) = class {
+            count(&self.poll_failures, &[source.as_str(), class.as_str()], 1);
+        }
+    }
+}
+
+impl Observe for Counters {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::PollStarted { source } => count(&self.polls, &[source.as_str()], 1),
+            Event::PollEnded {
+                source,
+                took,
+                fault,
+                ..
+            } => {
+                self.poll_ended(source, *took, fault.map(|fault| fault.class));
+            }
+            Event::PollSkipped {
+                source,
+                why: Skip::StillRunning,
+                ..
+            } => {
+                count(&self.polls_skipped, &[source.as_str()], 1);
+            }
+            // Seen as okrd_source_suspended.
+            Event::PollSkipped {
+                why: Skip::SourceHeld,
+                ..
+            } => {}
+            Event::StoreWrote => self.store_writes.inc(),
+            Event::StoreFailed { .. } => self.store_write_failures.inc(),
+            Event::Reloaded { accepted } => {
+                self.reloads.inc();
+                if !accepted {
+                    self.reload_failures.inc();
+                }
+            }
+        }
+    }
+}
+
+/// A layer of the log that counts its messages.
+#[derive(Clone, Debug)]
+pub struct LogCounter(IntCounterVec);
+
+impl<S: Subscriber> Layer<S> for LogCounter {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        count(&self.0, &[word(*event.metadata().level())], 1);
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
+/// Adds to one counter of a vector, which is made when it is missing. The number of labels is always the table's, so
+/// that the error of the crate cannot arise.
+fn count(counters: &IntCounterVec, labels: &[&str], by: u64) {
+    if let Ok(counter) = counters.get_metric_with_label_values(labels) {
+        counter.inc_by(by);
+    }
+}
+
+/// A family of the registry in our own form.
+fn family(found: &MetricFamily) -> Option<Family> {
+    let metric = names::find(found.name())?;
+    let samples = found.get_metric().iter().map(|sample| {
+        let value = match metric.kind {
+            Kind::Histogram => buckets(sample.get_histogram()),
+            _ => Value::Number(sample.get_counter().get_value()),
+        };
+        (Arc::new(labels(metric, sample)), value)
+    });
+    Some(Family::new(metric, samples))
+}
+
+/// The labels in the order of the table; the registry sorts them by name.
+fn labels(metric: &Metric, sample: &proto::Metric) -> Labels {
+    let value = |name: &str| {
+        let pair = sample.get_label().iter().find(|pair| pair.name() == name);
+        pair.map_or_else(String::new, |pair| pair.value().to_owned())
+    };
+    Labels::new(metric.labels.iter().map(|name| (*name, value(name))))
+}
+
+fn buckets(histogram: &proto::Histogram) -> Value {
+    let bucket = |bucket: &proto::Bucket| (bucket.upper_bound(), bucket.cumulative_count());
+    Value::Buckets {
+        cumulative: histogram.get_bucket().iter().map(bucket).collect(),
+        sum: histogram.get_sample_sum(),
+        count: histogram.get_sample_count(),
+    }
+}

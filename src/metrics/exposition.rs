@@ -1,0 +1,149 @@
+//! The exposition: what the board says, written once per board, and what the process counts, written at each scrape.
+//! Knows no HTTP and never waits for more than the writing itself.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::daemon::{Counters, LogCounter};
+use super::names;
+use super::scorecard::{plain, seconds, whole};
+use super::writer::{self, Family, Format, Labels, Value};
+use super::{process, scorecard};
+use crate::engine::board::Board;
+use crate::engine::event::{Event, Observe};
+use crate::engine::vitals::Vitals;
+
+/// How this okrd was built.
+#[derive(Clone, Copy, Debug)]
+pub struct Build {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit; empty when unknown.
+    pub revision: &'static str,
+    /// The compiler's version; empty when unknown.
+    pub rustc: &'static str,
+}
+
+/// All metrics of a process.
+#[derive(Debug)]
+pub struct Metrics {
+    counters: Counters,
+    build: Build,
+    started: Timestamp,
+    written: Mutex<Option<Written>>,
+}
+
+/// One exposition in two pieces, to be sent one after the other.
+#[derive(Clone, Debug)]
+pub struct Exposed {
+    /// The same for every scrape of a board, and the larger one.
+    pub shared: Arc<str>,
+    /// Written for this scrape.
+    pub own: String,
+}
+
+/// The part of a board, in the formats that were asked for so far.
+#[derive(Debug)]
+struct Written {
+    board: Arc<Board>,
+    text: Option<Arc<str>>,
+    open_metrics: Option<Arc<str>>,
+}
+
+impl Metrics {
+    /// Metrics of a process that began at `started`.
+    ///
+    /// # Errors
+    /// When the table of names holds a name or label that Prometheus refuses; a test shows that it does not.
+    pub fn new(build: Build, started: Timestamp) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            counters: Counters::new()?,
+            build,
+            started,
+            written: Mutex::default(),
+        })
+    }
+
+    /// Makes the request counters of these routes at 0.
+    pub fn know_handlers(&self, handlers: &[&str]) {
+        self.counters.know_handlers(handlers);
+    }
+
+    /// A request was answered. `handler` is a route pattern, never the path that was asked for.
+    pub fn served(&self, handler: &str, code: u16) {
+        self.counters.served(handler, code);
+    }
+
+    /// A layer of the log that counts its messages.
+    #[must_use]
+    pub fn log_layer(&self) -> LogCounter {
+        self.counters.log_layer()
+    }
+
+    /// Everything as of now, in one format.
+    #[must_use]
+    pub fn render(&self, board: &Arc<Board>, vitals: &Vitals, format: Format) -> Exposed {
+        let shared = self.shared(board, format);
+        let mut families = vec![self.build_info()];
+        families.extend(self.counters.families());
+        families.push(plain(
+            &names::SCHEDULER_LAST_TICK,
+            seconds(vitals.last_tick()),
+        ));
+        families.push(plain(
+            &names::SCHEDULER_POLLS_IN_FLIGHT,
+            Some(whole(vitals.in_flight())),
+        ));
+        families.extend(process::families(self.started));
+        families.sort_by_key(|family| names::ALL.iter().position(|m| *m == family.metric()));
+        let mut own = String::with_capacity(16 * 1024);
+        writer::write(&mut own, &families, format);
+        writer::finish(&mut own, format);
+        Exposed { shared, own }
+    }
+
+    /// The part of the board, written when this board is seen for the first time. Scrapes that arrive meanwhile wait
+    /// for that writing, some milliseconds, instead of repeating it.
+    fn shared(&self, board: &Arc<Board>, format: Format) -> Arc<str> {
+        let mut slot = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = match slot.take() {
+            Some(written) if Arc::ptr_eq(&written.board, board) => written,
+            _ => {
+                let sources: BTreeSet<_> = board.sources.iter().map(|s| s.name.clone()).collect();
+                self.counters.know_sources(&sources);
+                Written {
+                    board: Arc::clone(board),
+                    text: None,
+                    open_metrics: None,
+                }
+            }
+        };
+        let written = slot.insert(written);
+        let place = match format {
+            Format::Text => &mut written.text,
+            Format::OpenMetrics => &mut written.open_metrics,
+        };
+        Arc::clone(place.get_or_insert_with(|| {
+            let mut text = String::new();
+            writer::write(&mut text, &scorecard::families(board), format);
+            text.into()
+        }))
+    }
+
+    fn build_info(&self) -> Family {
+        let labels = Labels::new([
+            ("version", self.build.version.to_owned()),
+            ("revision", self.build.revision.to_owned()),
+            ("rustc", self.build.rustc.to_owned()),
+        ]);
+        Family::new(&names::BUILD_INFO, [(Arc::new(labels), Value::Number(1.0))])
+    }
+}
+
+impl Observe for Metrics {
+    fn observe(&self, event: &Event<'_>) {
+        self.counters.observe(event);
+    }
+}

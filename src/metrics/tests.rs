@@ -1,0 +1,326 @@
+//! The exposition as a whole: golden texts of a small board, the crate's own encoder as a second opinion, promtool as a
+//! third.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::proto;
+use prometheus::{Encoder, TextEncoder};
+
+use super::daemon::Counters;
+use super::exposition::{Build, Metrics};
+use super::names::{self, Kind};
+use super::sample;
+use super::scorecard::families;
+use super::writer::{self, Family, Format, Value};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{KeyResultId, Slug};
+use crate::engine::board::Board;
+use crate::engine::event::{Event, Observe, Skip};
+use crate::engine::vitals::Vitals;
+
+fn metrics() -> Metrics {
+    let build = Build {
+        version: "0.1.0",
+        revision: "abc",
+        rustc: "1.95.0",
+    };
+    Metrics::new(build, sample::now()).unwrap()
+}
+
+fn whole(metrics: &Metrics, board: &Arc<Board>, format: Format) -> String {
+    let exposed = metrics.render(board, &Vitals::starting(sample::now()), format);
+    format!("{}{}", exposed.shared, exposed.own)
+}
+
+fn observe_a_day(observer: &dyn Observe) {
+    let source = Slug::parse("shop").unwrap();
+    let key_result = KeyResultId::parse_full("2026-Q4:more-visitors/subscribers").unwrap();
+    let fault = Fault::new(FaultClass::Timeout, "no answer");
+    let (source, key_result) = (&source, &key_result);
+    for (seconds, fault) in [(0.25, None), (30.5, Some(&fault))] {
+        observer.observe(&Event::PollStarted { source });
+        let took = Duration::from_secs_f64(seconds);
+        observer.observe(&Event::PollEnded {
+            source,
+            key_result,
+            took,
+            fault,
+        });
+    }
+    for why in [Skip::StillRunning, Skip::SourceHeld] {
+        observer.observe(&Event::PollSkipped {
+            source,
+            key_result,
+            why,
+        });
+    }
+    observer.observe(&Event::StoreWrote);
+    observer.observe(&Event::StoreFailed { message: "full" });
+    observer.observe(&Event::Reloaded { accepted: false });
+    observer.observe(&Event::Reloaded { accepted: true });
+}
+
+/// What differs from machine to machine and from run to run.
+fn steady(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.split_once(' ') {
+        Some((name, _)) if name.starts_with("process_") && !name.contains("start") => {
+            format!("{name} 1\n")
+        }
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// Compares with the golden text; `UPDATE_GOLDEN=1` writes it anew.
+fn golden(path: &str, text: &str) {
+    let path = format!("{}/tests/golden/{path}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        text == expected,
+        "{path} differs; see the difference after UPDATE_GOLDEN=1"
+    );
+}
+
+#[test]
+fn a_small_board_reads_as_the_golden_texts() {
+    let metrics = metrics();
+    let board = Arc::new(sample::board());
+    let _ = whole(&metrics, &board, Format::Text);
+    metrics.know_handlers(&["/metrics"]);
+    metrics.served("/metrics", 406);
+    observe_a_day(&metrics);
+    golden(
+        "metrics.txt",
+        &steady(&whole(&metrics, &board, Format::Text)),
+    );
+    golden(
+        "metrics.om",
+        &steady(&whole(&metrics, &board, Format::OpenMetrics)),
+    );
+}
+
+#[test]
+fn every_metric_of_the_table_is_exported_and_none_besides() {
+    let metrics = metrics();
+    metrics.know_handlers(&["/"]);
+    let text = whole(&metrics, &Arc::new(sample::board()), Format::Text);
+    let found: BTreeSet<_> = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    let expected: BTreeSet<_> = names::ALL.iter().map(|metric| metric.name).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn labels_are_those_of_the_table() {
+    let metrics = metrics();
+    let text = whole(&metrics, &Arc::new(sample::board()), Format::Text);
+    for family in families(&sample::board()) {
+        for (labels, _) in family.samples() {
+            let found: Vec<_> = labels.pairs().iter().map(|(name, _)| *name).collect();
+            assert_eq!(found, family.metric().labels, "{}", family.metric().name);
+        }
+    }
+    assert!(text.contains("okrd_source_poll_failures_total{source=\"shop\",reason=\"net\"} 0\n"));
+}
+
+#[test]
+fn stale_key_results_lose_their_figures_and_keep_status_and_time() {
+    let board = sample::board();
+    let of = |name: &str| {
+        families(&board)
+            .iter()
+            .find(|f| f.metric().name == name)
+            .unwrap()
+            .samples()
+            .iter()
+            .any(|(labels, _)| labels.pairs().iter().any(|(_, value)| value == "accounts"))
+    };
+    for name in [
+        "okrd_key_result_value",
+        "okrd_key_result_progress_ratio",
+        "okrd_key_result_score_ratio",
+    ] {
+        assert!(!of(name), "{name}");
+    }
+    for name in [
+        "okrd_key_result_info",
+        "okrd_key_result_target_value",
+        "okrd_key_result_status",
+        "okrd_key_result_last_measurement_timestamp_seconds",
+    ] {
+        assert!(of(name), "{name}");
+    }
+}
+
+#[test]
+fn counters_exist_at_zero_and_go_with_their_source() {
+    let counters = Counters::new().unwrap();
+    let shop = BTreeSet::from([Slug::parse("shop").unwrap()]);
+    counters.know_sources(&shop);
+    let count = |counters: &Counters, metric: &names::Metric| -> (usize, f64) {
+        let families = counters.families();
+        let found = families.iter().find(|f| f.metric() == metric);
+        let samples = found.map_or(&[][..], |f| f.samples());
+        let sum = samples.iter().map(|(_, value)| match value {
+            Value::Number(number) => *number,
+            Value::Buckets { sum, .. } => *sum,
+        });
+        (samples.len(), sum.sum())
+    };
+    assert_eq!(count(&counters, &names::SOURCE_POLLS), (1, 0.0));
+    assert_eq!(
+        count(&counters, &names::SOURCE_POLL_FAILURES),
+        (FaultClass::ALL.len(), 0.0)
+    );
+    assert_eq!(count(&counters, &names::LOG_MESSAGES), (5, 0.0));
+    observe_a_day(&counters);
+    assert_eq!(count(&counters, &names::SOURCE_POLLS), (1, 2.0));
+    assert_eq!(count(&counters, &names::SOURCE_POLL_FAILURES).1, 1.0);
+    assert_eq!(count(&counters, &names::SOURCE_POLL_DURATION), (1, 30.75));
+    assert_eq!(count(&counters, &names::SCHEDULER_POLLS_SKIPPED), (1, 1.0));
+    assert_eq!(count(&counters, &names::CONFIG_RELOADS), (1, 2.0));
+    assert_eq!(count(&counters, &names::CONFIG_RELOAD_FAILURES), (1, 1.0));
+    counters.know_sources(&BTreeSet::new());
+    assert_eq!(count(&counters, &names::SOURCE_POLLS), (0, 0.0));
+    assert_eq!(count(&counters, &names::SOURCE_POLL_DURATION), (0, 0.0));
+}
+
+#[test]
+fn log_messages_are_counted_by_level() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let metrics = metrics();
+    let subscriber = tracing_subscriber::registry().with(metrics.log_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::warn!("once");
+        tracing::warn!("twice");
+    });
+    let text = whole(&metrics, &Arc::new(sample::board()), Format::Text);
+    assert!(text.contains("okrd_log_messages_total{level=\"warn\"} 2\n"));
+    assert!(text.contains("okrd_log_messages_total{level=\"error\"} 0\n"));
+}
+
+/// A family as the crate would hold it.
+fn as_proto(family: &Family) -> proto::MetricFamily {
+    let mut found = proto::MetricFamily::default();
+    found.set_name(family.metric().name.into());
+    found.set_help(family.metric().help.into());
+    found.set_field_type(match family.metric().kind {
+        Kind::Gauge | Kind::Info => proto::MetricType::GAUGE,
+        Kind::Counter => proto::MetricType::COUNTER,
+        Kind::Histogram => proto::MetricType::HISTOGRAM,
+    });
+    let samples = family.samples().iter().map(|(labels, value)| {
+        let pairs = labels.pairs().iter().map(|(name, value)| {
+            let mut pair = proto::LabelPair::default();
+            pair.set_name((*name).into());
+            pair.set_value(value.clone());
+            pair
+        });
+        let mut sample = proto::Metric::from_label(pairs.collect());
+        match value {
+            Value::Number(number) if family.metric().kind == Kind::Counter => {
+                let mut counter = proto::Counter::default();
+                counter.set_value(*number);
+                sample.set_counter(counter);
+            }
+            Value::Number(number) => {
+                let mut gauge = proto::Gauge::default();
+                gauge.set_value(*number);
+                sample.set_gauge(gauge);
+            }
+            Value::Buckets {
+                cumulative,
+                sum,
+                count,
+            } => {
+                let mut histogram = proto::Histogram::default();
+                histogram.set_sample_count(*count);
+                histogram.set_sample_sum(*sum);
+                let bucket = |(bound, count): &(f64, u64)| {
+                    let mut bucket = proto::Bucket::default();
+                    bucket.set_upper_bound(*bound);
+                    bucket.set_cumulative_count(*count);
+                    bucket
+                };
+                histogram.set_bucket(cumulative.iter().map(bucket).collect());
+                sample.set_histogram(histogram);
+            }
+        }
+        sample
+    });
+    found.set_metric(samples.collect());
+    found
+}
+
+/// The only difference: the crate writes the bucket bound 1 where Prometheus 3 wants 1.0.
+#[test]
+fn text_equals_the_encoder_of_the_crate() {
+    let counters = Counters::new().unwrap();
+    observe_a_day(&counters);
+    for board in [sample::board(), sample::hostile()] {
+        let all = families(&board).into_iter().chain(counters.families());
+        let all: Vec<_> = all.filter(|f| !f.samples().is_empty()).collect();
+        let mut ours = String::new();
+        writer::write(&mut ours, &all, Format::Text);
+        let protos: Vec<_> = all.iter().map(as_proto).collect();
+        let mut theirs = Vec::new();
+        TextEncoder::new().encode(&protos, &mut theirs).unwrap();
+        let theirs = String::from_utf8(theirs).unwrap();
+        let ours: Vec<_> = ours
+            .lines()
+            .map(|line| {
+                if line.contains("_bucket{") {
+                    line.replace(".0\"}", "\"}")
+                } else {
+                    line.to_owned()
+                }
+            })
+            .collect();
+        assert_eq!(ours, theirs.lines().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn f70_promtool_has_nothing_to_say() {
+    let metrics = metrics();
+    observe_a_day(&metrics);
+    for board in [sample::board(), sample::hostile()] {
+        let text = whole(&metrics, &Arc::new(board), Format::Text);
+        let child = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("promtool is not installed: run tests/install-servers");
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(text.as_bytes()).unwrap();
+        drop(input);
+        let out = child.wait_with_output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        assert!(out.stdout.is_empty() && out.stderr.is_empty(), "{out:?}");
+    }
+}
+
+#[test]
+fn one_board_is_written_once_and_a_new_one_anew() {
+    let metrics = metrics();
+    let vitals = Vitals::starting(sample::now());
+    let board = Arc::new(sample::large(1_000));
+    let first = metrics.render(&board, &vitals, Format::Text);
+    let second = metrics.render(&board, &vitals, Format::Text);
+    assert!(Arc::ptr_eq(&first.shared, &second.shared));
+    assert!(first.shared.contains("objective-199"));
+    let next = Arc::new(sample::board());
+    let third = metrics.render(&next, &vitals, Format::Text);
+    assert!(!third.shared.contains("objective-199"));
+}

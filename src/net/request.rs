@@ -1,0 +1,242 @@
+//! A request as plain values: where, what, how long, how much. Keeps track of every secret it carries so that
+//! neither an error nor an echoing server can show one. Knows no client.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::fault::shown_url;
+use crate::domain::fault::{Fault, FaultClass};
+
+/// GET or POST; nothing that okrd asks ever writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    Get,
+    /// POST of a question.
+    Post,
+}
+
+/// One request.
+#[derive(Clone)]
+pub struct Request {
+    /// How it is asked.
+    pub method: Method,
+    /// Where; `http` or `https`.
+    pub url: Url,
+    /// Headers; secret ones are marked sensitive.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Content type and bytes.
+    pub body: Option<(String, Vec<u8>)>,
+    /// How long everything may take, name look-up to the last byte.
+    pub deadline: Duration,
+    /// The largest answer in bytes, counted after decompression.
+    pub max_body: usize,
+    pub(super) login: Option<(String, SecretString)>,
+    hidden: Vec<SecretString>,
+    path_is_secret: bool,
+}
+
+impl Request {
+    /// The largest answer when nothing else is said: 8 MiB.
+    pub const DEFAULT_MAX_BODY: usize = 8 * 1024 * 1024;
+
+    /// A GET.
+    #[must_use]
+    pub fn get(url: Url, deadline: Duration) -> Self {
+        Self {
+            method: Method::Get,
+            url,
+            headers: Vec::new(),
+            body: None,
+            deadline,
+            max_body: Self::DEFAULT_MAX_BODY,
+            login: None,
+            hidden: Vec::new(),
+            path_is_secret: false,
+        }
+    }
+
+    /// A POST of `bytes`.
+    #[must_use]
+    pub fn post(url: Url, content_type: &str, bytes: Vec<u8>, deadline: Duration) -> Self {
+        Self {
+            method: Method::Post,
+            body: Some((content_type.to_owned(), bytes)),
+            ..Self::get(url, deadline)
+        }
+    }
+
+    /// With another cap on the answer.
+    #[must_use]
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// With a header that is no secret.
+    ///
+    /// # Errors
+    /// [`FaultClass::Config`] when name or value cannot stand in a header.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Fault> {
+        let value = HeaderValue::from_str(value).map_err(|_| not_a_header(name))?;
+        self.headers.push((header_name(name)?, value));
+        Ok(self)
+    }
+
+    /// With a header that is a secret.
+    ///
+    /// # Errors
+    /// [`FaultClass::Config`] when name or value cannot stand in a header; the value is not told.
+    pub fn secret_header(mut self, name: &str, secret: &str) -> Result<Self, Fault> {
+        self.push_sensitive(header_name(name)?, secret)?;
+        Ok(self.hide(secret))
+    }
+
+    /// With `Authorization: Bearer`.
+    ///
+    /// # Errors
+    /// [`FaultClass::Config`] when the token cannot stand in a header.
+    pub fn bearer(mut self, token: &str) -> Result<Self, Fault> {
+        self.push_sensitive(AUTHORIZATION, &format!("Bearer {token}"))?;
+        Ok(self.hide(token))
+    }
+
+    /// With `Authorization: Basic` (RFC 7617, UTF-8).
+    #[must_use]
+    pub fn basic(mut self, user: &str, token: &str) -> Self {
+        self.login = Some((user.to_owned(), SecretString::from(token)));
+        self.hide(token)
+    }
+
+    /// Also keep this text out of every fault: a secret that travels in the query or the body.
+    #[must_use]
+    pub fn hide(mut self, secret: &str) -> Self {
+        self.hidden.push(SecretString::from(secret));
+        self
+    }
+
+    /// Show no path in faults: the base URL itself came from a secret place.
+    #[must_use]
+    pub fn hide_path(mut self) -> Self {
+        self.path_is_secret = true;
+        self
+    }
+
+    /// The URL as faults may show it: no user, query or fragment.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        if self.path_is_secret {
+            return format!("{}/…", self.url.origin().ascii_serialization());
+        }
+        let shown = shown_url(&self.url);
+        if self.gives_away(&shown) {
+            return format!("{}/…", self.url.origin().ascii_serialization());
+        }
+        shown
+    }
+
+    /// Whether a text holds a part of a secret that this request carries. Six characters in a row count, so that an
+    /// echo in another encoding is caught too.
+    #[must_use]
+    pub fn gives_away(&self, text: &str) -> bool {
+        gives_away(&self.hidden, text)
+    }
+
+    fn push_sensitive(&mut self, name: HeaderName, secret: &str) -> Result<(), Fault> {
+        let mut value = HeaderValue::from_str(secret).map_err(|_| not_a_header(name.as_str()))?;
+        value.set_sensitive(true);
+        self.headers.push((name, value));
+        Ok(())
+    }
+
+    pub(super) fn into_hidden(self) -> Vec<SecretString> {
+        self.hidden
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.shown_url())
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        })
+    }
+}
+
+pub(super) fn gives_away(hidden: &[SecretString], text: &str) -> bool {
+    const RUN: usize = 6;
+    let text = text.to_lowercase();
+    hidden.iter().any(|secret| {
+        let secret: Vec<char> = secret.expose_secret().to_lowercase().chars().collect();
+        !secret.is_empty()
+            && secret
+                .windows(RUN.min(secret.len()))
+                .any(|run| text.contains(&run.iter().collect::<String>()))
+    })
+}
+
+fn header_name(name: &str) -> Result<HeaderName, Fault> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| not_a_header(name))
+}
+
+fn not_a_header(name: &str) -> Fault {
+    Fault::new(
+        FaultClass::Config,
+        format!(
+            "header `{}` cannot be sent: name or value holds characters that no header may hold",
+            name.escape_debug()
+        ),
+    )
+    .help("look for line breaks or control characters, in a secret file for instance")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(url: &str) -> Request {
+        Request::get(Url::parse(url).unwrap(), Duration::from_secs(1))
+    }
+
+    #[test]
+    fn f71_a_request_never_shows_its_secrets() {
+        let request = request("https://u:hunter22@h.example/p/tok-123456?k=hunter22#f")
+            .bearer("tok-123456")
+            .unwrap()
+            .header("accept", "application/json")
+            .unwrap();
+        assert_eq!(request.shown_url(), "https://h.example/…");
+        assert_eq!(format!("{request:?}"), "GET https://h.example/…");
+        assert!(!format!("{:?}", request.headers).contains("tok-"));
+        assert!(request.gives_away("you sent TOK-12345!"));
+        assert!(!request.gives_away("no valid bearer token"));
+        assert!(!request.gives_away("not found"));
+    }
+
+    #[test]
+    fn urls_are_shown_without_user_query_and_fragment() {
+        let shown = request("http://u:p@127.0.0.1:8080/a/b?c=d#e").shown_url();
+        assert_eq!(shown, "http://127.0.0.1:8080/a/b");
+        let secret = request("http://h.example/hook/s3cr3t").hide_path();
+        assert_eq!(secret.shown_url(), "http://h.example/…");
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_sent_is_a_config_fault_without_its_value() {
+        let fault = request("http://h.example/")
+            .secret_header("x-api-key", "two\nlines")
+            .unwrap_err();
+        assert_eq!(fault.class, FaultClass::Config);
+        assert!(fault.message.contains("x-api-key") && !fault.to_string().contains("two"));
+    }
+}

@@ -1,0 +1,117 @@
+//! SQL sources: one statement, one row, one number, read-only. A file for each engine; what they share is how a
+//! statement is bound (`bind`), how a server is reached (`server`) and asked (`turn`), and what counts as one number.
+//!
+//! The layers that keep a statement from writing or staying: an account that may only SELECT, a read-only
+//! connection or transaction, one prepared statement that opens with a reading keyword and has a column, limits on
+//! the server and on our side, and a rollback at the end whatever happened.
+
+mod bind;
+pub mod mysql;
+pub mod postgres;
+mod reader;
+mod server;
+pub mod sqlite;
+mod turn;
+
+use std::time::Duration;
+
+use crate::config::spec::{Measure, SourceSpec};
+use crate::domain::fault::{Fault, FaultClass};
+
+/// Asks the source whether it would accept a statement: prepares it, with its parameters and its columns, and runs
+/// nothing.
+///
+/// # Errors
+/// The fault that asking would end in, as far as it shows before running.
+pub async fn describe(spec: &SourceSpec, query: &str, timeout: Duration) -> Result<(), Fault> {
+    match spec {
+        SourceSpec::Sqlite { path } => {
+            sqlite::Sqlite::new(path.clone())
+                .describe(query, timeout)
+                .await
+        }
+        SourceSpec::Postgres { url } => {
+            postgres::Postgres::new(url.clone())
+                .describe(query, timeout)
+                .await
+        }
+        SourceSpec::Mysql { url } => {
+            mysql::Mysql::new(url.clone())
+                .describe(query, timeout)
+                .await
+        }
+        other => Err(Fault::new(
+            FaultClass::Internal,
+            format!("a {} source takes no SQL", other.kind()),
+        )),
+    }
+}
+
+/// The statement of a measure.
+fn query_of(measure: &Measure) -> Result<&str, Fault> {
+    match measure {
+        Measure::Sql { query } => Ok(query),
+        _ => Err(Fault::new(
+            FaultClass::Internal,
+            "an SQL source was asked something that is no SQL",
+        )),
+    }
+}
+
+/// Exactly one column.
+fn one_column(found: usize) -> Result<(), Fault> {
+    match found {
+        1 => Ok(()),
+        0 => Err(refused(
+            "the statement gives no rows, expected a SELECT".into(),
+        )),
+        n => {
+            Err(bad_value(format!("found {n} columns, expected one"))
+                .help("SELECT the number alone"))
+        }
+    }
+}
+
+/// The fault of a statement that does more than read.
+fn refused(message: String) -> Fault {
+    Fault::new(FaultClass::SqlRefused, message)
+        .help("a measure is one SELECT that gives one number; sources are never written")
+}
+
+fn no_row() -> Fault {
+    bad_value("found no row, expected exactly one")
+        .help("count(*) and other aggregates without GROUP BY always give one row")
+}
+
+fn more_rows() -> Fault {
+    bad_value("found more than one row, expected exactly one")
+        .help("aggregate, or add a condition that leaves one row; LIMIT 1 would pick any")
+}
+
+fn null() -> Fault {
+    bad_value("found NULL, expected a number")
+        .help("SUM, AVG, MIN and MAX of nothing are NULL: COALESCE(…, 0) if nothing means 0")
+}
+
+/// The fault of a value that is no number, with the cast that would make it one.
+fn no_number(found: &str, cast: &str) -> Fault {
+    bad_value(format!("found {found}, expected a number")).help(cast)
+}
+
+fn bad_value(message: impl AsRef<str>) -> Fault {
+    Fault::new(FaultClass::BadValue, message)
+}
+
+/// `line 2, column 8` of a byte in a statement.
+fn place(sql: &str, byte: usize) -> String {
+    let before = sql.get(..byte).unwrap_or(sql);
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    format!("line {line}, column {column}")
+}

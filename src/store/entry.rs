@@ -1,0 +1,136 @@
+//! What goes into the store and comes back: entries, measurements, attempts. Plain values; knows no SQL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::fault::Fault;
+use crate::domain::history::{LastAttempt, Point};
+use crate::domain::id::KeyResultId;
+use crate::domain::reading::Reading;
+
+/// One attempt to measure, however it ended, or one value told by a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// For which key result.
+    pub key_result: KeyResultId,
+    /// The nominal instant it was due; for a recorded value the instant it describes.
+    pub slot: Timestamp,
+    /// When it really began; for a recorded value when it was told.
+    pub started_at: Timestamp,
+    /// How long it took, retry included.
+    pub took: Duration,
+    /// How often the source was asked.
+    pub tries: u32,
+    /// `KeyResult::definition` in force: what the value is comparable with.
+    pub definition: Arc<str>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The number, or why there is none.
+    pub outcome: Result<Reading, Fault>,
+}
+
+/// Where an entry comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A source was asked.
+    Polled,
+    /// A person told it.
+    Recorded {
+        /// What they wrote beside it.
+        note: Option<String>,
+        /// Who they are.
+        author: Option<String>,
+    },
+}
+
+impl Entry {
+    /// The point it adds to the history, exactly as a later load gives it (milliseconds); `None` for a fault. The
+    /// number describes the instant the source told, or else the start of the poll, or the slot of a recorded value.
+    #[must_use]
+    pub fn point(&self) -> Option<Point> {
+        let reading = self.outcome.as_ref().ok()?;
+        Some(Point {
+            as_of: from_ms(self.as_of_ms(reading)),
+            value: reading.value,
+        })
+    }
+
+    /// How it ended, exactly as a later load gives it; `None` for a recorded value, which says nothing of a source.
+    #[must_use]
+    pub fn last_attempt(&self) -> Option<LastAttempt> {
+        (self.origin == Origin::Polled).then(|| LastAttempt {
+            at: from_ms(self.started_at.as_millisecond()),
+            fault: (self.outcome.as_ref().err())
+                .map(|fault| (fault.class, one_line(&fault.message, &fault.help))),
+        })
+    }
+
+    pub(super) fn as_of_ms(&self, reading: &Reading) -> i64 {
+        match self.origin {
+            Origin::Polled => reading.as_of.unwrap_or(self.started_at),
+            Origin::Recorded { .. } => self.slot,
+        }
+        .as_millisecond()
+    }
+}
+
+/// A stored reading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// The nominal instant it was due.
+    pub slot: Timestamp,
+    /// The instant the number describes.
+    pub as_of: Timestamp,
+    /// When the poll began, or when the value was told.
+    pub started_at: Timestamp,
+    /// How long the poll took.
+    pub took: Duration,
+    /// How often the source was asked.
+    pub tries: u32,
+    /// The number, finite.
+    pub value: f64,
+    /// The exact digits, where `value` cannot hold them all.
+    pub exact: Option<String>,
+    /// Whether the source calls it an estimate.
+    pub approximate: bool,
+    /// Under which definition it was measured.
+    pub definition: Arc<str>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// An attempt that made no measurement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// The nominal instant it was due.
+    pub slot: Timestamp,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// How often the source was asked.
+    pub tries: u32,
+    /// The fault; or else the number that was not kept: the slot had a measurement already, or a person corrected it.
+    pub outcome: Result<f64, Fault>,
+}
+
+/// Message and remedy in one line.
+pub(super) fn one_line(message: &str, help: &str) -> String {
+    if help.is_empty() {
+        message.to_owned()
+    } else {
+        format!("{message} ({help})")
+    }
+}
+
+/// The instant of a stored column. Only values that were instants are stored; a damaged one is held at the edge of
+/// time rather than trusted.
+pub(super) fn from_ms(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
+}

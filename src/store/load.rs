@@ -1,0 +1,391 @@
+//! From rows to what the scorecard needs: thinned series, last attempts, last slots, holds. One pass over the days of
+//! all key results instead of one question for each. Knows no file and no writer.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rusqlite::{Connection, Row};
+
+use super::days::{self, Days};
+use super::entry::{from_ms, one_line};
+use super::memory::day_zone;
+use super::reader::fault_class;
+use crate::domain::cycle::Cycle;
+use crate::domain::goals::{Goals, KeyResult};
+use crate::domain::history::{History, LastAttempt, Point, Series};
+use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::status::Status;
+use crate::domain::target::Aim;
+
+/// What the store knows of the goals in force.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// By key result: its points under the definition in force since its cycle began (a value to reach: the first, then
+    /// the last of each local day; a band to hold: all, and those before that may still hold; when there are none, the
+    /// newest from before), its newest poll, its status and since when.
+    pub history: History,
+    /// The newest slot that was polled under the definition in force, however it ended.
+    pub last_slot: HashMap<KeyResultId, Timestamp>,
+    /// Until when sources must be left alone.
+    pub holds: BTreeMap<Slug, Timestamp>,
+    /// When the newest of these polls began: a clock that stands before it is wrong.
+    pub newest_poll: Option<Timestamp>,
+}
+
+/// The one zone of all cycles, when it has a name that can be kept.
+pub(super) fn common_zone(goals: &Goals) -> Option<TimeZone> {
+    let mut zones = goals.cycles.values().map(|cycle| &cycle.zone);
+    let first = zones.next()?;
+    let named = first.iana_name().is_some();
+    (named && zones.all(|zone| zone == first)).then(|| first.clone())
+}
+
+/// A key result while it is read.
+struct Wanted<'g> {
+    key_result: &'g KeyResult,
+    cycle: &'g Cycle,
+    first_day: i64,
+    /// Whether the stored days are those of its cycle's zone and tell all it needs.
+    by_days: bool,
+    /// Of the stored days, the one in which its points begin; and the lowest slot of theirs.
+    since_day: i64,
+    low_slot: Option<i64>,
+    points: Vec<Point>,
+    newest: Option<Point>,
+    status_since: Option<(Status, Timestamp)>,
+    polled_slot: Option<i64>,
+    last_poll: Option<LastPoll>,
+}
+
+struct LastPoll {
+    at: i64,
+    fault: Option<(String, String)>,
+}
+
+/// Which stored series stands for which wanted key result.
+#[derive(Default)]
+struct Index {
+    /// By series id.
+    wanted: Vec<Option<usize>>,
+    series: usize,
+    oldest_day: Option<i64>,
+}
+
+/// Reads all that is known of `goals`.
+pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<Loaded> {
+    let zone = day_zone(connection)?;
+    let mut stored_days = zone
+        .and_then(|name| TimeZone::get(&name).ok())
+        .map(Days::new);
+    let mut wanted: Vec<Wanted<'_>> = goals
+        .key_results()
+        .filter_map(|(_, kr)| {
+            let cycle = goals.cycles.get(&kr.id.cycle)?;
+            Some(Wanted::new(kr, cycle, stored_days.as_mut()))
+        })
+        .collect();
+    let index = read_names(connection, &mut wanted)?;
+    read_days(connection, &index, &mut wanted)?;
+    read_points(connection, &index, &mut wanted)?;
+    let mut loaded = Loaded {
+        holds: read_holds(connection)?,
+        ..Loaded::default()
+    };
+    for kr in wanted {
+        kr.deliver(&mut loaded);
+    }
+    Ok(loaded)
+}
+
+impl<'g> Wanted<'g> {
+    fn new(key_result: &'g KeyResult, cycle: &'g Cycle, stored: Option<&mut Days>) -> Self {
+        let zone = stored.as_ref().and_then(|days| days.zone_name());
+        let thinned = matches!(key_result.aim, Aim::Reach(_));
+        let by_days = thinned && zone.is_some() && cycle.zone.iana_name() == zone;
+        let mut wanted = Self {
+            key_result,
+            cycle,
+            first_day: days::number(cycle.first_day),
+            by_days,
+            since_day: i64::MIN,
+            low_slot: None,
+            points: Vec::new(),
+            newest: None,
+            status_since: None,
+            polled_slot: None,
+            last_poll: None,
+        };
+        if let Some(days) = stored {
+            wanted.since_day = days.of(wanted.since_ms());
+        }
+        wanted
+    }
+
+    /// From which instant on its single points are read.
+    fn since_ms(&self) -> i64 {
+        let start = self.cycle.start().as_millisecond();
+        match self.key_result.aim {
+            Aim::Reach(_) => start,
+            // What was measured last before the cycle still holds for a while.
+            Aim::Hold(_) => {
+                let stale = self.key_result.stale_after.as_millis();
+                start.saturating_sub(i64::try_from(stale).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
+    fn polled(&mut self, slot: Option<i64>, poll: LastPoll) {
+        self.polled_slot = self.polled_slot.max(slot);
+        if self
+            .last_poll
+            .as_ref()
+            .is_none_or(|last| last.at <= poll.at)
+        {
+            self.last_poll = Some(poll);
+        }
+    }
+
+    fn series(&mut self) -> Series {
+        if self.points.is_empty() {
+            return self.newest.into_iter().collect();
+        }
+        let points = std::mem::take(&mut self.points);
+        if self.by_days || matches!(self.key_result.aim, Aim::Hold(_)) {
+            return points.into_iter().collect();
+        }
+        let ordered: Series = points.into_iter().collect();
+        let mut days = Days::new(self.cycle.zone.clone());
+        let mut kept: Vec<(i64, Point)> = Vec::new();
+        for point in ordered.points() {
+            let day = days.of(point.as_of.as_millisecond());
+            // The first point stays, and the last of each day.
+            if kept.len() > 1 && kept.last().is_some_and(|(last, _)| *last == day) {
+                kept.pop();
+            }
+            kept.push((day, *point));
+        }
+        kept.into_iter().map(|(_, point)| point).collect()
+    }
+
+    fn deliver(mut self, loaded: &mut Loaded) {
+        let series = self.series();
+        let poll = self.last_poll.take();
+        let id = &self.key_result.id;
+        if series.points().is_empty() && poll.is_none() && self.status_since.is_none() {
+            return;
+        }
+        let record = loaded.history.record(id);
+        record.series = series;
+        record.status_since = self.status_since;
+        if let Some(poll) = poll {
+            let at = from_ms(poll.at);
+            loaded.newest_poll = loaded.newest_poll.max(Some(at));
+            record.last_attempt = Some(LastAttempt {
+                at,
+                fault: poll.fault.map(|(class, line)| (fault_class(&class), line)),
+            });
+        }
+        if let Some(slot) = self.polled_slot {
+            loaded.last_slot.insert(id.clone(), from_ms(slot));
+        }
+    }
+}
+
+/// Names to numbers: which series holds the values of each key result under its definition in force. On the way:
+/// statuses and the newest poll that failed.
+fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::Result<Index> {
+    let places: HashMap<String, usize> = (wanted.iter().enumerate())
+        .map(|(place, kr)| (kr.key_result.id.full(), place))
+        .collect();
+    let mut index = Index::default();
+    let mut statement = connection.prepare_cached(
+        "SELECT kr.uid, kr.status, kr.status_since, s.id, s.definition, s.first_day,
+                m.slot_at, m.started_at, m.class, m.message, m.help
+         FROM kr LEFT JOIN series AS s ON s.kr_id = kr.id LEFT JOIN last_miss AS m ON m.series_id = s.id",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        index.series += 1;
+        let place = places.get(row.get_ref(0)?.as_str()?).copied();
+        let Some((place, kr)) = place.and_then(|p| Some((p, wanted.get_mut(p)?))) else {
+            continue;
+        };
+        kr.status_since = status_since(row)?;
+        if row.get_ref(4)?.as_str_or_null()? != Some(&*kr.key_result.definition) {
+            continue;
+        }
+        index.insert(row.get(3)?, place);
+        index.oldest_day = match (index.oldest_day, row.get(5)?) {
+            (Some(a), Some(b)) => Some(i64::min(a, b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(at) = row.get(7)? {
+            kr.polled(
+                row.get(6)?,
+                LastPoll {
+                    at,
+                    fault: fault(row)?,
+                },
+            );
+        }
+    }
+    Ok(index)
+}
+
+impl Index {
+    fn insert(&mut self, series: i64, place: usize) {
+        let Ok(series) = usize::try_from(series) else {
+            return;
+        };
+        if self.wanted.len() <= series {
+            self.wanted.resize(series + 1, None);
+        }
+        if let Some(entry) = self.wanted.get_mut(series) {
+            *entry = Some(place);
+        }
+    }
+
+    fn find<'w, 'g>(
+        &self,
+        series: i64,
+        wanted: &'w mut [Wanted<'g>],
+    ) -> Option<&'w mut Wanted<'g>> {
+        let series = usize::try_from(series).ok()?;
+        wanted.get_mut((*self.wanted.get(series)?)?)
+    }
+}
+
+fn status_since(row: &Row<'_>) -> rusqlite::Result<Option<(Status, Timestamp)>> {
+    let status = row.get_ref(1)?.as_str_or_null()?.and_then(Status::parse);
+    let since: Option<i64> = row.get(2)?;
+    Ok(status.zip(since.map(from_ms)))
+}
+
+fn fault(row: &Row<'_>) -> rusqlite::Result<Option<(String, String)>> {
+    let class: Option<String> = row.get(8)?;
+    let message = row.get_ref(9)?.as_str_or_null()?.unwrap_or_default();
+    let help = row.get_ref(10)?.as_str_or_null()?.unwrap_or_default();
+    Ok(class.map(|class| (class, one_line(message, help))))
+}
+
+/// First and last of each day, all series in one pass.
+fn read_days(
+    connection: &Connection,
+    index: &Index,
+    wanted: &mut [Wanted<'_>],
+) -> rusqlite::Result<()> {
+    let Some(oldest) = index.oldest_day else {
+        return Ok(());
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT series_id, day, first_at, first_value, last_at, last_value, polled_slot, polled_at,
+                low_slot
+         FROM measurement_day WHERE day >= ?1 ORDER BY day, series_id",
+    )?;
+    let mut rows = statement.query([oldest])?;
+    while let Some(row) = rows.next()? {
+        let Some(kr) = index.find(row.get(0)?, wanted) else {
+            continue;
+        };
+        let (day, first_at, last_at): (i64, i64, i64) = (row.get(1)?, row.get(2)?, row.get(4)?);
+        let last = Point {
+            as_of: from_ms(last_at),
+            value: row.get(5)?,
+        };
+        if kr.newest.is_none_or(|newest| newest.as_of <= last.as_of) {
+            kr.newest = Some(last);
+        }
+        if let Some(at) = row.get(7)? {
+            kr.polled(row.get(6)?, LastPoll { at, fault: None });
+        }
+        if !kr.by_days {
+            // Its points are read one by one, from the lowest slot on that any of them can have.
+            if day >= kr.since_day {
+                let slot: i64 = row.get(8)?;
+                kr.low_slot = Some(kr.low_slot.map_or(slot, |low| low.min(slot)));
+            }
+            continue;
+        }
+        if day < kr.first_day {
+            continue;
+        }
+        if kr.points.is_empty() && first_at < last_at {
+            kr.points.push(Point {
+                as_of: from_ms(first_at),
+                value: row.get(3)?,
+            });
+        }
+        kr.points.push(last);
+    }
+    Ok(())
+}
+
+/// Every point of those whose days do not suffice.
+fn read_points(
+    connection: &Connection,
+    index: &Index,
+    wanted: &mut [Wanted<'_>],
+) -> rusqlite::Result<()> {
+    let (mut series, mut since) = (Vec::new(), None::<i64>);
+    for (id, place) in index.wanted.iter().enumerate() {
+        let low_slot = place.and_then(|place| wanted.get(place)?.low_slot);
+        if let Some(slot) = low_slot {
+            series.push(id);
+            since = Some(since.map_or(slot, |low| low.min(slot)));
+        }
+    }
+    let Some(since) = since else {
+        return Ok(());
+    };
+    let few = series.len() * SEEK_COSTS < index.series;
+    let mut statement = connection.prepare_cached(if few { FEW } else { MANY })?;
+    let mut rows = if few {
+        let ids = series
+            .iter()
+            .map(usize::to_string)
+            .collect::<Vec<_>>()
+            .join(",");
+        statement.query((since, format!("[{ids}]")))?
+    } else {
+        statement.query([since])?
+    };
+    while let Some(row) = rows.next()? {
+        let Some(kr) = index.find(row.get(0)?, wanted).filter(|kr| !kr.by_days) else {
+            continue;
+        };
+        let as_of: i64 = row.get(1)?;
+        if as_of >= kr.since_ms() {
+            kr.points.push(Point {
+                as_of: from_ms(as_of),
+                value: row.get(2)?,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One seek costs as much as reading about this many rows in passing.
+const SEEK_COSTS: usize = 8;
+
+const MANY: &str = "
+    SELECT series_id, as_of, value FROM measurement WHERE slot_at >= ?1
+    ORDER BY slot_at, series_id, recorded";
+
+const FEW: &str = "
+    WITH RECURSIVE slot (at) AS (
+      SELECT min(slot_at) FROM measurement WHERE slot_at >= ?1
+      UNION ALL
+      SELECT (SELECT min(slot_at) FROM measurement WHERE slot_at > slot.at) FROM slot WHERE slot.at IS NOT NULL)
+    SELECT series_id, as_of, value
+    FROM slot CROSS JOIN measurement AS m ON m.slot_at = slot.at
+      AND m.series_id IN (SELECT value FROM json_each(?2))";
+
+fn read_holds(connection: &Connection) -> rusqlite::Result<BTreeMap<Slug, Timestamp>> {
+    let mut statement = connection.prepare_cached("SELECT source, not_before FROM source_state")?;
+    let holds = statement.query_map([], |row| {
+        let source = Slug::parse(row.get_ref(0)?.as_str()?).ok();
+        Ok(source.zip(Some(from_ms(row.get(1)?))))
+    })?;
+    holds.filter_map(Result::transpose).collect()
+}

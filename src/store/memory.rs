@@ -1,0 +1,84 @@
+//! What the writer knows without asking the database: numbers of names, the revision in force, the zone of the days.
+//! Knows no entries.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::days::Days;
+use crate::domain::id::KeyResultId;
+
+/// What the writer remembers between transactions so that it need not ask the database. A transaction that is rolled
+/// back may have filled it with rows that never were: then it begins anew.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) series: HashMap<KeyResultId, Vec<Known>>,
+    pub(super) days: Days,
+    pub(super) revision: Option<i64>,
+}
+
+/// A key result under one definition.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) definition: Arc<str>,
+    pub(super) series: Series,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Series {
+    pub(super) id: i64,
+    /// The local day of its first measurement.
+    pub(super) first_day: Option<i64>,
+}
+
+impl Memory {
+    /// What every writer must know before its first row.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let zone = day_zone(connection)?.and_then(|name| TimeZone::get(&name).ok());
+        let mut memory = Self {
+            series: HashMap::new(),
+            days: Days::new(zone.unwrap_or(TimeZone::UTC)),
+            revision: None,
+        };
+        memory.refresh(connection)?;
+        Ok(memory)
+    }
+
+    /// Reads again what another process may have changed.
+    pub(super) fn refresh(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let revision: Option<String> = meta(connection, "revision")?;
+        self.revision = revision.and_then(|id| id.parse().ok());
+        let zone = day_zone(connection)?;
+        if zone.as_deref() != self.days.zone_name()
+            && let Some(zone) = zone.and_then(|name| TimeZone::get(&name).ok())
+        {
+            self.days = Days::new(zone);
+        }
+        Ok(())
+    }
+}
+
+/// The zone whose midnights bound the days of `measurement_day`.
+pub(super) fn day_zone(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    meta(connection, "day_zone")
+}
+
+/// What `meta` holds under a key.
+fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT v FROM meta WHERE k = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+/// Sets it.
+pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO meta (k, v) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = ?2",
+        )?
+        .execute([key, value])
+        .map(drop)
+}

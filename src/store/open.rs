@@ -1,0 +1,337 @@
+//! The start-up check: is the file the store that was here, whole, and of a schema we know? Makes a new one only
+//! where there never was one. Knows no rows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::error::StoreError;
+use super::files::{beside, exists, file_id, resolve, size, sync_folder};
+use super::lock::Lock;
+use super::migrate::{STEPS, migrate, version};
+
+/// How long a write waits for another process that writes.
+pub(super) const BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// `okrd` in ASCII: SQLite's header carries it, so that no other program's file is taken for ours.
+const APPLICATION_ID: i64 = 0x6F6B_7264;
+
+/// Up to this size the check of the whole file costs less than 100 ms and is made at every start.
+const CHECKED_ALWAYS: u64 = 8 << 20;
+
+/// Who opens the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// The one daemon: takes the lock.
+    Daemon,
+    /// A short-lived command beside it.
+    Guest,
+}
+
+/// A wish to open a store.
+#[derive(Debug)]
+pub(super) struct Opening {
+    path: PathBuf,
+    pub(super) app_version: String,
+    now: Timestamp,
+    access: Access,
+    pub(super) busy_timeout: Duration,
+}
+
+/// A store that passed the check, and all that is needed to connect to it again.
+#[derive(Debug)]
+pub(super) struct Opened {
+    opening: Opening,
+    /// What the file is to the system: another number means that it was replaced or removed under us.
+    file_id: (u64, u64),
+    store_id: String,
+    pub(super) connection: Connection,
+    _lock: Option<Lock>,
+}
+
+impl Opening {
+    pub(super) fn new(path: &Path, app_version: &str, now: Timestamp, access: Access) -> Self {
+        Self {
+            path: path.to_owned(),
+            app_version: app_version.to_owned(),
+            now,
+            access,
+            busy_timeout: Duration::from_millis(BUSY_TIMEOUT_MS),
+        }
+    }
+
+    pub(super) fn open(mut self) -> Result<Opened, StoreError> {
+        self.path = resolve(&self.path)?;
+        let mut lock = match self.access {
+            Access::Daemon => Some(Lock::take(&self.path)?),
+            Access::Guest => None,
+        };
+        if !exists(&self.path)? {
+            if lock.is_none() {
+                lock = Some(Lock::take(&self.path)?);
+            }
+            // Whoever had the lock a moment ago may have made it.
+            if !exists(&self.path)? {
+                self.create()?;
+            }
+        }
+        let mut connection = self.connect()?;
+        if recognise(&connection, &self.path)? != STEPS.len() {
+            if lock.is_none() {
+                lock = Some(Lock::take(&self.path)?);
+            }
+            migrate(&mut connection, &self.path, STEPS)?;
+        }
+        if self.access == Access::Guest {
+            lock = None;
+        }
+        let store_id = self.compare_marker(&connection)?;
+        Ok(Opened {
+            file_id: file_id(&self.path)?,
+            store_id,
+            connection,
+            _lock: lock,
+            opening: self,
+        })
+    }
+
+    /// Makes the database under another name first, so that a half-made one is never met again.
+    fn create(&self) -> Result<(), StoreError> {
+        let file = &self.path;
+        let unfinished = beside(file, ".new");
+        drop(fs::remove_file(&unfinished));
+        let made = (|| {
+            let mut connection =
+                Connection::open(&unfinished).map_err(|e| StoreError::of_sqlite(file, &e))?;
+            // Before the first table, or it has no effect.
+            connection
+                .execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL;")
+                .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
+                .map_err(|e| StoreError::of_sqlite(file, &e))?;
+            migrate(&mut connection, file, STEPS)?;
+            self.fill_meta(&connection)
+                .map_err(|e| StoreError::of_sqlite(file, &e))?;
+            connection
+                .close()
+                .map_err(|(_, e)| StoreError::of_sqlite(file, &e))
+        })();
+        made.and_then(|()| {
+            fs::rename(&unfinished, file)
+                .and_then(|()| sync_folder(file))
+                .map_err(|e| StoreError::of_system(file, "the new database", &e))
+        })
+        .inspect_err(|_| drop(fs::remove_file(&unfinished)))
+    }
+
+    fn fill_meta(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let id = uuid::Uuid::new_v4().to_string();
+        for (key, value) in [
+            ("store_uuid", id.as_str()),
+            ("created_at", &self.now.as_millisecond().to_string()),
+            ("app_version", &self.app_version),
+            ("day_zone", "UTC"),
+        ] {
+            connection.execute("INSERT INTO meta (k, v) VALUES (?1, ?2)", [key, value])?;
+        }
+        Ok(())
+    }
+
+    /// Opens the existing file, checks that it is ours before anything is written to it, and that it is whole.
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let file = &self.path;
+        let failed = |e: rusqlite::Error| of_opening(file, &e);
+        // What the last process left unfolded tells that it did not close the store.
+        let closed_well = size(&beside(file, "-wal")) == 0;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
+        connection.busy_timeout(self.busy_timeout).map_err(failed)?;
+        // Or SQLite plans a prepared statement anew whenever a value is bound to it.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .map_err(failed)?;
+        connection
+            .execute_batch("PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF;")
+            .map_err(failed)?;
+        recognise(&connection, file)?;
+        if self.access == Access::Daemon && (!closed_well || size(file) <= CHECKED_ALWAYS) {
+            check(&connection, file)?;
+        }
+        let mode: String = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+            .map_err(failed)?;
+        if mode != "wal" {
+            return Err(StoreError::Io {
+                file: file.clone(),
+                found: format!("journal mode {mode} where a write-ahead log is needed"),
+            });
+        }
+        connection
+            .execute_batch(
+                "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                 PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;",
+            )
+            .map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(connection)
+    }
+
+    /// The marker remembers beside the database which store was here; written when there is none yet.
+    fn compare_marker(&self, connection: &Connection) -> Result<String, StoreError> {
+        let file = &self.path;
+        let failed = |e: std::io::Error| StoreError::of_system(file, "its .id file", &e);
+        let found = store_id(connection, file)?;
+        let marker = beside(file, ".id");
+        match fs::read_to_string(&marker) {
+            Ok(expected) if expected.trim() == found => {}
+            Ok(expected) => {
+                return Err(StoreError::Exchanged {
+                    file: file.clone(),
+                    found,
+                    expected: expected.trim().chars().take(36).collect(),
+                    remove: marker,
+                });
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                let unfinished = beside(&marker, ".new");
+                fs::write(&unfinished, format!("{found}\n"))
+                    .and_then(|()| fs::File::open(&unfinished)?.sync_all())
+                    .and_then(|()| fs::rename(&unfinished, &marker))
+                    .and_then(|()| sync_folder(file))
+                    .map_err(failed)?;
+            }
+            Err(e) => return Err(failed(e)),
+        }
+        Ok(found)
+    }
+}
+
+impl Opened {
+    pub(super) fn path(&self) -> &Path {
+        &self.opening.path
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.opening.access
+    }
+
+    pub(super) fn app_version(&self) -> &str {
+        &self.opening.app_version
+    }
+
+    /// That the file is still the one that was opened: SQLite would go on writing into a deleted file, and what it
+    /// acknowledged would be gone.
+    pub(super) fn still_there(&self) -> Result<(), StoreError> {
+        if file_id(self.path()).is_ok_and(|id| id == self.file_id) {
+            return Ok(());
+        }
+        Err(StoreError::Vanished {
+            file: self.path().to_owned(),
+            found: "it removed or replaced while it was open",
+            remove: beside(self.path(), ".id"),
+        })
+    }
+
+    /// Connects again after an error that leaves doubt about what the connection believes. Everything is checked
+    /// as at the start.
+    pub(super) fn reconnect(&mut self) -> Result<(), StoreError> {
+        self.still_there()?;
+        let connection = self.opening.connect()?;
+        if store_id(&connection, self.path())? != self.store_id {
+            return self.still_there();
+        }
+        self.connection = connection;
+        Ok(())
+    }
+}
+
+/// Opens the store to read, beside whoever writes.
+pub(super) fn open_to_read(path: &Path) -> Result<(PathBuf, Connection), StoreError> {
+    let file = resolve(path)?;
+    if !exists(&file)? {
+        return Err(StoreError::Missing { file });
+    }
+    let failed = |e: rusqlite::Error| of_opening(&file, &e);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&file, flags).map_err(failed)?;
+    connection
+        .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
+        .and_then(|()| {
+            connection.execute_batch("PRAGMA cache_size = -1024; PRAGMA trusted_schema = OFF;")
+        })
+        .map_err(failed)?;
+    let found = recognise(&connection, &file)?;
+    if found != STEPS.len() {
+        return Err(StoreError::Older {
+            file,
+            found: i64::try_from(found).unwrap_or(0),
+            expected: i64::try_from(STEPS.len()).unwrap_or(i64::MAX),
+        });
+    }
+    Ok((file, connection))
+}
+
+/// That the file is a store of okrd and of a schema we know: the version found.
+fn recognise(connection: &Connection, file: &Path) -> Result<usize, StoreError> {
+    let failed = |e: rusqlite::Error| of_opening(file, &e);
+    let application: i64 = connection
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(failed)?;
+    if application != APPLICATION_ID {
+        return Err(StoreError::Foreign {
+            file: file.to_owned(),
+            found: "the SQLite database of another program".into(),
+        });
+    }
+    let found = version(connection).map_err(failed)?;
+    match usize::try_from(found) {
+        Ok(known) if known <= STEPS.len() => Ok(known),
+        _ => Err(StoreError::Newer {
+            file: file.to_owned(),
+            found,
+            expected: i64::try_from(STEPS.len()).unwrap_or(i64::MAX),
+        }),
+    }
+}
+
+/// SQLite's check of the whole file. It has no checksums: a changed digit inside a value passes.
+fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|e| of_opening(file, &e))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt {
+        file: file.to_owned(),
+        found: verdict.lines().collect::<Vec<_>>().join(" "),
+    })
+}
+
+fn store_id(connection: &Connection, file: &Path) -> Result<String, StoreError> {
+    connection
+        .query_row("SELECT v FROM meta WHERE k = 'store_uuid'", [], |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(|e| of_opening(file, &e))?
+        .ok_or_else(|| StoreError::Corrupt {
+            file: file.to_owned(),
+            found: "no id of the store in it".into(),
+        })
+}
+
+/// "Not a database" means damage where a store was, and someone else's file where none was.
+fn of_opening(file: &Path, error: &rusqlite::Error) -> StoreError {
+    let not_a_database = error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase);
+    if not_a_database && !beside(file, ".id").exists() {
+        return StoreError::Foreign {
+            file: file.to_owned(),
+            found: "a file that is no SQLite database".into(),
+        };
+    }
+    StoreError::of_sqlite(file, error)
+}

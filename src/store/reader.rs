@@ -1,0 +1,207 @@
+//! Reads the store beside whoever writes it, in short read transactions. Cannot write.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, named_params};
+
+use super::entry::{Attempt, Measurement, Origin, from_ms};
+use super::error::StoreError;
+use super::load::{Loaded, load};
+use super::memory;
+use super::open::open_to_read;
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::goals::Goals;
+use crate::domain::id::KeyResultId;
+
+/// A read-only connection to a store.
+#[derive(Debug)]
+pub struct Reader {
+    file: PathBuf,
+    connection: Connection,
+}
+
+/// Walks the distinct slots of a table clustered by slot and picks the rows of one key result at each: a few thousand
+/// seeks where a scan would read every row of every key result.
+macro_rules! by_slot {
+    ($table:literal, $columns:literal) => {
+        concat!(
+            "WITH RECURSIVE slot (at) AS (
+               SELECT min(slot_at) FROM ",
+            $table,
+            " WHERE slot_at >= :since
+               UNION ALL
+               SELECT (SELECT min(slot_at) FROM ",
+            $table,
+            " WHERE slot_at > slot.at) FROM slot
+               WHERE slot.at < :until)
+             SELECT ",
+            $columns,
+            " FROM slot CROSS JOIN ",
+            $table,
+            " AS t ON t.slot_at = slot.at
+               AND t.series_id IN (SELECT s.id FROM series AS s JOIN kr ON kr.id = s.kr_id WHERE kr.uid = :uid)
+             JOIN series ON series.id = t.series_id
+             WHERE slot.at < :until"
+        )
+    };
+}
+
+impl Reader {
+    /// Opens the store to read.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is none yet; else when it is not a store this program reads.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let (file, connection) = open_to_read(path)?;
+        Ok(Self { file, connection })
+    }
+
+    /// All that is known of these goals.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn load(&self, goals: &Goals) -> Result<Loaded, StoreError> {
+        self.reading(|connection| load(connection, goals))
+    }
+
+    /// The measurements of a key result, slots `[since, until)`, oldest slot first, under all its definitions.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn series(
+        &self,
+        id: &KeyResultId,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<Vec<Measurement>, StoreError> {
+        const SERIES: &str = by_slot!(
+            "measurement",
+            "t.slot_at, t.started_at, t.ms, t.tries, t.as_of, t.value, t.value_text, t.approximate, t.recorded,
+             t.note, t.author, series.definition"
+        );
+        self.of_key_result(SERIES, id, since, until, measurement)
+    }
+
+    /// The attempts that made no measurement, likewise.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn attempts(
+        &self,
+        id: &KeyResultId,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<Vec<Attempt>, StoreError> {
+        const ATTEMPTS: &str = by_slot!(
+            "attempt",
+            "t.slot_at, t.started_at, t.ms, t.tries, t.class, t.message, t.help, t.value"
+        );
+        self.of_key_result(ATTEMPTS, id, since, until, attempt)
+    }
+
+    /// SQLite's full check, line by line; empty when all is well. Reads the whole file.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let mut lines = self.reading(|connection| {
+            connection
+                .prepare("PRAGMA integrity_check")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()
+        })?;
+        lines.retain(|line| line != "ok");
+        Ok(lines)
+    }
+
+    pub(super) fn day_zone(&self) -> Result<Option<String>, StoreError> {
+        self.reading(memory::day_zone)
+    }
+
+    fn of_key_result<T>(
+        &self,
+        sql: &str,
+        id: &KeyResultId,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        make: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.reading(|connection| {
+            connection
+                .prepare_cached(sql)?
+                .query_map(
+                    named_params! {
+                        ":uid": id.full(),
+                        ":since": since.map_or(i64::MIN, Timestamp::as_millisecond),
+                        ":until": until.map_or(i64::MAX, Timestamp::as_millisecond),
+                    },
+                    make,
+                )?
+                .collect()
+        })
+    }
+
+    /// One read transaction: everything read in it is of one instant.
+    fn reading<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let result = self
+            .connection
+            .unchecked_transaction()
+            .and_then(|transaction| read(&transaction));
+        result.map_err(|e| StoreError::of_sqlite(&self.file, &e))
+    }
+}
+
+fn measurement(row: &Row<'_>) -> rusqlite::Result<Measurement> {
+    let recorded: bool = row.get(8)?;
+    Ok(Measurement {
+        slot: from_ms(row.get(0)?),
+        started_at: from_ms(row.get(1)?),
+        took: took(row.get(2)?),
+        tries: row.get(3)?,
+        as_of: from_ms(row.get(4)?),
+        value: row.get(5)?,
+        exact: row.get(6)?,
+        approximate: row.get(7)?,
+        origin: if recorded {
+            Origin::Recorded {
+                note: row.get(9)?,
+                author: row.get(10)?,
+            }
+        } else {
+            Origin::Polled
+        },
+        definition: row.get::<_, Arc<str>>(11)?,
+    })
+}
+
+fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    let class: Option<String> = row.get(4)?;
+    let message: Option<String> = row.get(5)?;
+    let help: Option<String> = row.get(6)?;
+    Ok(Attempt {
+        slot: from_ms(row.get(0)?),
+        started_at: from_ms(row.get(1)?),
+        took: took(row.get(2)?),
+        tries: row.get(3)?,
+        outcome: match class {
+            None => Ok(row.get(7)?),
+            Some(class) => Err(Fault::new(fault_class(&class), message.unwrap_or_default())
+                .help(help.unwrap_or_default())),
+        },
+    })
+}
+
+/// The class behind a stored word; one that a later version brought is ours to name as internal.
+pub(super) fn fault_class(word: &str) -> FaultClass {
+    FaultClass::parse(word).unwrap_or(FaultClass::Internal)
+}
+
+fn took(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}

@@ -1,0 +1,361 @@
+//! What one transaction writes: entries, revisions, statuses, holds and zones as rows. Knows no thread and no file.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use super::days::Days;
+use super::entry::{Entry, Origin};
+use super::memory::{Known, Memory, Series, set_meta};
+use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::reading::Reading;
+use crate::domain::status::Status;
+
+/// Something to be written whole or not at all.
+#[derive(Debug)]
+pub(super) enum Write {
+    /// Attempts and recorded values.
+    Entries(Vec<Entry>),
+    /// The configuration in force.
+    Revision { sha256: String, at: Timestamp },
+    /// Statuses and since when.
+    Status(Vec<(KeyResultId, Status, Timestamp)>),
+    /// Sources to be left alone until; `None` lifts it.
+    Holds(Vec<(Slug, Option<Timestamp>)>),
+    /// The zone whose midnights bound the days: makes `measurement_day` anew.
+    Zone(TimeZone),
+}
+
+/// The rows of one transaction; statements are prepared once and stay cached with the connection.
+pub(super) struct Rows<'c> {
+    connection: &'c Connection,
+    memory: &'c mut Memory,
+    app_version: &'c str,
+    measurement: CachedStatement<'c>,
+    day: CachedStatement<'c>,
+    attempt: CachedStatement<'c>,
+    miss: CachedStatement<'c>,
+}
+
+const MEASUREMENT: &str = "
+    INSERT INTO measurement (slot_at, series_id, recorded, started_at, ms, tries, value, told_as_of, value_text,
+                             approximate, revision_id, note, author)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    ON CONFLICT DO NOTHING";
+
+const DAY: &str = "
+    INSERT INTO measurement_day (day, series_id, first_at, first_value, last_at, last_value, low_slot,
+                                 polled_slot, polled_at)
+    VALUES (?1, ?2, ?3, ?4, ?3, ?4, ?5, iif(?6 IS NULL, NULL, ?5), ?6)
+    ON CONFLICT (day, series_id) DO UPDATE SET
+      first_value = iif(?3 <= first_at, ?4, first_value),
+      first_at    = min(?3, first_at),
+      last_value  = iif(?3 >= last_at, ?4, last_value),
+      last_at     = max(?3, last_at),
+      low_slot    = min(?5, low_slot),
+      polled_slot = iif(?6 IS NULL, polled_slot, max(?5, ifnull(polled_slot, ?5))),
+      polled_at   = iif(?6 IS NULL, polled_at, max(?6, ifnull(polled_at, ?6)))";
+
+const ATTEMPT: &str = "
+    INSERT INTO attempt (slot_at, series_id, n, started_at, ms, tries, class, message, help, value, revision_id)
+    VALUES (?1, ?2, (SELECT ifnull(max(n), 0) + 1 FROM attempt WHERE slot_at = ?1 AND series_id = ?2),
+            ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+const CORRECTED: &str = "
+    INSERT INTO attempt (slot_at, series_id, n, started_at, ms, tries, value, revision_id)
+    SELECT slot_at, series_id, (SELECT ifnull(max(n), 0) + 1 FROM attempt WHERE slot_at = ?1 AND series_id = ?2),
+           started_at, ms, tries, value, revision_id
+    FROM measurement WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 1";
+
+const MISS: &str = "
+    INSERT INTO last_miss (series_id, slot_at, started_at, class, message, help) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (series_id) DO UPDATE SET
+      slot_at = max(slot_at, ?2),
+      class   = iif(?3 >= started_at, ?4, class),
+      message = iif(?3 >= started_at, ?5, message),
+      help    = iif(?3 >= started_at, ?6, help),
+      started_at = max(started_at, ?3)";
+
+impl<'c> Rows<'c> {
+    /// Inside a transaction of `connection`.
+    pub(super) fn new(
+        connection: &'c Connection,
+        memory: &'c mut Memory,
+        app_version: &'c str,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self {
+            connection,
+            memory,
+            app_version,
+            measurement: connection.prepare_cached(MEASUREMENT)?,
+            day: connection.prepare_cached(DAY)?,
+            attempt: connection.prepare_cached(ATTEMPT)?,
+            miss: connection.prepare_cached(MISS)?,
+        })
+    }
+
+    pub(super) fn write(&mut self, write: &Write) -> rusqlite::Result<()> {
+        match write {
+            Write::Entries(entries) => entries.iter().try_for_each(|entry| self.entry(entry)),
+            Write::Revision { sha256, at } => self.revision(sha256, *at),
+            Write::Status(changes) => changes.iter().try_for_each(|c| self.status(c)),
+            Write::Holds(holds) => holds.iter().try_for_each(|hold| self.hold(hold)),
+            Write::Zone(zone) => self.zone(zone),
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry) -> rusqlite::Result<()> {
+        let as_of = entry.outcome.as_ref().ok().map(|r| entry.as_of_ms(r));
+        let day = as_of.map(|as_of| self.memory.days.of(as_of));
+        let series = self.series(entry, day)?;
+        let ((Ok(reading), Some(as_of)), Some(day)) = ((&entry.outcome, as_of), day) else {
+            return self.missed(entry, series.id);
+        };
+        if entry.origin != Origin::Polled {
+            self.replaced(entry, series.id)?;
+        }
+        if !self.measured(entry, series.id, reading)? {
+            return self.missed(entry, series.id);
+        }
+        let polled = entry.origin == Origin::Polled;
+        self.day.execute(params![
+            day,
+            series.id,
+            as_of,
+            reading.value,
+            entry.slot.as_millisecond(),
+            polled.then(|| entry.started_at.as_millisecond()),
+        ])?;
+        if series.first_day.is_none_or(|first| day < first) {
+            self.begins(entry, series.id, day)?;
+        }
+        Ok(())
+    }
+
+    /// One measurement; `false` when the slot has one already.
+    fn measured(
+        &mut self,
+        entry: &Entry,
+        series: i64,
+        reading: &Reading,
+    ) -> rusqlite::Result<bool> {
+        let (recorded, note, author) = match &entry.origin {
+            Origin::Polled => (false, None, None),
+            Origin::Recorded { note, author } => (true, note.as_deref(), author.as_deref()),
+        };
+        let told_as_of = reading.as_of.filter(|_| !recorded);
+        let rows = self.measurement.execute(params![
+            entry.slot.as_millisecond(),
+            series,
+            recorded,
+            entry.started_at.as_millisecond(),
+            took_ms(entry),
+            entry.tries,
+            reading.value,
+            told_as_of.map(Timestamp::as_millisecond),
+            reading.exact.as_deref(),
+            reading.approximate,
+            self.memory.revision,
+            note,
+            author,
+        ])?;
+        Ok(rows > 0)
+    }
+
+    /// Notes that the days of a series begin earlier than known.
+    fn begins(&mut self, entry: &Entry, series: i64, day: i64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE series SET first_day = min(ifnull(first_day, ?2), ?2) WHERE id = ?1",
+            )?
+            .execute([series, day])?;
+        let known = self.memory.series.get_mut(&entry.key_result);
+        for known in known.into_iter().flatten() {
+            if known.series.id == series {
+                known.series.first_day = Some(day);
+            }
+        }
+        Ok(())
+    }
+
+    /// An attempt that makes no measurement: for its fault, or because the slot had one.
+    fn missed(&mut self, entry: &Entry, series: i64) -> rusqlite::Result<()> {
+        let slot = entry.slot.as_millisecond();
+        let started = entry.started_at.as_millisecond();
+        let fault = entry.outcome.as_ref().err();
+        let class = fault.map(|f| f.class.as_str());
+        let message = fault.map(|f| f.message.as_str());
+        let help = fault.map(|f| f.help.as_str()).filter(|h| !h.is_empty());
+        self.attempt.execute(params![
+            slot,
+            series,
+            started,
+            took_ms(entry),
+            entry.tries,
+            class,
+            message,
+            help,
+            entry.outcome.as_ref().ok().map(|r| r.value),
+            self.memory.revision,
+        ])?;
+        if entry.origin == Origin::Polled {
+            self.miss
+                .execute(params![series, slot, started, class, message, help])?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for a corrected value; the earlier one stays among the attempts.
+    fn replaced(&mut self, entry: &Entry, series: i64) -> rusqlite::Result<()> {
+        let key = [entry.slot.as_millisecond(), series];
+        let mut moved = self.connection.prepare_cached(CORRECTED)?;
+        if moved.execute(key)? > 0 {
+            self.connection
+                .prepare_cached(
+                    "DELETE FROM measurement WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 1",
+                )?
+                .execute(key)?;
+        }
+        Ok(())
+    }
+
+    /// The series of an entry, made when it is new; `day` is the one of its first measurement.
+    fn series(&mut self, entry: &Entry, day: Option<i64>) -> rusqlite::Result<Series> {
+        let known = self.memory.series.get(&entry.key_result);
+        let same = |known: &&Known| {
+            Arc::ptr_eq(&known.definition, &entry.definition)
+                || known.definition == entry.definition
+        };
+        if let Some(known) = known.and_then(|all| all.iter().find(same)) {
+            return Ok(known.series);
+        }
+        let series = self.find_or_make(&entry.key_result.full(), &entry.definition, day)?;
+        let all = self.memory.series.entry(entry.key_result.clone());
+        all.or_default().push(Known {
+            definition: entry.definition.clone(),
+            series,
+        });
+        Ok(series)
+    }
+
+    fn find_or_make(
+        &self,
+        uid: &str,
+        definition: &str,
+        day: Option<i64>,
+    ) -> rusqlite::Result<Series> {
+        let found: Option<(i64, Option<i64>, Option<i64>)> = self
+            .connection
+            .prepare_cached(
+                "SELECT kr.id, s.id, s.first_day FROM kr
+                 LEFT JOIN series AS s ON s.kr_id = kr.id AND s.definition = ?2 WHERE kr.uid = ?1",
+            )?
+            .query_row([uid, definition], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let kr = match found {
+            Some((_, Some(id), first_day)) => return Ok(Series { id, first_day }),
+            Some((kr, None, _)) => kr,
+            None => self
+                .connection
+                .prepare_cached("INSERT INTO kr (uid) VALUES (?1)")?
+                .insert([uid])?,
+        };
+        let id = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO series (kr_id, definition, revision_id, first_day) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .insert(params![kr, definition, self.memory.revision, day])?;
+        Ok(Series { id, first_day: day })
+    }
+
+    fn revision(&mut self, sha256: &str, at: Timestamp) -> rusqlite::Result<()> {
+        self.connection.execute(
+            "INSERT INTO config_revision (sha256, loaded_at, app_version) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
+            params![sha256, at.as_millisecond(), self.app_version],
+        )?;
+        let id: i64 = self.connection.query_row(
+            "SELECT id FROM config_revision WHERE sha256 = ?1",
+            [sha256],
+            |row| row.get(0),
+        )?;
+        set_meta(self.connection, "revision", &id.to_string())?;
+        set_meta(self.connection, "app_version", self.app_version)?;
+        self.memory.revision = Some(id);
+        Ok(())
+    }
+
+    fn status(
+        &self,
+        (id, status, since): &(KeyResultId, Status, Timestamp),
+    ) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO kr (uid, status, status_since) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (uid) DO UPDATE SET status = ?2, status_since = ?3",
+            )?
+            .execute(params![id.full(), status.as_str(), since.as_millisecond()])
+            .map(drop)
+    }
+
+    fn hold(&self, (source, until): &(Slug, Option<Timestamp>)) -> rusqlite::Result<()> {
+        match until {
+            Some(until) => self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO source_state (source, not_before) VALUES (?1, ?2)
+                     ON CONFLICT (source) DO UPDATE SET not_before = ?2",
+                )?
+                .execute(params![source.as_str(), until.as_millisecond()]),
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM source_state WHERE source = ?1")?
+                .execute([source.as_str()]),
+        }
+        .map(drop)
+    }
+
+    /// Makes the days anew from the measurements.
+    fn zone(&mut self, zone: &TimeZone) -> rusqlite::Result<()> {
+        let mut days = Days::new(zone.clone());
+        let Some(name) = days.zone_name().map(str::to_owned) else {
+            return Ok(());
+        };
+        self.connection.execute("DELETE FROM measurement_day", [])?;
+        let mut all = self.connection.prepare(
+            "SELECT as_of, series_id, value, slot_at, iif(recorded, NULL, started_at)
+             FROM measurement ORDER BY slot_at, series_id, recorded",
+        )?;
+        let mut rows = all.query([])?;
+        while let Some(row) = rows.next()? {
+            let (as_of, series): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let (value, slot, started): (f64, i64, Option<i64>) =
+                (row.get(2)?, row.get(3)?, row.get(4)?);
+            self.day
+                .execute(params![days.of(as_of), series, as_of, value, slot, started])?;
+        }
+        self.connection.execute(
+            "UPDATE series SET first_day = NULL WHERE first_day IS NOT NULL",
+            [],
+        )?;
+        self.connection.execute(
+            "UPDATE series SET first_day = d.day
+             FROM (SELECT series_id, min(day) AS day FROM measurement_day GROUP BY series_id) AS d
+             WHERE d.series_id = series.id",
+            [],
+        )?;
+        set_meta(self.connection, "day_zone", &name)?;
+        self.memory.series.clear();
+        self.memory.days = days;
+        Ok(())
+    }
+}
+
+fn took_ms(entry: &Entry) -> i64 {
+    i64::try_from(entry.took.as_millis()).unwrap_or(i64::MAX)
+}

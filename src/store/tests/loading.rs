@@ -1,0 +1,333 @@
+//! Loading: the points that the scorecard needs and no others, and what survives a restart beside them.
+
+use std::time::Instant;
+
+use super::super::Reader;
+use super::*;
+use crate::domain::history::{LastAttempt, Point, Series};
+use crate::domain::status::Status;
+
+fn points(store: &Store, goals: &Goals, name: &str) -> Vec<(String, f64)> {
+    let loaded = store.load(goals).unwrap();
+    let record = loaded.history.get(&kr(name));
+    let points = record.map(|r| r.series.points().to_vec());
+    (points.unwrap_or_default().iter())
+        .map(|p| (p.as_of.to_string(), p.value))
+        .collect()
+}
+
+fn told(name: &str, slot: &str, as_of: &str, value: f64) -> Entry {
+    let mut entry = polled(name, slot, value);
+    entry.started_at = entry.slot;
+    if let Ok(reading) = &mut entry.outcome {
+        reading.as_of = Some(at(as_of));
+    }
+    entry
+}
+
+fn pairs(expected: &[(&str, f64)]) -> Vec<(String, f64)> {
+    (expected.iter())
+        .map(|(as_of, value)| ((*as_of).to_owned(), *value))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_value_to_reach_needs_the_first_and_the_last_of_each_local_day() {
+    let place = Place::new();
+    let store = place.open();
+    // Amsterdam is at UTC+2 until the 25th: its days begin at 22:00.
+    let slots = [
+        ("2026-09-30T21:59:00Z", 1.0),
+        ("2026-09-30T22:00:00Z", 2.0),
+        ("2026-10-01T10:00:00Z", 3.0),
+        ("2026-10-01T21:59:59Z", 4.0),
+        ("2026-10-01T22:00:00Z", 5.0),
+        ("2026-10-02T21:00:00Z", 6.0),
+        ("2026-10-26T22:30:00Z", 7.0),
+        ("2026-10-26T23:00:00Z", 8.0),
+    ];
+    let entries = |name: &str| {
+        slots
+            .map(|(slot, value)| told(name, slot, slot, value))
+            .to_vec()
+    };
+    let mut all = entries("users");
+    all.extend(entries("other"));
+    all.reverse();
+    store.append(all).await.unwrap();
+    let amsterdam = goals("Europe/Amsterdam", &[("users", reach())]);
+    let expected = pairs(&[
+        ("2026-09-30T22:00:00Z", 2.0),
+        ("2026-10-01T21:59:59Z", 4.0),
+        ("2026-10-02T21:00:00Z", 6.0),
+        ("2026-10-26T22:30:00Z", 7.0),
+        ("2026-10-26T23:00:00Z", 8.0),
+    ]);
+    // A reader that cannot keep days in another zone gives the same as the daemon that can.
+    let reader = Reader::open(&place.path()).unwrap();
+    let found = reader.load(&amsterdam).unwrap();
+    assert_eq!(points(&store, &amsterdam, "users"), expected);
+    assert_eq!(found, store.load(&amsterdam).unwrap());
+    // Rows written after the zone was learned, and a change of the zone back and forth.
+    store
+        .append(vec![told(
+            "users",
+            "2026-10-27T22:59:00Z",
+            "2026-10-27T22:59:00Z",
+            9.0,
+        )])
+        .await
+        .unwrap();
+    store
+        .append(vec![told(
+            "users",
+            "2026-10-27T23:01:00Z",
+            "2026-10-27T23:01:00Z",
+            10.0,
+        )])
+        .await
+        .unwrap();
+    let longer = points(&store, &amsterdam, "users");
+    assert_eq!(
+        longer[4..],
+        pairs(&[
+            ("2026-10-27T22:59:00Z", 9.0),
+            ("2026-10-27T23:01:00Z", 10.0)
+        ])
+    );
+    let utc = goals("UTC", &[("users", reach())]);
+    let in_utc = points(&store, &utc, "users");
+    assert_eq!(
+        in_utc.first().unwrap().1,
+        3.0,
+        "the cycle begins two hours later"
+    );
+    drop(store);
+    let store = place.open();
+    assert_eq!(points(&store, &amsterdam, "users"), longer);
+    assert_eq!(points(&store, &utc, "users"), in_utc);
+}
+
+#[tokio::test]
+async fn loaded_and_lived_through_are_the_same() {
+    let place = Place::new();
+    let store = place.open();
+    let goals = goals("Europe/Amsterdam", &[("users", reach())]);
+    let zone = TimeZone::get("Europe/Amsterdam").unwrap();
+    let (mut lived, mut entries) = (Series::default(), Vec::new());
+    for hour in 0..24 * 40 {
+        let slot = at("2026-10-01T00:00:00Z") + Duration::from_secs(hour * 3600);
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let entry = Entry {
+            slot,
+            started_at: slot + Duration::from_nanos(1_234_567),
+            ..polled("users", "2026-10-01T00:00:00Z", hour as f64)
+        };
+        let same = |a: Timestamp, b: Timestamp| {
+            a.to_zoned(zone.clone()).date() == b.to_zoned(zone.clone()).date()
+        };
+        lived.push_thinned(entry.point().unwrap(), same);
+        entries.push(entry);
+    }
+    store.append(entries).await.unwrap();
+    let loaded = store.load(&goals).unwrap();
+    assert_eq!(loaded.history.get(&kr("users")).unwrap().series, lived);
+}
+
+#[tokio::test]
+async fn a_band_to_hold_needs_every_point_and_what_still_held_at_the_start() {
+    let place = Place::new();
+    let store = place.open();
+    let slots = [
+        ("2026-09-29T23:59:58Z", 1.0),
+        ("2026-09-30T00:00:00Z", 2.0),
+        ("2026-10-01T06:00:00Z", 3.0),
+        ("2026-10-01T07:00:00Z", 4.0),
+    ];
+    let of = |name: &str| {
+        slots
+            .map(|(slot, value)| told(name, slot, slot, value))
+            .to_vec()
+    };
+    store.append(of("held")).await.unwrap();
+    // Alone among many others it is sought, else all rows are passed: the answer is the same.
+    let held = goals("UTC", &[("held", hold())]);
+    let many = points(&store, &held, "held");
+    let others = (0..20).flat_map(|i| of(&format!("other{i}"))).collect();
+    store.append(others).await.unwrap();
+    assert_eq!(points(&store, &held, "held"), many);
+    assert_eq!(
+        many,
+        pairs(&[
+            ("2026-09-30T00:00:00Z", 2.0),
+            ("2026-10-01T06:00:00Z", 3.0),
+            ("2026-10-01T07:00:00Z", 4.0)
+        ])
+    );
+}
+
+#[tokio::test]
+async fn before_its_cycle_a_key_result_shows_its_newest_value() {
+    let place = Place::new();
+    let store = place.open();
+    for name in ["users", "held"] {
+        for (slot, value) in [("2026-08-01T06:00:00Z", 1.0), ("2026-09-02T06:00:00Z", 2.0)] {
+            store
+                .append(vec![told(name, slot, slot, value)])
+                .await
+                .unwrap();
+        }
+    }
+    let goals = goals("UTC", &[("users", reach()), ("held", hold())]);
+    for name in ["users", "held"] {
+        let newest = pairs(&[("2026-09-02T06:00:00Z", 2.0)]);
+        assert_eq!(points(&store, &goals, name), newest, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn f56_only_values_of_the_definition_in_force_count() {
+    let place = Place::new();
+    let store = place.open();
+    let old = Entry {
+        definition: definition("d0"),
+        ..failed("users", "2026-10-09T06:00:00Z", FaultClass::Config)
+    };
+    let older = Entry {
+        definition: definition("d0"),
+        ..polled("users", "2026-10-08T06:00:00Z", 1.0)
+    };
+    store.append(vec![older, old]).await.unwrap();
+    for aim in [reach(), hold()] {
+        let loaded = store.load(&goals("UTC", &[("users", aim)])).unwrap();
+        assert!(loaded.history.get(&kr("users")).is_none());
+        assert!(
+            loaded.last_slot.is_empty(),
+            "it was never asked in its new words"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_last_attempt_and_the_last_slot_survive() {
+    let place = Place::new();
+    let store = place.open();
+    let worked = polled("users", "2026-10-05T06:00:00Z", 1.0);
+    let broke = failed("users", "2026-10-06T06:00:00Z", FaultClass::Net);
+    let said = recorded("users", "2026-10-06T09:00:00Z", 2.0);
+    let goals = goals("UTC", &[("users", reach()), ("never", reach())]);
+    let last = |store: &Store| {
+        let loaded = store.load(&goals).unwrap();
+        let record = loaded.history.get(&kr("users")).unwrap();
+        let poll = loaded.newest_poll;
+        (
+            record.last_attempt.clone(),
+            loaded.last_slot[&kr("users")],
+            poll,
+        )
+    };
+    store.append(vec![worked.clone()]).await.unwrap();
+    assert_eq!(
+        last(&store),
+        (worked.last_attempt(), worked.slot, Some(worked.started_at))
+    );
+    store.append(vec![broke.clone(), said]).await.unwrap();
+    let expected = (broke.last_attempt(), broke.slot, Some(broke.started_at));
+    assert_eq!(last(&store), expected, "what a person says is no poll");
+    let line = "found nothing (look again)".to_owned();
+    assert_eq!(
+        broke.last_attempt(),
+        Some(LastAttempt {
+            at: broke.started_at,
+            fault: Some((FaultClass::Net, line))
+        })
+    );
+    drop(store);
+    assert_eq!(last(&place.open()), expected);
+    let again = polled("users", "2026-10-07T06:00:00Z", 3.0);
+    let store = place.open();
+    store.append(vec![again.clone()]).await.unwrap();
+    assert_eq!(last(&store).0, again.last_attempt());
+    assert!(
+        !store
+            .load(&goals)
+            .unwrap()
+            .last_slot
+            .contains_key(&kr("never"))
+    );
+}
+
+#[tokio::test]
+async fn f13_holds_and_statuses_survive() {
+    let place = Place::new();
+    let store = place.open();
+    let source = |name: &str| Slug::parse(name).unwrap();
+    let until = at("2026-11-02T00:00:00Z");
+    let goals = goals("UTC", &[("users", reach())]);
+    store
+        .keep_holds(vec![
+            (source("crm"), Some(now())),
+            (source("site"), Some(now())),
+        ])
+        .await
+        .unwrap();
+    store
+        .keep_holds(vec![(source("crm"), Some(until)), (source("site"), None)])
+        .await
+        .unwrap();
+    store
+        .keep_status(vec![(kr("users"), Status::OnTrack, now())])
+        .await
+        .unwrap();
+    store
+        .keep_status(vec![(kr("users"), Status::AtRisk, until)])
+        .await
+        .unwrap();
+    drop(store);
+    let loaded = place.open().load(&goals).unwrap();
+    assert_eq!(loaded.holds, [(source("crm"), until)].into());
+    let record = loaded.history.get(&kr("users")).unwrap();
+    assert_eq!(record.status_since, Some((Status::AtRisk, until)));
+    assert_eq!(record.series.points(), [] as [Point; 0]);
+}
+
+/// Some 3 ms each with optimisation; the bounds leave room for a test build on a machine under load.
+#[tokio::test]
+async fn a_thousand_key_results_load_in_a_moment() {
+    let place = Place::new();
+    let store = place.open();
+    let names: Vec<String> = (0..1000).map(|i| format!("kr{i}")).collect();
+    let reaching: Vec<(&str, Aim)> = names.iter().map(|n| (n.as_str(), reach())).collect();
+    let goals = goals("UTC", &reaching);
+    // Two days of a poll each quarter of an hour.
+    for quarter in 0..192 {
+        let slot = at("2026-10-01T00:00:00Z") + Duration::from_secs(quarter * 900);
+        let entries = names.iter().map(|name| Entry {
+            slot,
+            started_at: slot,
+            ..polled(name, "2026-10-01T00:00:00Z", 1.0)
+        });
+        store.append(entries.collect()).await.unwrap();
+    }
+    let began = Instant::now();
+    let loaded = store.load(&goals).unwrap();
+    let took = began.elapsed();
+    assert_eq!(loaded.last_slot.len(), 1000);
+    assert_eq!(
+        loaded
+            .history
+            .get(&kr("kr7"))
+            .unwrap()
+            .series
+            .points()
+            .len(),
+        3
+    );
+    assert!(took < Duration::from_millis(250), "{took:?}");
+
+    let reader = Reader::open(&place.path()).unwrap();
+    let began = Instant::now();
+    assert_eq!(reader.series(&kr("kr7"), None, None).unwrap().len(), 192);
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(100), "{took:?}");
+}

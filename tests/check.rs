@@ -1,0 +1,733 @@
+//! Configurations through the library: the examples load clean, and each faulty file in `tests/check/` gives exactly
+//! the text beside it. `OKRD_GOLDEN=write cargo test --test check` writes those texts anew.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use okrd::config::check::check;
+use okrd::config::files::{File, Files};
+use okrd::config::finding::{Code, Finding, Severity};
+use okrd::config::load::load;
+use okrd::config::schema::schema;
+use okrd::config::{render, spec};
+use okrd::source::jq::judge;
+use proptest::prelude::*;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn golden() -> bool {
+    std::env::var("OKRD_GOLDEN").is_ok_and(|value| value == "write")
+}
+
+/// Compares with a file, or writes it when asked to.
+fn assert_same(path: &Path, text: &str) {
+    if golden() {
+        std::fs::write(path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(
+        text,
+        expected,
+        "{} differs; OKRD_GOLDEN=write writes it anew",
+        path.display()
+    );
+}
+
+fn check_text(text: &str) -> (Option<spec::Config>, Vec<Finding>, Files) {
+    let files = Files::one(File::new("okrd.toml", "/etc/okrd", text.to_owned()));
+    let (config, findings) = check(&files, judge);
+    (config, findings, files)
+}
+
+#[test]
+fn the_examples_load_clean() {
+    let files = load(&root().join("config")).unwrap();
+    assert_eq!(files.files.len(), 3);
+    let (config, findings) = check(&files, judge);
+    assert_eq!(render::text(&findings, &files), "");
+    let config = config.unwrap();
+    assert_eq!(config.goals.objectives.len(), 4);
+    assert_eq!(config.goals.key_results().count(), 10);
+    assert_eq!(config.polls.len(), 9, "one is recorded by people");
+    assert_eq!(config.sources.len(), 3);
+    assert_eq!(config.store.path, root().join("config").join("okrd.db"));
+    assert_eq!(config.warnings, 0);
+}
+
+#[test]
+fn the_schema_file_is_current_and_takes_the_examples() {
+    let schema = schema();
+    let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+    assert_same(&root().join("config/okrd.schema.json"), &text);
+    jsonschema::draft202012::meta::validate(&schema).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    for name in ["okrd.toml", "okrs/company.toml", "okrs/content.toml"] {
+        let text = std::fs::read_to_string(root().join("config").join(name)).unwrap();
+        let document: toml::Table = toml::from_str(&text).unwrap();
+        let document = as_json(&toml::Value::Table(document));
+        let errors: Vec<_> = validator
+            .iter_errors(&document)
+            .map(|e| e.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}
+
+fn as_json(value: &toml::Value) -> serde_json::Value {
+    match value {
+        toml::Value::Datetime(at) => at.to_string().into(),
+        toml::Value::Array(list) => list.iter().map(as_json).collect(),
+        toml::Value::Table(table) => {
+            serde_json::Value::Object(table.iter().map(|(k, v)| (k.clone(), as_json(v))).collect())
+        }
+        other => serde_json::to_value(other).unwrap(),
+    }
+}
+
+fn cases() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(root().join("tests/check")).unwrap();
+    let mut cases: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|path| path.extension().is_some_and(|e| e == "toml"));
+    cases.sort();
+    cases
+}
+
+#[test]
+fn each_faulty_file_gives_its_text() {
+    let cases = cases();
+    assert!(cases.len() >= 40, "found {} cases", cases.len());
+    // These need more than one file, or a source that answers, and have tests of their own.
+    let mut seen = BTreeSet::from([Code::CfgFile, Code::AlnLevel, Code::SrcAnswer, Code::SrcOne]);
+    for path in cases {
+        let (config, findings, files) = check_text(&std::fs::read_to_string(&path).unwrap());
+        assert!(!findings.is_empty(), "{} has no fault", path.display());
+        let errors = findings.iter().any(|f| f.severity == Severity::Error);
+        assert_eq!(config.is_none(), errors, "{}", path.display());
+        seen.extend(findings.iter().map(|f| f.code));
+        assert_same(
+            &path.with_extension("txt"),
+            &render::text(&findings, &files),
+        );
+        well_formed(&findings, &files);
+    }
+    assert_eq!(seen, BTreeSet::from(Code::ALL), "a code without a case");
+}
+
+fn schema_accepts(text: &str) -> bool {
+    static VALIDATOR: OnceLock<jsonschema::Validator> = OnceLock::new();
+    let validator = VALIDATOR.get_or_init(|| jsonschema::draft202012::new(&schema()).unwrap());
+    let document: toml::Table = toml::from_str(text).unwrap();
+    validator.is_valid(&as_json(&toml::Value::Table(document)))
+}
+
+/// What the check says of shapes, an editor says too.
+#[test]
+fn the_schema_refuses_the_same_shapes() {
+    // Told by what stands elsewhere, which a schema cannot follow.
+    let beyond = ["missing-goal", "type-date-as-text"];
+    let mut compared = 0;
+    for path in cases() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if toml::from_str::<toml::Table>(&text).is_err() || beyond.contains(&name.as_str()) {
+            continue;
+        }
+        let (config, findings, _) = check_text(&text);
+        let of_shape = [
+            Code::CfgKey,
+            Code::CfgType,
+            Code::CfgMissing,
+            Code::CfgUnsupported,
+        ];
+        if config.is_some() {
+            assert!(schema_accepts(&text), "{name}");
+        } else if findings.iter().all(|f| of_shape.contains(&f.code)) {
+            assert!(!schema_accepts(&text), "{name}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 15, "only {compared} were compared");
+}
+
+/// What holds for every finding, and every format that shows it.
+fn well_formed(findings: &[Finding], files: &Files) {
+    for finding in findings {
+        assert!(
+            !finding.message.is_empty() && !finding.message.ends_with('.'),
+            "{finding:?}"
+        );
+        assert!(
+            !finding.help.is_empty() && !finding.help.ends_with('.'),
+            "{finding:?}"
+        );
+        assert!(finding.line >= 1 && finding.column >= 1);
+        assert!(
+            !finding.message.contains(char::is_control) && !finding.help.contains(char::is_control)
+        );
+    }
+    let json: serde_json::Value = serde_json::from_str(&render::json(findings, files)).unwrap();
+    assert_eq!(
+        json.pointer("/findings").unwrap().as_array().unwrap().len(),
+        findings.len()
+    );
+    assert_eq!(
+        render::github(findings, files).lines().count(),
+        findings.len()
+    );
+    let sarif: serde_json::Value = serde_json::from_str(&render::sarif(findings, files)).unwrap();
+    assert_eq!(
+        sarif
+            .pointer("/runs/0/results")
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .len(),
+        findings.len()
+    );
+}
+
+/// No output shows what stands where a secret should be named.
+#[test]
+fn f71_literal_secrets_are_never_shown() {
+    const CANARY: &str = "hunter2";
+    for line in [
+        "auth = { token = \"hunter2\" }",
+        "auth = { token = \"hunter2\", usr = \"x\" }",
+        "auth = { tokn = \"hunter2\" }",
+        "auth = { user = \"a\", token = { env = \"hunter2-x\" } }",
+        "auth = { user = \"a\", token = { env = \"A\", evn = \"hunter2\" } }",
+        "auth = { token = [\"hunter2\"] }",
+        "auth = { token = \"hunter2",
+        "auth = \"hunter2\"",
+        "headers = { \"X-Api-Key\" = \"hunter2\" }",
+        "headers = { Authorization = \"Bearer hunter2\", colour = 3 }",
+        "headers = { Cookie = \"\"\"\nhunter2\"\"\" }",
+    ] {
+        let text = format!("[sources.a]\ntype = \"http\"\nurl = \"https://x.example\"\n{line}\n");
+        assert_hidden(&text, CANARY);
+    }
+    for line in [
+        "pass = \"hunter2\"",
+        "dsn = \"host=db login=hunter2\"",
+        "url = { env = \"A\", value = \"hunter2\" }",
+    ] {
+        assert_hidden(
+            &format!("[sources.a]\ntype = \"postgres\"\n{line}\n"),
+            CANARY,
+        );
+    }
+    for url in [
+        "https://me:hunter2@x.example",
+        "ftp://me:hunter2@x.example",
+        "https://me:hunter2@",
+        "https://x.example?token=hunter2",
+    ] {
+        assert_hidden(
+            &format!("[sources.a]\ntype = \"http\"\nurl = \"{url}\"\n"),
+            CANARY,
+        );
+    }
+    for url in [
+        "postgres://me:hunter2@db/x",
+        "postgres://db/x?password=hunter2",
+        "mysql://me:hunter2@db/x",
+    ] {
+        assert_hidden(
+            &format!("[sources.a]\ntype = \"postgres\"\nurl = \"{url}\"\nx = 1\n"),
+            CANARY,
+        );
+    }
+}
+
+fn assert_hidden(text: &str, canary: &str) {
+    let (config, findings, files) = check_text(text);
+    assert!(config.is_none(), "accepted:\n{text}");
+    let shown = [
+        render::text(&findings, &files),
+        render::styled(&findings, &files),
+        render::json(&findings, &files),
+        render::github(&findings, &files),
+        render::sarif(&findings, &files),
+    ];
+    for shown in shown {
+        assert!(!shown.contains(canary), "{text}\n{shown}");
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// Loads and checks a folder; the findings as `code file:line message`, the folder's own path left out.
+fn check_folder(folder: &Path) -> Vec<String> {
+    let files = load(folder).unwrap();
+    let (_, findings) = check(&files, judge);
+    let prefix = format!("{}/", folder.display());
+    findings
+        .iter()
+        .map(|f| {
+            format!(
+                "{} {} {}:{} {}",
+                f.severity.as_str(),
+                f.code,
+                f.file,
+                f.line,
+                f.message
+            )
+            .replace(&prefix, "")
+        })
+        .collect()
+}
+
+#[test]
+fn includes_are_followed_once_each_and_bad_ones_are_findings() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    write(
+        folder,
+        "okrd.toml",
+        "include = [\"okrs/**/*.toml\", \"none/*.toml\", \"gone.toml\", \"more.toml\", \"a[\"]\n",
+    );
+    write(
+        folder,
+        "more.toml",
+        "include = [\"okrd.toml\", \"okrs/a.toml\", \"deep/x.toml\"]\n",
+    );
+    write(
+        folder,
+        "deep/x.toml",
+        "include = [\"../okrs/*.toml\"]\n[teams.x]\nname = \"X\"\n",
+    );
+    write(folder, "okrs/a.toml", "team = \"x\"\n");
+    write(folder, "okrs/b.toml", "team = \"y\"\n");
+    write(folder, "okrs/..data/b.toml", "nonsense\n");
+    let files = load(folder).unwrap();
+    let names: Vec<_> = files
+        .files
+        .iter()
+        .map(|f| f.shown().replace(&format!("{}/", folder.display()), ""))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "okrd.toml",
+            "okrs/a.toml",
+            "okrs/b.toml",
+            "more.toml",
+            "deep/x.toml"
+        ]
+    );
+    assert_eq!(
+        check_folder(folder),
+        [
+            "warning CFG-FILE okrd.toml:1 include `none/*.toml` matches no file",
+            "error CFG-FILE okrd.toml:1 included file `gone.toml` does not exist",
+            "error CFG-FILE okrd.toml:1 include `a[` is not a pattern: invalid range pattern",
+            "warning CFG-FILE more.toml:1 `okrd.toml` is included already",
+            "warning CFG-FILE more.toml:1 `okrs/a.toml` is included already",
+        ]
+    );
+}
+
+#[test]
+fn f56_duplicates_name_both_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let okr = "cycle = \"q\"\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results]\nb = { title = \"B\", unit = \"u\", at_most = 1 }\nc = { title = \"C\", unit = \"u\", at_most = 1 }\n";
+    write(
+        folder,
+        "okrd.toml",
+        "include = [\"*.toml\"]\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n[server]\n",
+    );
+    write(folder, "one.toml", okr);
+    write(folder, "two.toml", okr);
+    write(
+        folder,
+        "zero.toml",
+        "[server]\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n",
+    );
+    assert_eq!(
+        check_folder(folder),
+        [
+            "error CFG-DUPLICATE two.toml:2 objective `a` of cycle q is defined twice, first in one.toml line 2",
+            "error CFG-DUPLICATE zero.toml:1 `server` is defined twice, first in okrd.toml line 5",
+            "error CFG-DUPLICATE zero.toml:2 cycle `q` is defined twice, first in okrd.toml line 2",
+        ]
+    );
+}
+
+#[test]
+fn parents_stand_in_the_same_cycle_and_not_under_a_team() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let okr = |head: &str, id: &str, parent: &str| {
+        format!(
+            "{head}\n[objectives.{id}]\ntitle = \"A\"\nparent = \"{parent}\"\n[objectives.{id}.key_results]\nb = {{ title = \"B\", unit = \"u\", at_most = 1 }}\nc = {{ title = \"C\", unit = \"u\", at_most = 1 }}\n"
+        )
+    };
+    let main = "include = [\"*.toml\"]\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n[cycles.r]\nstarts = 2027-01-01\nends = 2027-03-31\n[teams.t]\nname = \"T\"\n";
+    write(folder, "okrd.toml", main);
+    write(
+        folder,
+        "company.toml",
+        &okr("cycle = \"q\"", "company", "team").replace("parent", "# \nparent"),
+    );
+    write(
+        folder,
+        "team.toml",
+        &okr("cycle = \"q\"\nteam = \"t\"", "team", "later"),
+    );
+    // A team may serve another team.
+    write(
+        folder,
+        "sub.toml",
+        &okr("cycle = \"q\"\nteam = \"t\"", "sub", "team"),
+    );
+    write(
+        folder,
+        "later.toml",
+        &okr("cycle = \"r\"", "later", "later").replace("parent = \"later\"", ""),
+    );
+    assert_eq!(
+        check_folder(folder),
+        [
+            "error ALN-LEVEL company.toml:5 an objective of the company serves an objective of team t",
+            "error ALN-CYCLE team.toml:5 no objective of cycle q is called `later`",
+        ]
+    );
+}
+
+#[test]
+fn f57_only_regular_files_of_a_sane_size_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    write(
+        folder,
+        "okrd.toml",
+        "include = [\"fifo\", \"loop\", \"big\", \"bytes\", \"/dev/zero\", \"sub\"]\n[company]\n",
+    );
+    std::fs::create_dir(folder.join("sub")).unwrap();
+    std::fs::File::create(folder.join("big"))
+        .unwrap()
+        .set_len(100 * 1024 * 1024)
+        .unwrap();
+    std::fs::write(folder.join("bytes"), [b'a', b'\n', 0xff]).unwrap();
+    std::os::unix::fs::symlink("loop", folder.join("loop")).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.join("fifo"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let found = check_folder(folder);
+    for (n, words) in [
+        (0, "found a pipe, device or socket, expected a regular file"),
+        (1, "loop"),
+        (2, "larger than 16 MiB"),
+        (3, "not UTF-8 text: line 2"),
+        (4, "found a pipe, device or socket"),
+        (5, "found a directory"),
+    ] {
+        let line = found.get(n).unwrap();
+        assert!(
+            line.starts_with("error CFG-FILE okrd.toml:1") && line.contains(words),
+            "{line}"
+        );
+    }
+    assert_eq!(found.len(), 6, "{found:#?}");
+    assert!(
+        load(&folder.join("sub")).is_err(),
+        "a folder without okrd.toml"
+    );
+    assert!(load(&folder.join("fifo")).is_err());
+    let files = load(&folder.join("bytes")).unwrap();
+    assert_eq!(files.findings.len(), 1, "a main file that is no text");
+    assert!(check(&files, judge).0.is_none());
+}
+
+/// F58: a secret that is missing stops its source only, so it is no fault of the configuration.
+#[test]
+fn f58_a_missing_secret_file_is_no_finding() {
+    let text = "[sources.a]\ntype = \"jira\"\nurl = \"https://acme.atlassian.net/\"\nauth = { user = \"u\", token = { file = \"no/such.token\" } }\n";
+    let (config, findings, files) = check_text(text);
+    assert_eq!(findings.len(), 1, "{}", render::text(&findings, &files));
+    let config = config.unwrap();
+    let Some(spec::SourceSpec::Jira { http, .. }) = config.sources.values().next() else {
+        unreachable!("the source is a Jira");
+    };
+    let shown = format!("{:?}", http.auth);
+    assert!(
+        shown.contains("/etc/okrd/no/such.token"),
+        "relative to the file that names it: {shown}"
+    );
+    assert_eq!(
+        format!("{:?}", http.url),
+        "Plain(\"https://acme.atlassian.net\")"
+    );
+}
+
+const SMALL: &str = r#"
+cycle = "2026-Q4"
+timezone = "europe/amsterdam"
+[cycles."2026-Q4"]
+starts = 2026-10-01
+ends = 2026-12-31
+[sources.shop]
+type = "sqlite"
+path = "../shop.db"
+[objectives.a]
+title = "A"
+[objectives.a.key_results.late]
+title = "L"
+unit = "u"
+baseline = 1
+target = 2
+measure = { source = "shop", query = "SELECT count(*) FROM t WHERE at < :now", window = "30d" }
+schedule = "0 6 * * 1"
+[objectives.a.key_results.early]
+title = "E"
+unit = "u"
+between = [1, 2.5]
+strict = true
+"#;
+
+#[test]
+fn values_arrive_as_they_were_meant() {
+    let (config, findings, files) = check_text(SMALL);
+    assert_eq!(render::text(&findings, &files), "");
+    let config = config.unwrap();
+    assert_eq!(config.zone_name, "Europe/Amsterdam");
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:10650");
+    assert!(!config.server.lifecycle);
+    assert_eq!(config.store.path, Path::new("/etc/okrd/okrd.db"));
+    let names: Vec<_> = config
+        .goals
+        .key_results()
+        .map(|(_, kr)| kr.id.to_string())
+        .collect();
+    assert_eq!(names, ["a/late", "a/early"], "in the order of the file");
+    let poll = config.polls.first().unwrap();
+    assert_eq!(poll.window.to_string(), "30d");
+    assert_eq!((poll.jitter.as_secs(), poll.timeout.as_secs()), (30, 30));
+    let stale: Vec<_> = config
+        .goals
+        .key_results()
+        .map(|(_, kr)| kr.stale_after.as_secs() / 86_400)
+        .collect();
+    // Three weeks of a weekly schedule, one of them an hour longer for the clock change; three weeks for people.
+    assert_eq!(stale, [21, 21]);
+}
+
+/// The definition changes with what makes values comparable and with nothing else.
+#[test]
+fn f56_the_definition_follows_what_is_asked() {
+    let definition = |text: &str| {
+        let (config, findings, files) = check_text(text);
+        let shown = render::text(&findings, &files);
+        let config = config.expect(&shown);
+        let id = config.polls.first().unwrap().key_result.clone();
+        config.goals.key_result(&id).unwrap().definition.clone()
+    };
+    let base = definition(SMALL);
+    assert_eq!(base.len(), 16);
+    for (from, to, same) in [
+        ("title = \"L\"", "title = \"Later\"", true),
+        ("target = 2", "target = 3", true),
+        ("0 6 * * 1", "0 7 * * 1", true),
+        ("FROM t", "FROM  t", true),
+        ("unit = \"u\"\nbaseline", "unit = \"v\"\nbaseline", false),
+        (
+            "unit = \"u\"\nbaseline",
+            "unit = \"u\"\nkind = \"window\"\nbaseline",
+            false,
+        ),
+        ("\"30d\"", "\"31d\"", false),
+        ("count(*)", "sum(1)", false),
+    ] {
+        let changed = SMALL.replace(from, to);
+        assert_ne!(changed, SMALL, "{from}");
+        assert_eq!(definition(&changed) == base, same, "{from} → {to}");
+    }
+    let renamed = SMALL
+        .replace("sources.shop", "sources.store")
+        .replace("source = \"shop\"", "source = \"store\"");
+    assert_ne!(definition(&renamed), base);
+}
+
+#[test]
+fn the_revision_follows_the_text() {
+    let revision = |text: &str| check_text(text).0.unwrap().revision;
+    assert_eq!(revision(SMALL).len(), 64);
+    assert_eq!(revision(SMALL), revision(SMALL));
+    assert_ne!(revision(SMALL), revision(&format!("{SMALL}# more\n")));
+}
+
+/// F52: every fault of a file in one run, and what follows from a broken line is not told twice.
+#[test]
+fn f52_all_faults_are_told_at_once() {
+    let text = SMALL
+        .replace("title = \"L\"", "title = \nunti = 3")
+        .replace("strict = true", "strict = yes\nwight = 1");
+    let (config, findings, _) = check_text(&text);
+    assert!(config.is_none());
+    let found: Vec<_> = findings.iter().map(|f| (f.code, f.line)).collect();
+    assert_eq!(
+        found,
+        [
+            (Code::CfgSyntax, 13),
+            (Code::CfgKey, 14),
+            (Code::CfgSyntax, 24),
+            (Code::CfgKey, 25)
+        ]
+    );
+}
+
+#[test]
+fn byte_order_marks_and_windows_line_ends_are_taken() {
+    let text = format!("\u{feff}{}", SMALL.replace('\n', "\r\n"));
+    let (config, findings, files) = check_text(&text);
+    assert_eq!(render::text(&findings, &files), "");
+    assert!(config.is_some());
+}
+
+#[test]
+fn f57_hostile_texts_give_findings_in_bounded_time() {
+    let began = std::time::Instant::now();
+    let deep = format!("x = {}1{}", "[".repeat(5000), "]".repeat(5000));
+    let json = format!(
+        "{}\n[objectives.a.key_results.x]\nmeasure = {{ source = \"h\", json = {}1{} }}\n[sources.h]\ntype = \"http\"\nurl = \"http://x\"\n",
+        SMALL,
+        "[".repeat(60),
+        "]".repeat(60)
+    );
+    for text in [
+        String::new(),
+        "\0".into(),
+        deep,
+        json,
+        "a.".repeat(5000),
+        "[a]\n".repeat(50_000),
+        "x".repeat(1_000_000),
+        "= 1\n".repeat(100_000),
+        (0..50_000).map(|n| format!("k{n} = 1\n")).collect(),
+        (0..20_000)
+            .map(|n| format!("[a{n}]\n"))
+            .collect::<String>()
+            .repeat(2),
+        (0..20_000)
+            .map(|n| format!("[objectives.o{n}]\nparent = \"o{}\"\n", n + 1))
+            .collect(),
+        SMALL.replace(
+            "title = \"A\"",
+            &format!("title = \"{}\"", "x".repeat(10_000)),
+        ),
+        SMALL.replace("title = \"A\"", "title = \"\u{202e}A\""),
+        SMALL.replace("title = \"A\"", "title = \"a\\u0000b\""),
+        SMALL.replace("target = 2", "target = 1e999"),
+        SMALL.replace("target = 2", "target = nan"),
+        SMALL.replace(
+            "target = 2",
+            "target = 99999999999999999999999999999999999999999999",
+        ),
+        SMALL.replace("ends = 2026-12-31", "ends = 9999-12-31"),
+    ] {
+        let (_, findings, files) = check_text(&text);
+        assert!(
+            !findings.is_empty(),
+            "{}",
+            text.chars().take(60).collect::<String>()
+        );
+        assert!(findings.len() <= 1001);
+        well_formed(&findings, &files);
+        assert!(!render::text(&findings, &files).is_empty());
+    }
+    assert!(began.elapsed().as_secs() < 60, "took {:?}", began.elapsed());
+}
+
+fn examples() -> Vec<String> {
+    let mut texts: Vec<String> = ["okrd.toml", "okrs/company.toml", "okrs/content.toml"]
+        .iter()
+        .map(|name| std::fs::read_to_string(root().join("config").join(name)).unwrap())
+        .collect();
+    texts.push(SMALL.to_owned());
+    texts.push(texts.concat());
+    texts
+}
+
+/// Nothing may panic, and a configuration never comes with an error.
+fn survives(text: &str) {
+    let (config, findings, files) = check_text(text);
+    assert_eq!(
+        config.is_none(),
+        findings.iter().any(|f| f.severity == Severity::Error)
+    );
+    if config.is_some() {
+        assert!(
+            schema_accepts(text),
+            "the schema refuses what the check takes"
+        );
+    }
+    well_formed(&findings, &files);
+    for shown in [
+        render::text(&findings, &files),
+        render::styled(&findings, &files),
+    ] {
+        assert_eq!(shown.is_empty(), findings.is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn f57_mutated_examples_never_panic(
+        which in 0usize..5,
+        cuts in prop::collection::vec((0.0f64..1.0, 0usize..12, "[\\PC\\n\"'\\[\\]{}=.#0-9-]{0,8}"), 1..6),
+    ) {
+        let mut text = examples().swap_remove(which);
+        for (at, length, new) in cuts {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in the text")]
+            let start = (text.len() as f64 * at) as usize;
+            let start = (start..=text.len()).find(|n| text.is_char_boundary(*n)).unwrap();
+            let end = (start + length).min(text.len());
+            let end = (end..=text.len()).find(|n| text.is_char_boundary(*n)).unwrap();
+            text.replace_range(start..end, &new);
+        }
+        survives(&text);
+    }
+
+    #[test]
+    fn f57_values_of_any_kind_anywhere_never_panic(
+        line in 0usize..200,
+        value in prop_oneof![
+            Just("1e999"), Just("-0.0"), Just("nan"), Just("9223372036854775808"), Just("0xffff_ffff_ffff_ffff_ff"),
+            Just("\"\""), Just("\"\\u202E\\u0000\""), Just("[]"), Just("[[1], {a = 1}]"), Just("{}"), Just("{ env = 1 }"),
+            Just("true"), Just("2026-02-30"), Just("1979-05-27T07:32:00Z"), Just("0001-01-01"), Just("\"every 0s\""),
+            Just("\"+0%\""), Just("\"* * * * *\""), Just("'''{now:x} :nope; $$'''"), Just("\"postgres://\""),
+        ],
+        which in 0usize..5,
+    ) {
+        let text = examples().swap_remove(which);
+        let lines: Vec<&str> = text.lines().collect();
+        let nth = line % lines.len();
+        let changed: Vec<String> = lines
+            .iter()
+            .enumerate()
+            .map(|(n, line)| match line.split_once('=') {
+                Some((key, _)) if n == nth => format!("{key}= {value}"),
+                _ => (*line).to_owned(),
+            })
+            .collect();
+        survives(&changed.join("\n"));
+    }
+
+    #[test]
+    fn f57_arbitrary_text_never_panics(text in "\\PC{0,300}|[a-z\\[\\].=\"'{}#\\n0-9 -]{0,300}") {
+        survives(&text);
+    }
+}

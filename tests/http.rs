@@ -1,0 +1,929 @@
+//! The HTTP face over real connections: what it answers, what it refuses, and what slow or hostile clients can do.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+extern crate okrd;
+
+mod sample;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::Request;
+use flate2::read::GzDecoder;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
+use okrd::domain::history::Point;
+use okrd::domain::id::KeyResultId;
+use okrd::engine::board::Board;
+use okrd::engine::vitals::Vitals;
+use okrd::http::body::Parts;
+use okrd::http::negotiate::Format;
+use okrd::http::router::{Exposition, HistoryReader, ROUTES, Reload, State, router};
+use okrd::http::serve::{Limits, serve};
+use okrd::metrics::exposition::{Build, Metrics};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Long enough for a loaded machine, short enough to notice a hang.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A running server.
+struct House {
+    address: SocketAddr,
+    board: watch::Sender<Arc<Board>>,
+    vitals: Arc<Vitals>,
+    clock: Arc<AtomicI64>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+/// Three measurements of any key result; remembers what it was asked.
+#[derive(Default)]
+struct Measurements(Mutex<Vec<(String, Timestamp, Timestamp)>>);
+
+#[async_trait]
+impl HistoryReader for Measurements {
+    async fn series(
+        &self,
+        id: &KeyResultId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Point>, String> {
+        self.0.lock().unwrap().push((id.full(), from, to));
+        match id.key_result.as_str() {
+            "visitors" => Err("disk on fire at /secret/path".into()),
+            "accounts" => std::panic::panic_any("reader broke"),
+            "talks" => {
+                // Blocks a thread, as a store might; no other answer may notice.
+                std::thread::sleep(Duration::from_secs(3));
+                Ok(Vec::new())
+            }
+            _ => Ok(vec![
+                point("2026-11-20T06:00:00Z", 760.0),
+                point("2026-11-21T06:00:00Z", 780.0),
+            ]),
+        }
+    }
+}
+
+fn point(at: &str, value: f64) -> Point {
+    Point {
+        as_of: at.parse().unwrap(),
+        value,
+    }
+}
+
+struct Hook(Result<(), String>);
+
+#[async_trait]
+impl Reload for Hook {
+    async fn reload(&self) -> Result<(), String> {
+        self.0.clone()
+    }
+}
+
+fn state(board: Board) -> (State, watch::Sender<Arc<Board>>, Arc<AtomicI64>) {
+    let (sender, receiver) = watch::channel(Arc::new(board));
+    let clock = Arc::new(AtomicI64::new(sample::now().as_second()));
+    let build = Build {
+        version: "0.1.0",
+        revision: "",
+        rustc: "",
+    };
+    let metrics = Metrics::new(build, sample::now()).unwrap();
+    metrics.know_handlers(&ROUTES);
+    let vitals = Arc::new(Vitals::starting(sample::now()));
+    vitals.set_readiness(None);
+    let hands = Arc::clone(&clock);
+    let state = State {
+        board: receiver,
+        vitals,
+        exposition: Arc::new(metrics),
+        lifecycle: None,
+        history: Arc::new(Measurements::default()),
+        clock: Arc::new(move || Timestamp::from_second(hands.load(Ordering::Relaxed)).unwrap()),
+    };
+    (state, sender, clock)
+}
+
+async fn start(board: Board) -> House {
+    start_with(board, Limits::default(), |_| ()).await
+}
+
+async fn start_with(board: Board, limits: Limits, change: impl FnOnce(&mut State)) -> House {
+    let (mut state, board, clock) = state(board);
+    change(&mut state);
+    let vitals = Arc::clone(&state.vitals);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let end = async move {
+        let _ = stopped.await;
+    };
+    let task = tokio::spawn(serve(listener, router(state), limits, end));
+    House {
+        address,
+        board,
+        vitals,
+        clock,
+        stop: Some(stop),
+        task,
+    }
+}
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
+        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let mut headers = BTreeMap::new();
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            let known: &mut String = headers.entry(name.to_ascii_lowercase()).or_default();
+            if !known.is_empty() {
+                known.push_str(", ");
+            }
+            known.push_str(value);
+        }
+        Self {
+            status: status.parse().unwrap(),
+            headers,
+            body: bytes[end + 4..].to_vec(),
+        }
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+impl House {
+    /// Sends these bytes and reads until the server closes.
+    async fn raw(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let _ = tokio::time::timeout(DEADLINE, read).await.unwrap();
+        answer
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: okrd\r\nConnection: close\r\n{headers}\r\n");
+        Answer::parse(&self.raw(request.as_bytes()).await)
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "").await
+    }
+}
+
+const OPEN_METRICS: &str = "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n";
+
+#[tokio::test]
+async fn every_route_answers_with_its_type_and_the_common_headers() {
+    let house = start(sample::board()).await;
+    let kr = "/api/v1/key-results/more-visitors/subscribers";
+    for (path, status, media_type) in [
+        ("/", 200, "text/html; charset=utf-8"),
+        ("/style.css?v=1", 200, "text/css; charset=utf-8"),
+        ("/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"),
+        ("/-/healthy", 200, "text/plain; charset=utf-8"),
+        ("/-/ready", 200, "text/plain; charset=utf-8"),
+        ("/api/v1/scorecard", 200, "application/json"),
+        ("/api/v1/openapi.json", 200, "application/json"),
+        (kr, 200, "application/json"),
+        (&format!("{kr}/history"), 200, "application/json"),
+        ("/nothing", 404, "application/problem+json"),
+    ] {
+        let get = house.get(path).await;
+        let head = house.ask("HEAD", path, "").await;
+        for answer in [&get, &head] {
+            assert_eq!(answer.status, status, "{path}");
+            assert_eq!(answer.header("content-type"), media_type, "{path}");
+            assert!(
+                answer
+                    .header("content-security-policy")
+                    .starts_with("default-src 'none'")
+            );
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+            assert!(!answer.headers.contains_key("server"));
+        }
+        assert_eq!(get.header("content-length"), get.body.len().to_string());
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
+    }
+    assert_eq!(house.get("/-/healthy").await.text(), "okrd is Healthy.\n");
+}
+
+#[tokio::test]
+async fn metrics_come_in_both_formats_plain_and_packed() {
+    let house = start(sample::board()).await;
+    let text = house.get("/metrics").await;
+    assert!(text.text().contains(
+        "okrd_key_result_value{cycle=\"2026-Q4\",objective=\"more-visitors\",key_result=\"subscribers\"} 780\n"
+    ));
+    assert!(!text.text().contains("# EOF"));
+    let open = house.ask("GET", "/metrics", OPEN_METRICS).await;
+    assert_eq!(
+        open.header("content-type"),
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
+    assert!(open.text().ends_with("\n# EOF\n"));
+    for answer in [&text, &open] {
+        assert_eq!(answer.header("vary"), "Accept-Encoding, Accept");
+        assert_eq!(answer.header("content-encoding"), "");
+    }
+    for _ in 0..2 {
+        let headers = format!("{OPEN_METRICS}Accept-Encoding: gzip\r\n");
+        let packed = house.ask("GET", "/metrics", &headers).await;
+        assert_eq!(packed.header("content-encoding"), "gzip");
+        assert!(packed.body.len() < open.body.len() / 4);
+        let mut unpacked = String::new();
+        let mut decoder = GzDecoder::new(packed.body.as_slice());
+        decoder.read_to_string(&mut unpacked).unwrap();
+        assert!(unpacked.ends_with("\n# EOF\n"));
+        let goals = |text: &str| text.find("# HELP okrd_build").map(|end| text[..end].len());
+        assert_eq!(goals(&unpacked), goals(&open.text()));
+    }
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_never_by_path() {
+    let house = start(sample::board()).await;
+    let before = house.get("/metrics").await.text();
+    assert!(
+        before.contains("okrd_http_requests_total{handler=\"/api/v1/scorecard\",code=\"200\"} 0\n")
+    );
+    for _ in 0..3 {
+        house.get("/api/v1/key-results/no/such").await;
+        house.get("/secret-path-of-a-user").await;
+    }
+    let after = house.get("/metrics").await.text();
+    assert!(
+        after.contains(
+            "{handler=\"/api/v1/key-results/{objective}/{key_result}\",code=\"404\"} 3\n"
+        )
+    );
+    assert!(after.contains("{handler=\"other\",code=\"404\"} 3\n"));
+    assert!(!after.contains("secret-path"));
+}
+
+#[tokio::test]
+async fn a_new_board_is_seen_at_once_and_what_left_is_gone() {
+    let house = start(sample::board()).await;
+    assert!(house.get("/metrics").await.text().contains("subscribers"));
+    let mut board = sample::board();
+    board.scorecard.objectives.truncate(1);
+    board.sources.truncate(1);
+    house.board.send(Arc::new(board)).unwrap();
+    for path in ["/metrics", "/", "/api/v1/scorecard"] {
+        assert!(
+            !house.get(path).await.text().contains("subscribers"),
+            "{path}"
+        );
+    }
+    let text = house.get("/metrics").await.text();
+    assert!(!text.contains("source=\"tracker\""));
+}
+
+fn problem(answer: &Answer, status: u16) -> String {
+    assert_eq!(answer.status, status);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let json = answer.json();
+    assert_eq!(json["status"], status);
+    assert_eq!(json["type"], "about:blank");
+    assert!(!json["title"].as_str().unwrap().is_empty());
+    json["detail"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn errors_are_problems() {
+    let house = start(sample::board()).await;
+    problem(&house.get("/no/such").await, 404);
+    let kr = "/api/v1/key-results/more-visitors";
+    let detail = problem(&house.get(&format!("{kr}/none")).await, 404);
+    assert!(detail.contains("`more-visitors/none`"), "{detail}");
+    problem(&house.get("/api/v1/key-results/A/%22%3E%00").await, 404);
+    problem(&house.get("/api/v1/key-results/%ff/x").await, 400);
+    let not_allowed = house.ask("DELETE", "/metrics", "").await;
+    problem(&not_allowed, 405);
+    assert_eq!(not_allowed.header("allow"), "GET,HEAD");
+    let detail = problem(
+        &house
+            .get(&format!("{kr}/subscribers/history?from=soon"))
+            .await,
+        400,
+    );
+    assert!(detail.contains("`soon`"), "{detail}");
+    problem(
+        &house
+            .get(&format!(
+                "{kr}/subscribers/history?from=2026-12-01&to=2026-11-01"
+            ))
+            .await,
+        400,
+    );
+    let large = house
+        .ask("POST", "/-/reload", "Content-Length: 65537\r\n")
+        .await;
+    problem(&large, 413);
+    let down = house.get(&format!("{kr}/visitors/history")).await;
+    assert!(!problem(&down, 503).contains("secret"));
+    assert_eq!(down.header("retry-after"), "1");
+    let broke = house.get(&format!("{kr}/accounts/history")).await;
+    assert!(!problem(&broke, 500).contains("reader broke"));
+}
+
+struct Broken;
+
+impl Exposition for Broken {
+    fn render(&self, _: &Arc<Board>, _: &Vitals, _: Format) -> Parts {
+        std::panic::panic_any("no metrics today")
+    }
+
+    fn served(&self, _: &str, _: u16) {}
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_and_the_next_request_is_served() {
+    let house = start_with(sample::board(), Limits::default(), |state| {
+        state.exposition = Arc::new(Broken);
+    })
+    .await;
+    problem(&house.get("/metrics").await, 500);
+    assert_eq!(house.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn f65_health_follows_the_scheduler_and_readiness_its_reason() {
+    let house = start(sample::board()).await;
+    house.vitals.set_readiness(Some("stopping"));
+    assert_eq!(problem(&house.get("/-/ready").await, 503), "stopping");
+    house.vitals.set_readiness(None);
+    assert_eq!(house.get("/-/ready").await.status, 200);
+    house.clock.fetch_add(60, Ordering::Relaxed);
+    assert_eq!(house.get("/-/healthy").await.status, 200);
+    house.clock.fetch_add(1, Ordering::Relaxed);
+    let detail = problem(&house.get("/-/healthy").await, 503);
+    assert!(detail.contains("61 s ago"), "{detail}");
+    let now = house.clock.load(Ordering::Relaxed);
+    house.vitals.tick(Timestamp::from_second(now).unwrap());
+    assert_eq!(house.get("/-/healthy").await.status, 200);
+}
+
+#[tokio::test]
+async fn reload_is_off_unless_enabled_and_tells_what_was_wrong() {
+    let house = start(sample::board()).await;
+    let detail = problem(&house.ask("POST", "/-/reload", "").await, 403);
+    assert!(
+        detail.starts_with("Lifecycle API is not enabled."),
+        "{detail}"
+    );
+    assert_eq!(house.get("/-/reload").await.status, 405);
+
+    let with = |outcome: Result<(), String>| {
+        start_with(sample::board(), Limits::default(), move |state| {
+            state.lifecycle = Some(Arc::new(Hook(outcome)));
+        })
+    };
+    let good = with(Ok(())).await;
+    for method in ["POST", "PUT"] {
+        assert_eq!(good.ask(method, "/-/reload", "").await.status, 200);
+    }
+    let foreign = good
+        .ask("POST", "/-/reload", "Origin: https://evil.example\r\n")
+        .await;
+    problem(&foreign, 403);
+    let bad = with(Err("okrs/content.toml:3:1: unknown key `titel`".into())).await;
+    let detail = problem(&bad.ask("POST", "/-/reload", "").await, 500);
+    assert_eq!(detail, "okrs/content.toml:3:1: unknown key `titel`");
+}
+
+/// Time is simulated: the answer is given up without anyone waiting for it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_does_not_come_is_given_up() {
+    struct Endless;
+    #[async_trait]
+    impl Reload for Endless {
+        async fn reload(&self) -> Result<(), String> {
+            std::future::pending().await
+        }
+    }
+    let (mut state, _board, _clock) = state(sample::board());
+    state.lifecycle = Some(Arc::new(Endless));
+    let service = TowerToHyperService::new(router(state));
+    let request = Request::post("/-/reload").body(Body::empty()).unwrap();
+    let began = tokio::time::Instant::now();
+    let answer = service.call(request).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn the_scorecard_tells_everything_and_invents_nothing() {
+    let house = start(sample::board()).await;
+    let json = house.get("/api/v1/scorecard").await.json();
+    assert_eq!(json["at"], "2026-11-24T09:30:00Z");
+    assert_eq!(json["company"]["name"], "Acme");
+    assert!(
+        json["company"]["vision"]
+            .as_str()
+            .unwrap()
+            .contains("reflex")
+    );
+    assert_eq!(json["company"]["strategy"][1], "Make it worth coming back");
+    assert_eq!(json["cycles"][1]["name"], "2026-Q4");
+    assert_eq!(json["cycles"][1]["start"], "2026-09-30T22:00:00Z");
+    assert_eq!(json["cycles"][1]["ends"], "2026-12-31");
+    assert_eq!(json["cycles"][1]["open"], true);
+    let objectives = json["objectives"].as_array().unwrap();
+    let more = objectives
+        .iter()
+        .find(|o| o["id"] == "more-visitors")
+        .unwrap();
+    assert_eq!(more["team"]["name"], "Content");
+    assert_eq!(more["parent"]["link"], "contributes");
+    assert_eq!(
+        more["initiatives"][1]["learned"],
+        "People search for questions, not for terms"
+    );
+    let of = |id: &str| {
+        let all = objectives
+            .iter()
+            .flat_map(|o| o["key_results"].as_array().unwrap());
+        all.clone()
+            .find(|kr| kr["id"] == id && kr["cycle"] == "2026-Q4")
+            .unwrap()
+            .clone()
+    };
+    let subscribers = of("more-visitors/subscribers");
+    assert_eq!(subscribers["value"], 780.0);
+    assert_eq!(subscribers["unit"], "subscribers");
+    assert_eq!(subscribers["status"], "at_risk");
+    assert_eq!(subscribers["as_of"], "2026-11-24T09:26:00Z");
+    assert_eq!(subscribers["direction"], "increase");
+    let accounts = of("more-visitors/accounts");
+    assert_eq!(
+        (&accounts["stale"], &accounts["value"]),
+        (&Value::Bool(true), &2300.0.into())
+    );
+    assert_eq!(accounts["progress"], Value::Null);
+    assert_eq!(accounts["last_attempt"]["fault"]["class"], "timeout");
+    let first_reply = of("happy/first-reply");
+    assert_eq!(first_reply["status"], "no_data");
+    for unknown in [
+        "value",
+        "as_of",
+        "progress",
+        "progress_raw",
+        "last_attempt",
+        "confidence",
+    ] {
+        assert_eq!(first_reply[unknown], Value::Null, "{unknown}");
+    }
+    assert_eq!(of("happy/complaints")["band"]["at_most"], 300.0);
+    assert_eq!(json["sources"][2]["up"], false);
+}
+
+#[tokio::test]
+async fn answers_keep_to_the_published_description() {
+    let house = start(sample::board()).await;
+    let document = house.get("/api/v1/openapi.json").await.json();
+    let described: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
+    let mut routes: Vec<_> = ROUTES
+        .iter()
+        .filter(|route| route.starts_with("/api/"))
+        .collect();
+    routes.sort_unstable();
+    assert_eq!(described, routes);
+    let kr = "/api/v1/key-results/more-visitors/accounts";
+    let subscribers = "/api/v1/key-results/more-visitors/subscribers/history";
+    for (path, schema) in [
+        ("/api/v1/scorecard", "Scorecard"),
+        (kr, "KeyResult"),
+        ("/api/v1/key-results/happy/complaints", "KeyResult"),
+        (subscribers, "History"),
+        ("/api/v1/none", "Problem"),
+    ] {
+        let mut root = document.clone();
+        root["$ref"] = format!("#/components/schemas/{schema}").into();
+        let validator = jsonschema::draft202012::new(&root).unwrap();
+        let answer = house.get(path).await.json();
+        let errors: Vec<_> = validator
+            .iter_errors(&answer)
+            .map(|e| format!("{} {e}", e.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{path}: {errors:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_result_is_found_in_the_open_cycle_or_in_the_one_named() {
+    let mut board = sample::board();
+    // The same objective in an older cycle, written after the newer one.
+    let old = sample::objective("2026-Q3", "more-visitors", "As before", None);
+    let card = sample::card(sample::key_result(
+        &old,
+        "subscribers",
+        "Older",
+        "",
+        sample::reach(0.0, 1.0),
+    ));
+    board.scorecard.objectives.push(sample::judged(
+        old,
+        okrd::domain::status::Status::NoData,
+        vec![card],
+    ));
+    let house = start(board).await;
+    let of = async |path: &str| {
+        house
+            .get(&format!("/api/v1/key-results/{path}"))
+            .await
+            .json()
+    };
+    assert_eq!(of("more-visitors/subscribers").await["cycle"], "2026-Q4");
+    assert_eq!(
+        of("2026-Q3:more-visitors/subscribers").await["title"],
+        "Older"
+    );
+    assert_eq!(of("found/subscribers").await["cycle"], "2026-Q3");
+    problem(
+        &house
+            .get("/api/v1/key-results/2026-Q4:found/subscribers")
+            .await,
+        404,
+    );
+}
+
+#[tokio::test]
+async fn a_history_is_read_for_the_range_asked_for() {
+    let measurements = Arc::new(Measurements::default());
+    let reader = Arc::clone(&measurements);
+    let house = start_with(sample::board(), Limits::default(), |state| {
+        state.history = reader
+    })
+    .await;
+    let path = "/api/v1/key-results/more-visitors/subscribers/history";
+    let json = house.get(path).await.json();
+    assert_eq!(json["measurements"][1]["as_of"], "2026-11-21T06:00:00Z");
+    assert_eq!(json["measurements"][1]["value"], 780.0);
+    assert_eq!(json["truncated"], false);
+    let zone = house
+        .get(&format!(
+            "{path}?from=2026-11-01&to=2026-11-02T00:00:00%2B02:00"
+        ))
+        .await;
+    assert_eq!(zone.json()["from"], "2026-10-31T23:00:00Z");
+    let asked = measurements.0.lock().unwrap().clone();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let id = "2026-Q4:more-visitors/subscribers".to_owned();
+    assert_eq!(
+        asked,
+        [
+            (
+                id.clone(),
+                at("2026-09-30T22:00:00Z"),
+                at("2026-11-24T09:30:01Z")
+            ),
+            (id, at("2026-10-31T23:00:00Z"), at("2026-11-01T22:00:00Z")),
+        ]
+    );
+}
+
+/// A store that blocks its thread delays neither metrics nor page, and cannot be piled upon.
+#[tokio::test]
+async fn a_hanging_store_holds_up_nobody_else() {
+    let house = Arc::new(start(sample::board()).await);
+    let path = "/api/v1/key-results/happy/talks/history";
+    let readers: Vec<_> = (0..6)
+        .map(|_| {
+            let house = Arc::clone(&house);
+            tokio::spawn(async move { house.get(path).await.status })
+        })
+        .collect();
+    let began = Instant::now();
+    for path in ["/metrics", "/", "/-/healthy"] {
+        assert_eq!(house.get(path).await.status, 200);
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+    let mut statuses = Vec::new();
+    for reader in readers {
+        statuses.push(reader.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 503, 503]);
+}
+
+#[tokio::test]
+async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
+    let house = start(sample::board()).await;
+    let page = house.get("/").await.text();
+    let place = |text: &str| {
+        page.find(text)
+            .unwrap_or_else(|| panic!("{text:?} is not on the page"))
+    };
+    assert!(place("Looking it up on our website") < place("Be the first answer"));
+    assert!(place("Be the first answer") < place("Our website becomes the reflex"));
+    assert!(place("Our website becomes the reflex") < place("More people find their way"));
+    assert!(
+        place("More people find their way") < place("People find us"),
+        "ended cycles come last"
+    );
+    for text in [
+        "<strong>780</strong>",
+        "from 640 to 1,000",
+        "badge-at_risk\">At risk",
+        "39 % of the way, 42 % expected by now",
+        "No data yet",
+        "last known <time",
+        "4 days ago",
+        "gave no number: no answer within 30 s",
+        "Learned: People search for questions",
+        "at most 300",
+        "polling is held back",
+        "confidence at 80\u{a0}%",
+        "http-equiv=\"refresh\" content=\"30\"",
+    ] {
+        place(text);
+    }
+    for never in ["<script", " style=", "onclick", "javascript:"] {
+        assert!(!page.contains(never), "{never}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_house_says_so() {
+    let mut board = sample::with_objectives(Vec::new());
+    board.scorecard.company = Default::default();
+    board.scorecard.cycles.clear();
+    board.sources.clear();
+    let house = start(board).await;
+    assert!(house.get("/").await.text().contains("No objectives yet"));
+    assert_eq!(
+        house.get("/api/v1/scorecard").await.json()["company"]["vision"],
+        Value::Null
+    );
+    assert_eq!(house.get("/metrics").await.status, 200);
+}
+
+#[tokio::test]
+async fn f73_hostile_text_stays_text() {
+    let house = start(sample::hostile()).await;
+    let page = house.get("/").await.text();
+    assert!(!page.contains("<script") && !page.contains("<img"));
+    assert!(page.contains("&quot;&gt;&lt;script&gt;alert(1)"));
+    let json = house.get("/api/v1/scorecard").await.json();
+    assert_eq!(json["company"]["vision"], sample::HOSTILE);
+    let text = house.get("/metrics").await.text();
+    assert!(text.lines().all(|l| l.starts_with("okrd_")
+        || l.starts_with("process_")
+        || l.starts_with("# HELP ")
+        || l.starts_with("# TYPE ")));
+}
+
+/// Clients that ask for a large exposition and never read it.
+#[tokio::test]
+async fn f66_slow_readers_do_not_delay_a_scrape() {
+    let limits = Limits {
+        answer_within: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let house = start_with(sample::large(2_000), limits, |_| ()).await;
+    let mut slow = Vec::new();
+    for _ in 0..60 {
+        // A small window, or the kernel takes the whole answer for the client.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(house.address).await.unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: okrd\r\n\r\n")
+            .await
+            .unwrap();
+        slow.push(stream);
+    }
+    let began = Instant::now();
+    let scrape = house.get("/metrics").await;
+    assert_eq!(scrape.status, 200);
+    assert!(scrape.text().contains("objective-399"));
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    // The answer is larger than what the kernel takes, so a reader that stays slow loses its connection.
+    tokio::time::sleep(limits.answer_within).await;
+    let mut cut = 0;
+    for mut stream in slow {
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await;
+        let _ = read.unwrap();
+        cut += usize::from(answer.len() < scrape.body.len());
+    }
+    assert!(cut > 30, "only {cut} slow readers were cut off");
+}
+
+#[tokio::test]
+async fn f67_half_a_head_is_not_waited_for() {
+    let limits = Limits {
+        head_within: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let house = start_with(sample::board(), limits, |_| ()).await;
+    for start in [
+        &b""[..],
+        b"GET /metr",
+        b"GET /metrics HTTP/1.1\r\nHost: okrd\r\nX-Slow: ",
+    ] {
+        let began = Instant::now();
+        house.raw(start).await;
+        assert!(began.elapsed() >= Duration::from_millis(250));
+        assert!(began.elapsed() < Duration::from_secs(5), "{start:?}");
+    }
+    // One byte now and then does not help.
+    let mut drip = TcpStream::connect(house.address).await.unwrap();
+    let began = Instant::now();
+    while drip.write_all(b"G").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(began.elapsed() < DEADLINE);
+    }
+}
+
+#[tokio::test]
+async fn f68_a_flood_of_silent_connections_does_not_keep_a_scrape_out() {
+    let limits = Limits {
+        connections: 64,
+        ..Limits::default()
+    };
+    let house = start_with(sample::board(), limits, |_| ()).await;
+    let mut silent = Vec::new();
+    for _ in 0..400 {
+        silent.push(TcpStream::connect(house.address).await.unwrap());
+    }
+    for _ in 0..5 {
+        assert_eq!(house.get("/metrics").await.status, 200);
+    }
+    // The first ones were shown out to make room, long before any time limit.
+    let mut first = silent.remove(0);
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(5), first.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok());
+}
+
+#[tokio::test]
+async fn f69_malformed_requests_are_refused_and_forgotten() {
+    let limits = Limits {
+        head_within: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let house = start_with(sample::board(), limits, |_| ()).await;
+    let huge = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(1_000_000));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(2_000));
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(40_000));
+    let refused: [&[u8]; 12] = [
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost : b\r\n\r\n",
+        b"GET / HTTP/1.1\nBad\x01Name: x\r\n\r\n",
+        b"POST /-/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"POST /-/reload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: banana\r\n\r\n",
+        b"CONNECT okrd:443 HTTP/1.1\r\nHost: okrd\r\nConnection: close\r\n\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        huge.as_bytes(),
+        many.as_bytes(),
+        long.as_bytes(),
+    ];
+    for bytes in refused {
+        let answer = house.raw(bytes).await;
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+        // A reset may overtake the answer; but whatever is answered is a refusal.
+        if !answer.is_empty() {
+            let status = Answer::parse(&answer).status;
+            assert!((400..500).contains(&status), "{status} for {shown:?}");
+        }
+    }
+    // Length and chunks at once: read as chunks, and the connection is of no more use.
+    let smuggled = house
+        .raw(b"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await;
+    assert!(Answer::parse(&smuggled).status >= 400);
+    house
+        .raw(b"POST /metrics HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+        .await;
+    assert_eq!(house.get("/-/healthy").await.status, 200);
+    let text = house.get("/metrics").await.text();
+    assert!(!text.contains("passwd") && !text.contains("code=\"5"));
+}
+
+#[tokio::test]
+async fn f70_a_scrape_succeeds_while_the_store_is_down() {
+    let mut board = sample::board();
+    board.store.up = false;
+    board.config.last_load_accepted = false;
+    let house = start(board).await;
+    let text = house.get("/metrics").await.text();
+    assert!(text.contains("okrd_store_up 0\n"));
+    assert!(text.contains("okrd_config_last_reload_successful 0\n"));
+    let page = house.get("/").await.text();
+    assert!(page.contains("cannot be stored at the moment"));
+    assert!(page.contains("was not accepted"));
+}
+
+#[tokio::test]
+async fn the_end_lets_answers_finish_and_waits_for_nobody_else() {
+    let mut house = start(sample::board()).await;
+    let silent = TcpStream::connect(house.address).await.unwrap();
+    let mut idle = TcpStream::connect(house.address).await.unwrap();
+    idle.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut buffer = [0; 1024];
+    assert!(idle.read(&mut buffer).await.unwrap() > 0);
+    let mut busy = TcpStream::connect(house.address).await.unwrap();
+    let request = b"GET /api/v1/key-results/happy/talks/history HTTP/1.1\r\nHost: a\r\n\r\n";
+    busy.write_all(request).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    house.stop.take().unwrap().send(()).unwrap();
+    let mut answer = Vec::new();
+    busy.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(Answer::parse(&answer).status, 200);
+    house.task.await.unwrap().unwrap();
+    assert!(
+        began.elapsed() < Duration::from_millis(4_500),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(TcpStream::connect(house.address).await.is_err());
+    drop(silent);
+}
+
+#[tokio::test]
+async fn the_end_comes_even_if_a_client_reads_nothing() {
+    let limits = Limits {
+        drain_within: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let mut house = start_with(sample::large(4_000), limits, |_| ()).await;
+    let mut slow = TcpStream::connect(house.address).await.unwrap();
+    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut byte = [0];
+    slow.read_exact(&mut byte).await.unwrap();
+    house.stop.take().unwrap().send(()).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(3), house.task).await;
+    ended.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_thousand_key_results_are_scraped_from_what_was_written_once() {
+    let house = start(sample::large(1_000)).await;
+    let headers = format!("{OPEN_METRICS}Accept-Encoding: gzip\r\n");
+    let first = house.ask("GET", "/metrics", &headers).await;
+    assert_eq!(first.status, 200);
+    let rounds = 20;
+    let began = Instant::now();
+    for _ in 0..rounds {
+        house.ask("GET", "/metrics", &headers).await;
+    }
+    let each = began.elapsed() / rounds;
+    // An optimised build takes well below a millisecond; this one is not optimised and shares its machine.
+    assert!(each < Duration::from_millis(50), "{each:?} a scrape");
+}

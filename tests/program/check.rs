@@ -1,0 +1,177 @@
+//! `okrd check`: its four formats, its exit codes, and asking the sources.
+
+use serde_json::Value;
+
+use crate::home::{DAEMON, Home, counted, growth, key_result};
+
+const FORMATS: [&str; 4] = ["text", "json", "github", "sarif"];
+
+/// A home whose OKR file is right, draws a warning (six key results), or has errors in lines 9 and 14.
+fn homes() -> [Home; 3] {
+    let home = Home::shop();
+    let warned = Home::shop();
+    let six: Vec<String> = (1..=6).map(|n| counted(&format!("kr{n}"), n)).collect();
+    let six: Vec<&str> = six.iter().map(String::as_str).collect();
+    warned.write("okrs/team.toml", &growth(&six));
+    let wrong = Home::shop();
+    let gone = key_result(
+        "gone",
+        "measure = { source = \"shopp\", query = \"SELECT 1\" }",
+    );
+    wrong.write(
+        "okrs/team.toml",
+        &growth(&[&key_result("misspelt", "wieght = 2"), &gone]),
+    );
+    [home, warned, wrong]
+}
+
+#[test]
+fn exit_codes_follow_the_gravest_finding() {
+    let [right, warned, wrong] = homes();
+    for format in FORMATS {
+        for (home, deny, code) in [
+            (&right, false, 0),
+            (&right, true, 0),
+            (&warned, false, 0),
+            (&warned, true, 1),
+            (&wrong, false, 1),
+            (&wrong, true, 1),
+        ] {
+            let mut args = vec!["check", "--format", format];
+            args.extend(deny.then_some("--deny-warnings"));
+            let done = home.ends(code, &args);
+            assert!(done.err.is_empty(), "findings are the result: {done:?}");
+        }
+    }
+    for home in [right, warned, wrong] {
+        assert!(!home.path("okrd.db").exists(), "a check records nothing");
+    }
+}
+
+#[test]
+fn every_format_names_code_file_line_column_and_help() {
+    let [right, warned, wrong] = homes();
+    let out = |home: &Home, format: &str| home.okrd(&["check", "--format", format]).out;
+
+    let json = |home: &Home| -> Vec<Value> {
+        let document: Value = serde_json::from_str(&out(home, "json")).unwrap();
+        document["findings"].as_array().unwrap().clone()
+    };
+    assert!(json(&right).is_empty());
+    assert_eq!(json(&warned)[0]["severity"], "warning");
+    let findings = json(&wrong);
+    let places: Vec<_> = findings
+        .iter()
+        .map(|f| (f["file"].as_str().unwrap(), f["line"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(places, [("okrs/team.toml", 9), ("okrs/team.toml", 15)]);
+    for finding in &findings {
+        let keys: Vec<_> = finding.as_object().unwrap().keys().collect();
+        for key in [
+            "code", "severity", "message", "help", "file", "line", "column",
+        ] {
+            assert!(keys.contains(&&key.to_owned()), "{key} in {finding}");
+        }
+        assert_eq!(finding["severity"], "error");
+        assert!(finding["column"].as_u64().unwrap() >= 1);
+    }
+    let told = findings
+        .iter()
+        .map(|f| format!("{} {}", f["message"], f["help"]));
+    let told = told.collect::<Vec<_>>().join("\n");
+    assert!(
+        told.contains("did you mean `weight`") && told.contains("did you mean `shop`"),
+        "{told}"
+    );
+
+    let text = out(&wrong, "text");
+    assert!(
+        text.contains("okrs/team.toml:9:1") && text.contains("okrs/team.toml:15:"),
+        "{text}"
+    );
+    assert!(
+        text.contains("wieght = 2"),
+        "the line at fault is shown: {text}"
+    );
+
+    let github = out(&wrong, "github");
+    let lines: Vec<&str> = github.lines().collect();
+    assert_eq!(lines.len(), 2, "{github}");
+    assert!(
+        lines[0].starts_with("::error file=okrs/team.toml,line=9,col=1,"),
+        "{github}"
+    );
+    assert!(out(&warned, "github").starts_with("::warning file=okrs/team.toml,"));
+
+    let sarif: Value = serde_json::from_str(&out(&wrong, "sarif")).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let place = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(results.len(), 2);
+    assert_eq!(place["artifactLocation"]["uri"], "okrs/team.toml");
+    assert_eq!(place["region"]["startLine"], 9);
+}
+
+#[test]
+fn online_asks_each_source_and_records_nothing() {
+    let home = Home::shop();
+    home.ends(0, &["check", "--online"]);
+    // Nobody listens on port 1.
+    home.append(
+        "okrd.toml",
+        "[sources.dead]\ntype = \"http\"\nurl = \"http://127.0.0.1:1\"\n",
+    );
+    home.append(
+        "okrs/team.toml",
+        &key_result(
+            "lost",
+            "measure = { source = \"dead\", path = \"/x\", value = \"/n\" }",
+        ),
+    );
+    // A question that gives two rows is a fault of the measure, not of the source.
+    home.append(
+        "okrs/team.toml",
+        &key_result(
+            "many",
+            "measure = { source = \"shop\", query = \"SELECT id FROM subscribers\" }",
+        ),
+    );
+    home.ends(0, &["check"]);
+    for format in FORMATS {
+        let out = home.ends(1, &["check", "--online", "--format", format]).out;
+        assert!(out.contains("dead") && out.contains("growth/lost"), "{out}");
+        assert!(out.contains("growth/many"), "{out}");
+        assert!(!out.contains("growth/subscribers"), "{out}");
+    }
+    assert!(!home.path("okrd.db").exists());
+}
+
+#[test]
+fn the_schema_takes_the_examples_and_a_new_folder_with_them_is_clean() {
+    let home = Home::new(&[("okrd.toml", DAEMON)]);
+    let schema: Value = serde_json::from_str(&home.ends(0, &["schema"]).out).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    for name in ["okrd.toml", "okrs/company.toml", "okrs/content.toml"] {
+        let text = std::fs::read_to_string(examples.join(name)).unwrap();
+        let valid = |text: &str| {
+            let document: toml::Table = toml::from_str(text).unwrap();
+            validator.is_valid(&as_json(&toml::Value::Table(document)))
+        };
+        assert!(valid(&text), "{name}");
+        assert!(!valid(&format!("nobody_knows_this = 1\n{text}")), "{name}");
+        home.write(name, &text);
+    }
+    home.ends(0, &["check", "--deny-warnings"]);
+}
+
+fn as_json(value: &toml::Value) -> Value {
+    match value {
+        toml::Value::Datetime(at) => at.to_string().into(),
+        toml::Value::Array(list) => list.iter().map(as_json).collect(),
+        toml::Value::Table(table) => {
+            Value::Object(table.iter().map(|(k, v)| (k.clone(), as_json(v))).collect())
+        }
+        other => serde_json::to_value(other).unwrap(),
+    }
+}

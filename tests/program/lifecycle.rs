@@ -1,0 +1,121 @@
+//! The daemon's life: healthy, ready, ended by signals, alone on its store.
+
+use rustix::process::Signal;
+
+use crate::home::{DAEMON, Home, PATIENT, growth, key_result, on_air, within};
+use crate::jira::{FakeJira, Kind};
+
+#[test]
+fn it_is_healthy_and_ready_and_ends_on_both_signals() {
+    let home = Home::shop();
+    for signal in [Signal::TERM, Signal::INT] {
+        let daemon = home.start();
+        assert_eq!(daemon.get("/-/healthy").status, 200);
+        within(PATIENT, "it is ready", || {
+            (daemon.get("/-/ready").status == 200).then_some(())
+        });
+        assert_eq!(daemon.value("growth/subscribers"), 7.0);
+        assert_eq!(daemon.out(), "", "the log goes to stderr");
+        daemon.signal(signal);
+        let (code, log) = daemon.wait();
+        assert_eq!(code, 0, "{log}");
+        assert!(log.contains("ended") && !log.contains("ERROR"), "{log}");
+    }
+    // What the first measured, the second had from the store: its slot had been polled.
+    assert_eq!(home.history("growth/subscribers"), [7.0]);
+}
+
+/// A tracker that takes its time, and one key result that asks it.
+fn slow_desk() -> (FakeJira, Home) {
+    let fake = on_air(FakeJira::start(Kind::DataCenter));
+    fake.change(|mood| mood.delay = std::time::Duration::from_millis(400));
+    let daemon = format!(
+        "{DAEMON}[sources.desk]\ntype = \"jira\"\nurl = \"{}\"\n",
+        fake.url
+    );
+    let measure = r#"measure = { source = "desk", jql = "project = OPEN" }"#;
+    let home = Home::new(&[
+        ("okrd.toml", &daemon),
+        ("okrs/team.toml", &growth(&[&key_result("open", measure)])),
+    ]);
+    (fake, home)
+}
+
+#[test]
+fn a_poll_under_way_is_finished_and_kept_before_the_end() {
+    let (fake, home) = slow_desk();
+    let daemon = home.start();
+    within(PATIENT, "the poll has begun", || fake.seen().pop());
+    assert_eq!(daemon.metrics().value("growth/open"), None);
+    daemon.end();
+    assert_eq!(home.history("growth/open"), [2.0]);
+}
+
+#[test]
+fn f48_a_second_daemon_ends_with_4_and_names_the_first() {
+    let home = Home::shop();
+    let first = home.start();
+    let pid = first.pid().to_string();
+    for args in [vec!["run"], vec!["run", "--once"]] {
+        let error = home.refuses(4, &args);
+        assert!(error.contains(&format!("process {pid},")), "{error}");
+        assert!(
+            error.contains("okrd.db") && error.contains("store.path"),
+            "{error}"
+        );
+    }
+    // Reading and recording go on beside it.
+    home.ends(0, &["status"]);
+    home.ends(0, &["record", "growth/recommend", "5"]);
+    assert_eq!(first.value("growth/recommend"), 5.0);
+    first.end();
+    // An ended or killed daemon leaves nothing that holds the next one up.
+    home.start().kill();
+    home.start().end();
+}
+
+#[test]
+fn a_single_run_that_is_told_to_end_does_not_claim_to_be_done() {
+    let (fake, home) = slow_desk();
+    let once = home.spawn(&["run", "--once"]);
+    within(PATIENT, "the poll has begun", || fake.seen().pop());
+    once.signal(Signal::TERM);
+    let (code, log) = once.wait();
+    assert_eq!(code, 1, "{log}");
+    assert!(log.contains("ended by a signal"), "{log}");
+    assert_eq!(
+        home.history("growth/open"),
+        [2.0],
+        "what was under way is kept"
+    );
+}
+
+#[test]
+fn the_log_is_text_or_json_and_other_wishes_are_refused() {
+    let mut home = Home::shop();
+    home.set("OKRD_LOG_FORMAT", "json");
+    let daemon = home.spawn(&["run"]);
+    within(PATIENT, "it serves", || {
+        daemon.log().contains("/metrics on http://").then_some(())
+    });
+    for line in daemon.end().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            line["level"].is_string() && line["message"].is_string(),
+            "{line}"
+        );
+    }
+    home.set("OKRD_LOG_FORMAT", "xml");
+    let error = home.refuses(2, &["run"]);
+    assert!(
+        error.contains("OKRD_LOG_FORMAT") && error.contains("json"),
+        "{error}"
+    );
+    home.set("OKRD_LOG_FORMAT", "text");
+    home.set("OKRD_LOG", "loud");
+    let error = home.refuses(2, &["run"]);
+    assert!(
+        error.contains("OKRD_LOG") && error.contains("debug"),
+        "{error}"
+    );
+}

@@ -1,0 +1,27 @@
+//! The built program, driven as its users drive it: by commands, files, signals and HTTP, against real databases and
+//! strict fakes. Knows nothing of how it is built.
+#![expect(clippy::unwrap_used, reason = "tests may fail loudly")]
+
+mod check;
+mod demo;
+mod everything;
+mod faults;
+mod home;
+mod kill;
+mod lifecycle;
+mod record;
+mod reload;
+mod secrets;
+mod start;
+mod watch;
+
+#[allow(dead_code, reason = "not every fake is needed by every test program")]
+#[path = "../fakes/mod.rs"]
+mod fakes;
+#[allow(dead_code, reason = "not every fake is needed by every test program")]
+#[path = "../jira/fake.rs"]
+mod jira;
+#[path = "../jira/query.rs"]
+mod query;
+#[path = "../servers/mod.rs"]
+mod servers;

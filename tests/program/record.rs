@@ -1,0 +1,134 @@
+//! What people know: `okrd record` beside the daemon, and every way in which it refuses.
+
+use serde_json::Value;
+
+use crate::home::{Home, PATIENT, within};
+
+const ID: &str = "growth/recommend";
+
+#[test]
+fn a_value_recorded_beside_the_daemon_reaches_it_by_itself() {
+    let home = Home::shop();
+    let daemon = home.start();
+    assert_eq!(daemon.metrics().status(ID), "no_data");
+    let done = home.ends(0, &["record", ID, "31.5", "--note", "first survey"]);
+    assert!(
+        done.out.contains("31.5 things") && done.out.contains(ID),
+        "{}",
+        done.out
+    );
+    assert_eq!(daemon.value(ID), 31.5);
+    home.ends(0, &["record", ID, "-4"]);
+    within(PATIENT, "the newer value is shown", || {
+        (daemon.metrics().value(ID) == Some(-4.0)).then_some(())
+    });
+    // A value of yesterday joins the series and does not become the newest.
+    home.ends(0, &["record", ID, "12", "--at", "1d"]);
+    within(PATIENT, "the older value is in the series", || {
+        let path = format!("/api/v1/key-results/{ID}/history");
+        daemon.get(&path).body.contains("12.0").then_some(())
+    });
+    assert_eq!(daemon.metrics().value(ID), Some(-4.0));
+    assert_eq!(home.history(ID), [12.0, 31.5, -4.0]);
+    daemon.end();
+}
+
+#[test]
+fn what_cannot_be_a_value_is_refused_and_changes_nothing() {
+    let home = Home::shop();
+    for value in [
+        "NaN",
+        "inf",
+        "1e999",
+        "",
+        " ",
+        "12,5",
+        "1_000",
+        "0x10",
+        "12 things",
+        "١٢",
+    ] {
+        let error = home.refuses(2, &["record", ID, value]);
+        assert!(
+            error.contains(ID) && error.contains("number"),
+            "{value}: {error}"
+        );
+    }
+    home.ends(2, &["record", ID, "-inf"]);
+    let error = home.refuses(2, &["record", "growth/recomend", "1"]);
+    assert!(
+        error.contains("did you mean `growth/recommend`?"),
+        "{error}"
+    );
+    let error = home.refuses(2, &["record", "recommend", "1"]);
+    assert!(error.contains("objective/key_result"), "{error}");
+    let error = home.refuses(2, &["record", "growth/subscribers", "1"]);
+    assert!(error.contains("measured by source shop"), "{error}");
+    let error = home.refuses(2, &["record", ID, "1", "--at", "2099-01-01"]);
+    assert!(error.contains("future"), "{error}");
+    let error = home.refuses(2, &["record", ID, "1", "--at", "yesterday"]);
+    assert!(
+        error.contains("`yesterday`") && error.contains("2026-11-01"),
+        "{error}"
+    );
+    let error = home.refuses(2, &["record", ID, "1", "--note", &"x".repeat(2001)]);
+    assert!(error.contains("2000 characters"), "{error}");
+    assert!(home.history(ID).is_empty());
+    assert!(home.history("growth/subscribers").is_empty());
+}
+
+#[test]
+fn a_series_reads_as_table_csv_and_json_and_from_an_instant_on() {
+    let home = Home::shop();
+    let empty = home.ends(0, &["history", ID]);
+    assert!(empty.out.contains("nothing recorded"), "{}", empty.out);
+    assert!(!home.path("okrd.db").exists(), "reading makes no store");
+    let days = [
+        ("2024-03-01", "1"),
+        ("2024-03-02T12:00:00Z", "9007199254740993"),
+        ("2024-03-03", "-3e2"),
+    ];
+    for (day, value) in days {
+        let note = format!("=SUM(A1), \"{day}\"");
+        home.ends(0, &["record", ID, value, "--at", day, "--note", &note]);
+    }
+    assert_eq!(home.history(ID), [1.0, 9_007_199_254_740_992.0, -300.0]);
+    let since = |since: &str| {
+        let args = ["history", ID, "--since", since, "--format", "csv"];
+        home.ends(0, &args).out.lines().skip(1).count()
+    };
+    assert_eq!(since("2024-03-02"), 2);
+    assert_eq!(since("2024-03-02T12:00:00Z"), 2, "that instant included");
+    assert_eq!(since("2024-03-02T12:00:01Z"), 1);
+    assert_eq!(since("30d"), 0);
+    home.refuses(2, &["history", ID, "--since", "lately"]);
+
+    let csv = home.ends(0, &["history", ID, "--format", "csv"]).out;
+    let mut lines = csv.lines();
+    assert_eq!(
+        lines.next(),
+        Some("as_of,value,slot,origin,definition,note")
+    );
+    let first = lines.next().unwrap();
+    assert!(first.starts_with("2024-03-01T00:00:00Z,1,"), "{first}");
+    // A spreadsheet must not take a note for a formula.
+    assert!(
+        first.ends_with(r#","'=SUM(A1), ""2024-03-01""""#),
+        "{first}"
+    );
+    let json = home.ends(0, &["history", ID, "--format", "json"]).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["key_result"], ID);
+    assert_eq!(json["measurements"][1]["value"], 9_007_199_254_740_992.0);
+    assert_eq!(json["measurements"][1]["exact"], "9007199254740993");
+    assert_eq!(json["measurements"][1]["as_of"], "2024-03-02T12:00:00Z");
+    let table = home.ends(0, &["history", ID]).out;
+    assert!(
+        table.contains("2024-03-02 12:00:00") && table.contains("recorded"),
+        "{table}"
+    );
+    // The same name, told with its cycle.
+    assert_eq!(home.history("life:growth/recommend").len(), 3);
+    let error = home.refuses(2, &["history", "2019:growth/recommend"]);
+    assert!(error.contains("2019:growth/recommend"), "{error}");
+}

@@ -1,0 +1,49 @@
+//! The HTTP client and the sources built on it, against servers that break every promise. The fault rows that a test
+//! stands for are in its name.
+#![allow(
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a test that finds nothing to unwrap has failed"
+)]
+
+#[allow(dead_code, reason = "not every fake is needed by every test program")]
+mod fakes;
+
+#[path = "web/client.rs"]
+mod client;
+#[path = "web/http.rs"]
+mod http;
+#[path = "web/plausible.rs"]
+mod plausible;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::date;
+use okrd::config::secret::Setting;
+use okrd::config::spec::HttpSpec;
+use okrd::domain::cycle::Cycle;
+use okrd::domain::id::CycleName;
+use okrd::domain::window::{Moments, Window};
+
+fn spec(url: &str) -> HttpSpec {
+    HttpSpec {
+        url: Setting::Plain(url.into()),
+        auth: None,
+        headers: BTreeMap::new(),
+        ca_file: None,
+        max_body: HttpSpec::DEFAULT_MAX_BODY,
+    }
+}
+
+/// Moments in the last quarter of 2026, in Amsterdam.
+fn moments(now: &str, window: &str) -> Moments {
+    let zone = jiff::tz::TimeZoneDatabase::bundled();
+    let cycle = Cycle::new(
+        CycleName::parse("2026-Q4").unwrap(),
+        date(2026, 10, 1),
+        date(2026, 12, 31),
+        zone.get("Europe/Amsterdam").unwrap(),
+    );
+    let window = Window::parse(window).unwrap();
+    Moments::at(now.parse().unwrap(), &cycle.unwrap(), window).unwrap()
+}
