@@ -1,5 +1,9 @@
 //! The store: 10,000 values in one group commit beside plain rusqlite inserting as many rows into one plain table in
 //! one transaction, a lone write beside a lone transaction, and what a start has to read.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot go on must stop loudly"
+)]
 
 use std::path::Path;
 use std::process::ExitCode;

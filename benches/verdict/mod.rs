@@ -4,8 +4,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 /// All figures of one benchmark.
 #[derive(Default)]
 pub(crate) struct Verdict {
@@ -36,15 +34,6 @@ impl Verdict {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The CPU time of this thread.
-pub(crate) fn thread_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(
-        time.tv_sec.try_into().unwrap(),
-        time.tv_nsec.try_into().unwrap(),
-    )
 }
 
 /// In milliseconds.

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -100,8 +102,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 const BOARD_EVERY: Duration = Duration::from_millis(100);
 /// How long polls under way may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How many outcomes are heard at a time.
-const HEAR: usize = 1000;
+
+/// How many outcomes are told at a time.
+const TOGETHER: usize = 1000;
 
 /// The engine, ready to run.
 pub struct Engine {
@@ -113,8 +116,8 @@ pub struct Engine {
     books: Books,
     config: ConfigBoard,
     tasks: TaskTracker,
-    outcomes: mpsc::UnboundedReceiver<Outcome>,
-    tell_outcome: mpsc::UnboundedSender<Outcome>,
+    outcomes: mpsc::UnboundedReceiver<Vec<Outcome>>,
+    tell_outcome: mpsc::UnboundedSender<Vec<Outcome>>,
     ticks: mpsc::UnboundedReceiver<Tick>,
     tell_tick: mpsc::UnboundedSender<Tick>,
     orders: mpsc::Receiver<Order>,
@@ -245,7 +248,6 @@ impl Engine {
     async fn turn(&mut self, shutdown: &CancellationToken) -> Turn {
         self.do_what_is_due();
         let wake = self.next_wake();
-        let mut heard = Vec::new();
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
@@ -257,7 +259,7 @@ impl Engine {
                 Report::Ended(error) => return Turn::Broken(error),
                 report => self.reported(&report),
             },
-            _ = self.outcomes.recv_many(&mut heard, HEAR) => self.heard(heard),
+            Some(heard) = self.outcomes.recv() => self.heard(heard),
             Some(tick) = self.ticks.recv() => self.rota.fired(tick, self.clock.now()),
             () = tokio::time::sleep_until(wake) => {}
         }
@@ -284,20 +286,29 @@ impl Engine {
         }
     }
 
-    /// Sends out the polls whose turn it is.
+    /// Sends out the polls whose turn it is, all as one task: a task, a wake-up and a message for each of a thousand
+    /// quick polls would cost more than the polls.
     fn send_out(&mut self, now: Timestamp) {
-        for errand in self.rota.errands(now, &*self.observe) {
+        let errands = self.rota.errands(now, &*self.observe);
+        if errands.is_empty() {
+            return;
+        }
+        for errand in &errands {
             self.observe.observe(&Event::PollStarted {
                 source: &errand.poll.source,
             });
             self.vitals.poll_began();
-            self.due.board_outdated = true;
-            let (clock, tell) = (Arc::clone(&self.clock), self.tell_outcome.clone());
-            self.tasks.spawn(async move {
-                // The engine hears all outcomes until the last task ended; after that there is no process to miss one.
-                let _ = tell.send(errand.run(&*clock).await);
-            });
         }
+        self.due.board_outdated = true;
+        let (clock, tell) = (Arc::clone(&self.clock), self.tell_outcome.clone());
+        self.tasks.spawn(async move {
+            let polls: FuturesUnordered<_> = errands.into_iter().map(|e| e.run(&*clock)).collect();
+            let mut ended = polls.ready_chunks(TOGETHER);
+            while let Some(outcomes) = ended.next().await {
+                // The engine hears all outcomes until the last task ended; after that there is no process to miss one.
+                let _ = tell.send(outcomes);
+            }
+        });
     }
 
     /// Hears how polls ended.
@@ -377,8 +388,8 @@ impl Engine {
             wake = wake.min(self.due.board_made + BOARD_EVERY);
         }
         self.books
-            .tried_again_at()
-            .map_or(wake, |again| wake.min(again))
+            .commits_from()
+            .map_or(wake, |from| wake.min(from))
     }
 
     /// Ticks for the plan in force.
@@ -426,11 +437,10 @@ impl Engine {
             if ended && self.books.is_clean() {
                 break;
             }
-            let again = self.books.tried_again_at();
-            let mut heard = Vec::new();
+            let again = self.books.commits_from();
             tokio::select! {
                 biased;
-                _ = self.outcomes.recv_many(&mut heard, HEAR) => self.heard(heard),
+                Some(heard) = self.outcomes.recv() => self.heard(heard),
                 report = self.books.report(&*self.clock, &*self.observe) => self.reported(&report),
                 () = self.tasks.wait(), if !self.tasks.is_empty() => {}
                 () = tokio::time::sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}

@@ -20,6 +20,8 @@ use crate::store::{Store, StoreError};
 
 /// How long after a failed commit the next is tried.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
+/// The rest between two commits: what comes meanwhile is committed together.
+const COMMIT_EVERY: Duration = Duration::from_millis(25);
 /// How many outcomes one commit takes at most.
 const BATCH: usize = 1000;
 
@@ -194,7 +196,7 @@ impl Books {
             };
         }
         self.up = true;
-        self.not_before = None;
+        self.not_before = Some(Instant::now() + COMMIT_EVERY);
         self.last_write = Some(clock.now());
         observe.observe(&Event::StoreWrote);
         for outcome in &pages.outcomes {
@@ -228,10 +230,11 @@ impl Books {
         self.not_before = Some(Instant::now() + COMMIT_AGAIN);
     }
 
-    /// When a commit that failed is tried again.
+    /// From when on what waits may be committed: some rest after each commit, more after one that failed.
     #[must_use]
-    pub fn tried_again_at(&self) -> Option<Instant> {
-        self.not_before.filter(|_| !self.unwritten.is_empty())
+    pub fn commits_from(&self) -> Option<Instant> {
+        let waits = self.commit.is_none() && !self.unwritten.is_empty();
+        self.not_before.filter(|_| waits)
     }
 
     /// Everything is on disk.

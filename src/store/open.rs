@@ -99,11 +99,14 @@ impl Opening {
         })
     }
 
-    /// Makes the database under another name first, so that a half-made one is never met again.
+    /// Makes the database under another name first, so that a half-made one is never met again. It gets its name with
+    /// the write-ahead log on: a switch later, cut short, leaves a rollback that a reader may not carry out.
     fn create(&self) -> Result<(), StoreError> {
         let file = &self.path;
         let unfinished = beside(file, ".new");
-        drop(fs::remove_file(&unfinished));
+        for leftover in ["", "-journal", "-wal", "-shm"] {
+            drop(fs::remove_file(beside(&unfinished, leftover)));
+        }
         let made = (|| {
             let mut connection =
                 Connection::open(&unfinished).map_err(|e| StoreError::of_sqlite(file, &e))?;
@@ -114,7 +117,7 @@ impl Opening {
                 .map_err(|e| StoreError::of_sqlite(file, &e))?;
             migrate(&mut connection, file, STEPS)?;
             self.fill_meta(&connection)
-                .map_err(|e| StoreError::of_sqlite(file, &e))?;
+                .and_then(|()| turn_on_log(&connection, file))?;
             connection
                 .close()
                 .map_err(|(_, e)| StoreError::of_sqlite(file, &e))
@@ -127,7 +130,7 @@ impl Opening {
         .inspect_err(|_| drop(fs::remove_file(&unfinished)))
     }
 
-    fn fill_meta(&self, connection: &Connection) -> rusqlite::Result<()> {
+    fn fill_meta(&self, connection: &Connection) -> Result<(), StoreError> {
         let id = uuid::Uuid::new_v4().to_string();
         for (key, value) in [
             ("store_uuid", id.as_str()),
@@ -135,7 +138,9 @@ impl Opening {
             ("app_version", &self.app_version),
             ("day_zone", "UTC"),
         ] {
-            connection.execute("INSERT INTO meta (k, v) VALUES (?1, ?2)", [key, value])?;
+            connection
+                .execute("INSERT INTO meta (k, v) VALUES (?1, ?2)", [key, value])
+                .map_err(|e| StoreError::of_sqlite(&self.path, &e))?;
         }
         Ok(())
     }
@@ -160,15 +165,7 @@ impl Opening {
         if self.access == Access::Daemon && (!closed_well || size(file) <= CHECKED_ALWAYS) {
             check(&connection, file)?;
         }
-        let mode: String = connection
-            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-            .map_err(failed)?;
-        if mode != "wal" {
-            return Err(StoreError::Io {
-                file: file.clone(),
-                found: format!("journal mode {mode} where a write-ahead log is needed"),
-            });
-        }
+        turn_on_log(&connection, file)?;
         connection
             .execute_batch(
                 "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
@@ -297,6 +294,20 @@ fn recognise(connection: &Connection, file: &Path) -> Result<usize, StoreError> 
     }
 }
 
+/// Turns the write-ahead log on; nothing happens where it is.
+fn turn_on_log(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|e| of_opening(file, &e))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(StoreError::Io {
+        file: file.to_owned(),
+        found: format!("journal mode {mode} where a write-ahead log is needed"),
+    })
+}
+
 /// SQLite's check of the whole file. It has no checksums: a changed digit inside a value passes.
 fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     let verdict: String = connection
@@ -334,4 +345,30 @@ fn of_opening(file: &Path, error: &rusqlite::Error) -> StoreError {
         };
     }
     StoreError::of_sqlite(file, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Killed right after the file got its name, the next one may be a reader, which cannot finish a switch of modes.
+    #[test]
+    fn f39_a_store_has_its_log_from_the_moment_it_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("okrd.db");
+        let opening = Opening::new(&file, "0.0.1", Timestamp::UNIX_EPOCH, Access::Daemon);
+        for leftover in ["", "-journal", "-wal"] {
+            fs::write(
+                beside(&beside(&file, ".new"), leftover),
+                "of a life cut short",
+            )
+            .unwrap();
+        }
+        opening.create().unwrap();
+        // The file format's read and write versions: 2 is the log, 1 a rollback journal.
+        assert_eq!(fs::read(&file).unwrap()[18..20], [2, 2]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let (_, connection) = open_to_read(&file).unwrap();
+        assert_eq!(recognise(&connection, &file).unwrap(), STEPS.len());
+    }
 }

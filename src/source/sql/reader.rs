@@ -22,6 +22,8 @@ use crate::domain::window::Moments;
 const BUSY: Duration = Duration::from_secs(2);
 /// Prepared statements kept for each connection.
 const STATEMENTS: usize = 2048;
+/// Pages kept for each connection, in KiB when negative: there may be many connections, and the system keeps pages too.
+const CACHE: i32 = -512;
 /// Virtual machine steps between two looks at the clock: some 20 microseconds.
 const STEPS: i32 = 1000;
 /// The largest text, blob or row. One step of the virtual machine cannot be interrupted, so it must be small.
@@ -229,6 +231,7 @@ fn connect(path: &Path, until: &Arc<Mutex<Option<Until>>>) -> rusqlite::Result<C
     c.pragma_update(None, "query_only", true)?;
     c.pragma_update(None, "cell_size_check", true)?;
     c.pragma_update(None, "mmap_size", 0)?;
+    c.pragma_update(None, "cache_size", CACHE)?;
     let watched = Arc::clone(until);
     c.progress_handler(
         STEPS,

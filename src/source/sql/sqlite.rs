@@ -19,9 +19,12 @@ use crate::source::{Question, Source};
 
 /// Threads for each file at most, and so questions at a time: never fewer threads than questions, or slow ones would
 /// take their neighbours' time. Questions that wait together cost one wake-up.
-const THREADS: usize = 8;
+const THREADS: usize = 32;
 /// How long a question waits for a busy thread before another one starts.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How long an answer may wait for others to be handed over with it: each hand-over wakes whoever asked, which costs
+/// more than a quick answer.
+const TOGETHER: Duration = Duration::from_millis(1);
 /// How long an idle thread and its connection stay.
 const IDLE: Duration = Duration::from_secs(30);
 /// How long after the deadline a thread may take to say that it stopped.
@@ -38,7 +41,11 @@ pub struct Sqlite {
 struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
+    outbox: Mutex<Vec<(Reply, Result<Reading, Fault>)>>,
 }
+
+/// Where an answer goes.
+type Reply = oneshot::Sender<Result<Reading, Fault>>;
 
 #[derive(Default)]
 struct Queue {
@@ -53,7 +60,7 @@ struct Job {
     what: Task,
     asked: Instant,
     until: Until,
-    answer: oneshot::Sender<Result<Reading, Fault>>,
+    answer: Reply,
 }
 
 enum Task {
@@ -98,15 +105,19 @@ impl Sqlite {
             until,
             answer,
         })?;
-        if let Ok(reply) = tokio::time::timeout(PATIENCE, &mut reply).await {
-            return reply.unwrap_or_else(|_| Err(lost()));
-        }
-        self.hurry();
-        match tokio::time::timeout_at((deadline + GRACE).into(), reply).await {
-            Ok(reply) => reply.unwrap_or_else(|_| Err(lost())),
-            Err(_) => Err(late(Some(
-                "no answer within the timeout, and the statement does not stop: is the disk stuck?",
-            ))),
+        let last = deadline + GRACE;
+        loop {
+            let patient = (Instant::now() + PATIENCE).min(last);
+            if let Ok(reply) = tokio::time::timeout_at(patient.into(), &mut reply).await {
+                return reply.unwrap_or_else(|_| Err(lost()));
+            }
+            if patient == last {
+                return Err(late(Some(
+                    "no answer within the timeout, and the statement does not stop: is the disk stuck?",
+                )));
+            }
+            // Again and again: our answer may be put out just before the thread turns to a slow neighbour.
+            self.hurry();
         }
     }
 
@@ -124,8 +135,9 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Starts another thread when questions wait and all threads are busy.
+    /// Hands over what is answered, and starts another thread when questions wait and all threads are busy.
     fn hurry(&self) {
+        self.shared.hand_over();
         let mut queue = self.shared.lock();
         if !queue.waiting.is_empty() && queue.idle == 0 && queue.threads < THREADS {
             // When it cannot start, the threads there are go on.
@@ -174,6 +186,14 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn hand_over(&self) {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        for (reply, answer) in std::mem::take(&mut *outbox) {
+            // Nobody waits any more: then nobody minds.
+            let _ = reply.send(answer);
+        }
+    }
 }
 
 /// Tells the thread to stop, on the way out.
@@ -198,6 +218,8 @@ struct Worker {
     path: PathBuf,
     reader: Option<Reader>,
     looked: Option<Instant>,
+    /// Since when answers of this thread wait to be handed over.
+    answered: Option<Instant>,
     counted: bool,
 }
 
@@ -208,6 +230,7 @@ impl Worker {
             path,
             reader: None,
             looked: None,
+            answered: None,
             counted: true,
         }
     }
@@ -227,6 +250,12 @@ impl Worker {
         loop {
             if let Some(job) = queue.waiting.pop_front() {
                 return Some(job);
+            }
+            if self.answered.take().is_some() {
+                drop(queue);
+                shared.hand_over();
+                queue = shared.lock();
+                continue;
             }
             let left = idle_until.saturating_duration_since(Instant::now());
             if queue.closed || left.is_zero() {
@@ -265,8 +294,24 @@ impl Worker {
         }
         self.look(job.asked);
         let answer = self.answer(&job);
-        // Nobody waits any more: then nobody minds.
-        let _ = job.answer.send(answer);
+        self.put_out(job.answer, answer);
+    }
+
+    /// Puts an answer out to be handed over with its neighbours, before the next wait at the latest. Should a slow
+    /// question come between, the one who waits asks for it by [`Sqlite::hurry`].
+    fn put_out(&mut self, reply: Reply, answer: Result<Reading, Fault>) {
+        let mut outbox = self
+            .shared
+            .outbox
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        outbox.push((reply, answer));
+        drop(outbox);
+        let since = *self.answered.get_or_insert_with(Instant::now);
+        if since.elapsed() >= TOGETHER {
+            self.answered = None;
+            self.shared.hand_over();
+        }
     }
 
     fn answer(&mut self, job: &Job) -> Result<Reading, Fault> {
@@ -290,6 +335,7 @@ impl Drop for Worker {
         if !self.counted {
             return;
         }
+        self.shared.hand_over();
         let mut queue = self.shared.lock();
         queue.threads -= 1;
         if queue.threads == 0 {
