@@ -34,7 +34,8 @@ pub fn run(args: &DemoArgs) -> Result<Verdict, Failure> {
     let metrics = faces::metrics()?;
     log::start(metrics.log_layer())?;
     runtime::daemon()?.block_on(async {
-        let shutdown = end_on_signal()?;
+        let ending = end_on_signal()?;
+        let shutdown = ending.asked().clone();
         let file = args.dir.join("okrd.toml");
         let stood = remembered(&file);
         let [page, jira, plausible] = stood;
@@ -63,7 +64,7 @@ pub fn run(args: &DemoArgs) -> Result<Verdict, Failure> {
         let shop = Shop::open(&args.dir.join("shop.db"), world, start)
             .map_err(|error| Failure::usage(format!("cannot make the shop's database: {error}")))?;
         trade(shop, &shutdown);
-        let daemon = Daemon::start(config, file, metrics, shutdown).await?;
+        let daemon = Daemon::start(config, file, metrics, ending).await?;
         say(&welcome(
             &args.dir,
             daemon.address().unwrap_or(page),

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::args::{Format, RunArgs};
 use super::exit::{Failure, Verdict, complain, say};
@@ -20,6 +20,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::KeyResultId;
 use crate::engine::actor::{Engine, Setup};
 use crate::engine::clock::{Clock, SystemClock};
+use crate::engine::ending::Ending;
 use crate::engine::event::{Event, Observe};
 use crate::engine::vitals::Vitals;
 use crate::http::serve::{Limits, serve};
@@ -41,8 +42,8 @@ pub fn run(config: Option<&Path>, args: &RunArgs) -> Result<Verdict, Failure> {
     log::start(metrics.log_layer())?;
     let config = configuration::valid(Some(&path))?;
     runtime::daemon()?.block_on(async {
-        let shutdown = end_on_signal()?;
-        Daemon::start(config, path, metrics, shutdown)
+        let ending = end_on_signal()?;
+        Daemon::start(config, path, metrics, ending)
             .await?
             .live()
             .await
@@ -50,31 +51,41 @@ pub fn run(config: Option<&Path>, args: &RunArgs) -> Result<Verdict, Failure> {
     Ok(Verdict::Yes)
 }
 
-/// A token that SIGTERM and SIGINT cancel.
+/// The end as SIGTERM and SIGINT ask for it; the second of them hurries.
 ///
 /// # Errors
 /// When the system lets no signal be heard.
-pub fn end_on_signal() -> Result<CancellationToken, Failure> {
+pub fn end_on_signal() -> Result<Ending, Failure> {
     let (mut term, mut int) = (
         hear(SignalKind::terminate())?,
         hear(SignalKind::interrupt())?,
     );
-    let token = CancellationToken::new();
-    let cancelled = token.clone();
+    let ending = Ending::default();
+    let asked = ending.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
+        for what in [
+            "ending: polls under way may finish, everything measured is written",
+            "ending now: polls under way are given up",
+        ] {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            tracing::info!("{what}");
+            asked.ask();
         }
-        tracing::info!("ending: polls under way may finish, everything measured is written");
-        cancelled.cancel();
     });
-    Ok(token)
+    Ok(ending)
 }
 
 fn hear(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|error| Failure::usage(format!("cannot hear signals: {error}")))
 }
+
+/// SIGXFSZ, as Linux numbers it on the machines we are built for.
+const FILE_TOO_LARGE: i32 = 25;
+/// How long the store may take to close.
+const CLOSE: Duration = Duration::from_secs(1);
 
 /// A daemon that has its store and its address, but polls nothing yet.
 pub struct Daemon {
@@ -84,7 +95,7 @@ pub struct Daemon {
     listener: TcpListener,
     router: Router,
     hangup: Signal,
-    shutdown: CancellationToken,
+    ending: Ending,
 }
 
 impl Daemon {
@@ -96,10 +107,12 @@ impl Daemon {
         config: Config,
         path: PathBuf,
         metrics: Arc<Metrics>,
-        shutdown: CancellationToken,
+        ending: Ending,
     ) -> Result<Self, Failure> {
-        // Before anything that takes time: a SIGHUP nobody hears would end the process.
+        // Before anything that takes time: a SIGHUP nobody hears would end the process, and so would a file that
+        // grows beyond its limit, where an error is enough. What is heard once is never again left to the system.
         let hangup = hear(SignalKind::hangup())?;
+        drop(hear(SignalKind::from_raw(FILE_TOO_LARGE))?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = clock.now();
         let store = Store::open(&config.store.path, VERSION, now)?;
@@ -126,7 +139,7 @@ impl Daemon {
             listener,
             router,
             hangup,
-            shutdown,
+            ending,
         })
     }
 
@@ -144,16 +157,20 @@ impl Daemon {
             tracing::info!("serving the page and /metrics on http://{address}/");
         }
         let hangups = tokio::spawn(Arc::clone(&self.reloads).at_each(self.hangup));
-        let end = self.shutdown.clone().cancelled_owned();
-        let serving = tokio::spawn(serve(self.listener, self.router, Limits::default(), end));
-        let ended = self.engine.run(self.shutdown.clone()).await;
-        self.shutdown.cancel();
+        let end = self.ending.asked().clone().cancelled_owned();
+        let mut serving = tokio::spawn(serve(self.listener, self.router, Limits::default(), end));
+        let ended = self.engine.run(self.ending.clone()).await;
+        self.ending.asked().cancel();
         hangups.abort();
-        // The server ends by itself within its own limit; its task cannot fail but by a panic, which the log told.
-        let _ = serving.await;
-        let closed = self.store.close().await;
+        tokio::select! {
+            // The server ends by itself within its own limit; its task fails but by a panic, which the log told.
+            _ = &mut serving => {}
+            () = self.ending.at_once().cancelled() => serving.abort(),
+        }
+        // What is acknowledged is on disk already; a log that another program does not let us fold in is left so.
+        let closed = tokio::time::timeout(CLOSE, self.store.close()).await;
         ended?;
-        closed?;
+        closed.unwrap_or(Ok(()))?;
         tracing::info!("ended");
         Ok(())
     }
@@ -182,8 +199,8 @@ async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
         clock,
         vitals: Arc::new(Vitals::starting(now)),
     })?;
-    let shutdown = end_on_signal()?;
-    engine.run_once(shutdown.clone()).await?;
+    let ending = end_on_signal()?;
+    engine.run_once(ending.clone()).await?;
     let scorecard = handle.board().borrow().scorecard.clone();
     store.close().await?;
     say(&match format {
@@ -194,10 +211,11 @@ async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
     for (key_result, why) in failures.iter() {
         complain(&format!("not measured: {key_result}: {why}\n"));
     }
-    if shutdown.is_cancelled() {
+    let cut_short = ending.asked().is_cancelled();
+    if cut_short {
         complain("ended by a signal, perhaps before everything was asked\n");
     }
-    Ok(Verdict::of(failures.is_empty() && !shutdown.is_cancelled()))
+    Ok(Verdict::of(failures.is_empty() && !cut_short))
 }
 
 /// The polls that failed or never began.

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::board::{Board, ConfigBoard};
 use super::books::{Books, Report};
 use super::clock::Clock;
+use super::ending::Ending;
 use super::event::{Event, Observe};
 use super::poll::Outcome;
 use super::rota::{Remembered, Rota};
@@ -100,8 +101,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// The shortest time between two boards when values stream in.
 const BOARD_EVERY: Duration = Duration::from_millis(100);
-/// How long polls under way may go on after the end was asked for.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long polls under way may go on after the end was asked for: with what comes after, ten seconds in all.
+const DRAIN: Duration = Duration::from_secs(8);
 
 /// How many outcomes are told at a time.
 const TOGETHER: usize = 1000;
@@ -209,12 +210,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the scheduler does not start, or the last measurements could not be written.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), EngineError> {
+    pub async fn run(mut self, ending: Ending) -> Result<(), EngineError> {
         let mut ticker = self.start_ticker().await?;
         self.rota.begin(self.clock.now());
         self.vitals.set_readiness(None);
-        while !shutdown.is_cancelled() {
-            match self.turn(&shutdown).await {
+        while !ending.asked().is_cancelled() {
+            match self.turn(ending.asked()).await {
                 Turn::Went => {}
                 Turn::Reload(config, done) => {
                     ticker = self.reload(*config, ticker).await?;
@@ -226,22 +227,22 @@ impl Engine {
         }
         self.vitals.set_readiness(Some("stopping"));
         ticker.stop().await;
-        self.drain().await
+        self.drain(&ending).await
     }
 
     /// Asks every key result of the open cycles once, writes what came of it, and ends.
     ///
     /// # Errors
     /// When the measurements could not be written.
-    pub async fn run_once(mut self, shutdown: CancellationToken) -> Result<(), EngineError> {
+    pub async fn run_once(mut self, ending: Ending) -> Result<(), EngineError> {
         self.rota.begin_once(self.clock.now());
         let ended = |engine: &Self| engine.rota.is_idle() && engine.books.is_clean();
-        while !(shutdown.is_cancelled() || ended(&self)) && self.books.is_up() {
-            if let Turn::Broken(error) = self.turn(&shutdown).await {
+        while !(ending.asked().is_cancelled() || ended(&self)) && self.books.is_up() {
+            if let Turn::Broken(error) = self.turn(ending.asked()).await {
                 return Err(error.into());
             }
         }
-        self.drain().await
+        self.drain(&ending).await
     }
 
     /// One turn: does what is due, then waits for whatever happens next.
@@ -402,16 +403,24 @@ impl Engine {
     /// Puts another configuration in force. The old one stays when the store cannot be read for the new one.
     async fn reload(&mut self, config: Config, ticker: Ticker) -> Result<Ticker, TickerError> {
         let now = self.clock.now();
-        if let Err(error) = self.books.change_goals(config.goals.clone(), now) {
-            tracing::error!(%error, "the store cannot be read for the new configuration");
-            self.reloaded(false);
-            return Ok(ticker);
-        }
+        let last_slots = match self.books.change_goals(config.goals.clone(), now) {
+            Ok(last_slots) => last_slots,
+            Err(error) => {
+                tracing::error!(%error, "the store cannot be read for the new configuration");
+                self.reloaded(false);
+                return Ok(ticker);
+            }
+        };
+        let remembered = Remembered {
+            last_slots,
+            holds: Vec::new(),
+        };
         let before = std::mem::take(&mut self.rota);
-        self.rota = before.next(&config, &self.open, Remembered::default(), now);
+        self.rota = before.next(&config, &self.open, remembered, now);
         ticker.stop().await;
         let ticker = self.start_ticker().await?;
-        self.rota.begin(now);
+        // Only now: what fired since the old ticker stopped was heard by nobody and counts as missed.
+        self.rota.begin(self.clock.now());
         self.config.warnings = config.warnings;
         self.config.loaded_at = now;
         self.reloaded(true);
@@ -427,7 +436,7 @@ impl Engine {
     }
 
     /// Lets polls under way end, within bounds, and writes everything that is known.
-    async fn drain(mut self) -> Result<(), EngineError> {
+    async fn drain(mut self, ending: &Ending) -> Result<(), EngineError> {
         self.tasks.close();
         let enough = tokio::time::sleep(DRAIN);
         tokio::pin!(enough);
@@ -445,6 +454,7 @@ impl Engine {
                 () = self.tasks.wait(), if !self.tasks.is_empty() => {}
                 () = tokio::time::sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
                 () = &mut enough => break,
+                () = ending.at_once().cancelled() => break,
             }
         }
         self.show(self.clock.now());

@@ -1,6 +1,7 @@
 //! The books: outcomes go to the store in groups, one commit at a time; what the store acknowledged is entered in the
 //! ledger. A failed commit loses nothing: its outcomes wait for the next try. Knows no schedule and no source.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::ledger::{Ledger, StatusChange};
 use super::poll::Outcome;
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
-use crate::domain::id::Slug;
+use crate::domain::id::{KeyResultId, Slug};
 use crate::store::{Store, StoreError};
 
 /// How long after a failed commit the next is tried.
@@ -114,14 +115,19 @@ impl Books {
         }
     }
 
-    /// Judges other goals from now on, by what the store knows of them.
+    /// Judges other goals from now on, by what the store knows of them. Returns the newest slot in which each of their
+    /// key results was measured.
     ///
     /// # Errors
     /// When the store cannot be read; the goals stay as they were.
-    pub fn change_goals(&mut self, goals: Goals, now: Timestamp) -> Result<(), StoreError> {
+    pub fn change_goals(
+        &mut self,
+        goals: Goals,
+        now: Timestamp,
+    ) -> Result<HashMap<KeyResultId, Timestamp>, StoreError> {
         let loaded = self.store.load(&goals)?;
         self.ledger = Ledger::new(goals, loaded.history, now);
-        Ok(())
+        Ok(loaded.last_slot)
     }
 
     /// Starts to look whether another process wrote to the store, as `okrd record` does.

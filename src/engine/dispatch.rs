@@ -79,8 +79,12 @@ struct Poll {
     stage: Stage,
     /// In its lane's queue.
     waiting: bool,
-    /// The newest slot that passed by while its source was held.
+    /// A slot that fired is among the due; later firings need no entry of their own.
+    announced: bool,
+    /// The newest slot that passed by while its source was held, or while an outdated question was under way.
     owed: Option<Timestamp>,
+    /// What is under way asks for another definition than the one in force, so it stands for no slot of this one.
+    outdated: bool,
 }
 
 /// How far a poll is. The next may begin only when the outcome of this one is on disk: should the store fail, polling
@@ -102,6 +106,8 @@ struct Lane {
     running: usize,
     waiting: VecDeque<(PollIndex, Timestamp)>,
     held_until: Option<Timestamp>,
+    /// The poll whose fault holds it.
+    held_by: Option<PollIndex>,
 }
 
 impl Dispatch {
@@ -124,7 +130,9 @@ impl Dispatch {
                     planned,
                     stage: Stage::Idle,
                     waiting: false,
+                    announced: false,
                     owed: None,
+                    outdated: false,
                 })
                 .collect(),
             lanes: permits.iter().map(|p| Lane::new(*p)).collect(),
@@ -138,12 +146,7 @@ impl Dispatch {
         for poll in 0..self.polls.len() {
             let planned = &self.polls[poll].planned;
             if let Some(slot) = planned.missed_slot(now) {
-                self.due.push(Reverse(Due {
-                    at: now,
-                    poll,
-                    slot,
-                    repeats: false,
-                }));
+                self.announce(poll, slot, now);
             }
             self.plan_next_interval(poll, now);
         }
@@ -151,19 +154,28 @@ impl Dispatch {
 
     /// A pattern fired: its key results become due, each after its own delay.
     pub fn fired(&mut self, group: usize, now: Timestamp) {
-        for &poll in self.groups.get(group).map_or(&[][..], Vec::as_slice) {
+        let members = self.groups.get(group).cloned().unwrap_or_default();
+        for poll in members {
             let planned = &self.polls[poll].planned;
             let Some(slot) = planned.schedule.at_or_before(now) else {
                 continue;
             };
             if planned.wants(slot) {
-                self.due.push(Reverse(Due {
-                    at: later(slot, planned.splay),
-                    poll,
-                    slot,
-                    repeats: false,
-                }));
+                let at = later(slot, planned.splay);
+                self.announce(poll, slot, at);
             }
+        }
+    }
+
+    /// Makes a slot due; one that is due already stands for all that come before its turn.
+    fn announce(&mut self, poll: PollIndex, slot: Timestamp, at: Timestamp) {
+        if !std::mem::replace(&mut self.polls[poll].announced, true) {
+            self.due.push(Reverse(Due {
+                at,
+                poll,
+                slot,
+                repeats: false,
+            }));
         }
     }
 
@@ -178,8 +190,13 @@ impl Dispatch {
             self.due.pop();
             if due.repeats {
                 self.plan_next_interval(due.poll, now.max(due.slot));
+            } else {
+                self.polls[due.poll].announced = false;
             }
-            acts.extend(self.admit(due.poll, due.slot, now));
+            // After a sleep, or a store that took no writes, newer slots may have passed: the newest is asked.
+            let newest = self.polls[due.poll].planned.schedule.at_or_before(now);
+            let slot = newest.map_or(due.slot, |newest| newest.max(due.slot));
+            acts.extend(self.admit(due.poll, slot, now));
         }
         for lane in 0..self.lanes.len() {
             self.start_waiting(lane, now, &mut acts);
@@ -210,13 +227,33 @@ impl Dispatch {
         let until = fault.and_then(policy::hold).map(|hold| later(now, hold))?;
         let until = lane.held_until.map_or(until, |old| old.max(until));
         lane.held_until = Some(until);
+        lane.held_by = Some(poll);
         Some(until)
     }
 
     /// The outcome of a poll is on disk; only now may the same key result be asked again.
     pub fn recorded(&mut self, poll: PollIndex) {
-        if let Some(poll) = self.polls.get_mut(poll) {
-            poll.stage = Stage::Idle;
+        let Some(state) = self.polls.get_mut(poll) else {
+            return;
+        };
+        state.stage = Stage::Idle;
+        let held = self
+            .lanes
+            .get(state.planned.lane)
+            .is_none_or(|lane| lane.held_until.is_some());
+        if std::mem::take(&mut state.outdated)
+            && !held
+            && let Some(slot) = state.owed.take()
+        {
+            self.queue(poll, slot);
+        }
+    }
+
+    fn queue(&mut self, poll: PollIndex, slot: Timestamp) {
+        let state = &mut self.polls[poll];
+        if let Some(lane) = self.lanes.get_mut(state.planned.lane) {
+            state.waiting = true;
+            lane.waiting.push_back((poll, slot));
         }
     }
 
@@ -255,12 +292,13 @@ impl Dispatch {
         state.planned.last_slot.filter(|_| !waits)
     }
 
-    /// Takes over from an earlier plan how far a poll is.
-    pub fn take_over(&mut self, poll: PollIndex, stage: Stage) {
+    /// Takes over from an earlier plan how far a poll is; `outdated` when it asks for another definition.
+    pub fn take_over(&mut self, poll: PollIndex, stage: Stage, outdated: bool) {
         let Some(state) = self.polls.get_mut(poll) else {
             return;
         };
         state.stage = stage;
+        state.outdated = outdated;
         if stage == Stage::Asking
             && let Some(lane) = self.lanes.get_mut(state.planned.lane)
         {
@@ -270,15 +308,10 @@ impl Dispatch {
 
     /// Makes everything in its time due at once, whatever its schedule.
     pub fn ask_all(&mut self, now: Timestamp) {
-        for (poll, state) in self.polls.iter().enumerate() {
-            if (state.planned.from..state.planned.until).contains(&now) {
-                let slot = now;
-                self.due.push(Reverse(Due {
-                    at: now,
-                    poll,
-                    slot,
-                    repeats: false,
-                }));
+        for poll in 0..self.polls.len() {
+            let planned = &self.polls[poll].planned;
+            if (planned.from..planned.until).contains(&now) {
+                self.announce(poll, now, now);
             }
         }
     }
@@ -301,18 +334,20 @@ impl Dispatch {
             return None;
         }
         state.planned.last_slot = Some(slot);
+        if state.outdated {
+            state.owed = Some(slot);
+            return None;
+        }
         if state.stage != Stage::Idle || state.waiting {
             let why = Skip::StillRunning;
             return Some(Act::Skip { poll, why });
         }
-        let lane = self.lanes.get_mut(state.planned.lane)?;
-        if lane.held_until.is_some() {
+        if self.lanes.get(state.planned.lane)?.held_until.is_some() {
             state.owed = Some(slot);
             let why = Skip::SourceHeld;
             return Some(Act::Skip { poll, why });
         }
-        state.waiting = true;
-        lane.waiting.push_back((poll, slot));
+        self.queue(poll, slot);
         None
     }
 
@@ -355,18 +390,21 @@ impl Dispatch {
         }
     }
 
-    /// After a hold, each key result that missed slots is asked once, for the newest of them.
+    /// After a hold, each key result that missed slots is asked once, for the newest of them. The one that caused the
+    /// hold comes last: should it cause the next as well, the others were asked before.
     fn ask_owed(&mut self, lane: LaneIndex, now: Timestamp) {
-        for (index, poll) in self.polls.iter_mut().enumerate() {
-            if poll.planned.lane != lane {
+        let culprit = self.lanes[lane].held_by.take();
+        let all = (0..self.polls.len()).filter(|poll| Some(*poll) != culprit);
+        for poll in all.chain(culprit).collect::<Vec<_>>() {
+            let state = &mut self.polls[poll];
+            if state.planned.lane != lane || state.outdated {
                 continue;
             }
-            let Some(slot) = poll.owed.take() else {
+            let Some(slot) = state.owed.take() else {
                 continue;
             };
-            if poll.stage == Stage::Idle && !poll.waiting && now < poll.planned.until {
-                poll.waiting = true;
-                self.lanes[lane].waiting.push_back((index, slot));
+            if state.stage == Stage::Idle && !state.waiting && now < state.planned.until {
+                self.queue(poll, slot);
             }
         }
     }
@@ -400,6 +438,7 @@ impl Lane {
             running: 0,
             waiting: VecDeque::new(),
             held_until: None,
+            held_by: None,
         }
     }
 }
@@ -585,7 +624,8 @@ mod tests {
         dispatch.release(0, at("10:01:30"));
         assert_eq!(
             starts(&dispatch.acts(at("10:01:30"))),
-            [(0, at("10:01:00"))]
+            [(1, at("10:01:00"))],
+            "whoever was refused comes last"
         );
     }
 
@@ -617,10 +657,66 @@ mod tests {
         dispatch.answered(0, None, at("10:00:00"));
         dispatch.recorded(0);
         let acts = dispatch.acts(at("15:00:00"));
+        assert_eq!(starts(&acts), [(0, at("15:00:00"))], "the newest slot");
         assert_eq!(acts.len(), 1, "{acts:?}");
         dispatch.answered(0, None, at("15:00:00"));
         dispatch.recorded(0);
         assert_eq!(dispatch.next_wake(), Some(at("15:00:01")));
+    }
+
+    /// As while the store takes no writes: firings go on, and nobody asks what is due.
+    #[test]
+    fn f33_firings_that_nobody_takes_up_do_not_pile_up_and_the_newest_slot_is_asked() {
+        let mut dispatch = Dispatch::new(vec![cron("* * * * *", 0, 0)], &[1]);
+        dispatch.begin(at("10:00:00"));
+        dispatch.acts(at("10:00:00"));
+        dispatch.answered(0, None, at("10:00:00"));
+        dispatch.recorded(0);
+        for minute in 1..60 {
+            dispatch.fired(0, at(&format!("10:{minute:02}:00")));
+        }
+        assert_eq!(dispatch.due.len(), 1);
+        let acts = dispatch.acts(at("10:59:30"));
+        assert_eq!(
+            acts,
+            [Act::Start {
+                poll: 0,
+                slot: at("10:59:00")
+            }]
+        );
+    }
+
+    #[test]
+    fn a_new_definition_is_asked_once_the_question_of_the_old_one_is_through() {
+        let mut dispatch = Dispatch::new(vec![cron("0 6 * * *", 0, 0)], &[1]);
+        dispatch.take_over(0, Stage::Asking, true);
+        dispatch.begin(at("10:00:00"));
+        assert_eq!(dispatch.acts(at("10:00:00")), []);
+        dispatch.answered(0, None, at("10:00:03"));
+        assert_eq!(dispatch.acts(at("10:00:03")), []);
+        dispatch.recorded(0);
+        let started = starts(&dispatch.acts(at("10:00:04")));
+        assert_eq!(started, [(0, at("06:00:00"))]);
+    }
+
+    #[test]
+    fn whoever_is_refused_alone_does_not_keep_the_others_from_being_asked() {
+        let mut dispatch = Dispatch::new((0..3).map(|_| every(60, 0)).collect(), &[1]);
+        dispatch.begin(at("10:00:00"));
+        let mut now = at("10:00:00");
+        let mut asked = Vec::new();
+        for _ in 0..4 {
+            for (poll, _) in starts(&dispatch.acts(now)) {
+                asked.push(poll);
+                let refused = Fault::new(FaultClass::Auth, "403");
+                dispatch.answered(poll, (poll == 0).then_some(&refused), now);
+                dispatch.recorded(poll);
+            }
+            now = dispatch
+                .held_until(0)
+                .unwrap_or(later(now, Duration::from_secs(1)));
+        }
+        assert_eq!(asked, [0, 1, 2, 0]);
     }
 
     proptest! {

@@ -6,6 +6,7 @@ pub mod board;
 pub mod books;
 pub mod clock;
 pub mod dispatch;
+pub mod ending;
 pub mod event;
 pub mod ledger;
 pub mod plan;

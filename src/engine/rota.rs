@@ -25,12 +25,21 @@ pub struct Rota {
     dispatch: Dispatch,
     sources: Sources,
     places: HashMap<KeyResultId, PollIndex>,
+    /// Polls under way of key results that this plan does not have; should one come back, it must not overlap itself.
+    strays: HashMap<KeyResultId, Stray>,
+}
+
+/// A poll that an earlier plan sent out.
+#[derive(Clone, Debug)]
+struct Stray {
+    stage: Stage,
+    definition: Arc<str>,
 }
 
 /// What the store remembers of earlier runs.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    /// The newest slot that each key result was asked for.
+    /// The newest slot in which each key result was measured.
     pub last_slots: HashMap<KeyResultId, Timestamp>,
     /// Until when sources are held.
     pub holds: Vec<(Slug, Timestamp)>,
@@ -53,9 +62,9 @@ impl Rota {
             .enumerate()
             .map(|(index, p)| (p.poll.key_result.clone(), index))
             .collect();
-        let under_way = self.under_way();
+        let mut under_way = self.under_way();
         let mut last_slots = remembered.last_slots;
-        last_slots.extend(self.last_slots(|key_result, definition| {
+        last_slots.extend(self.last_slots(config, |key_result, definition| {
             let planned = places.get(key_result).and_then(|i| plan.polls.get(*i));
             planned.is_some_and(|planned| *planned.definition == *definition)
         }));
@@ -63,11 +72,17 @@ impl Rota {
         holds.extend(self.holds(config));
         let sources = Sources::open(config, &plan, open, self.sources, now);
         let mut dispatch = Dispatch::new(plan.for_dispatch(&last_slots), &sources.permits());
-        for (key_result, stage) in under_way {
-            if let Some(index) = places.get(&key_result) {
-                dispatch.take_over(*index, stage);
-            }
-        }
+        under_way.retain(|key_result, stray| {
+            let Some((index, planned)) = places
+                .get(key_result)
+                .and_then(|index| Some((*index, plan.polls.get(*index)?)))
+            else {
+                return true;
+            };
+            let outdated = planned.definition != stray.definition;
+            dispatch.take_over(index, stray.stage, outdated);
+            false
+        });
         for (name, until) in holds {
             if let Some(lane) = sources.lane(&name).filter(|_| until > now) {
                 dispatch.hold(lane, until);
@@ -79,6 +94,7 @@ impl Rota {
             dispatch,
             sources,
             places,
+            strays: under_way,
         }
     }
 
@@ -134,7 +150,8 @@ impl Rota {
     pub fn answered(&mut self, outcome: &Outcome, now: Timestamp) -> Option<(Slug, Timestamp)> {
         let index = self.index_of(outcome)?;
         let lane = self.plan.polls.get(index)?.lane;
-        self.sources.answered(lane, outcome, now);
+        let held = self.dispatch.held_until(lane).is_some();
+        self.sources.answered(lane, outcome, held, now);
         let fault = outcome.entry.outcome.as_ref().err();
         let until = self.dispatch.answered(index, fault, now)?;
         Some((self.sources.name(lane)?.clone(), until))
@@ -142,8 +159,9 @@ impl Rota {
 
     /// Hears that the outcome of a poll is on disk.
     pub fn recorded(&mut self, outcome: &Outcome) {
-        if let Some(index) = self.index_of(outcome) {
-            self.dispatch.recorded(index);
+        match self.index_of(outcome) {
+            Some(index) => self.dispatch.recorded(index),
+            None => drop(self.strays.remove(&outcome.entry.key_result)),
         }
     }
 
@@ -207,21 +225,28 @@ impl Rota {
         self.places.get(&outcome.entry.key_result).copied()
     }
 
-    fn under_way(&self) -> Vec<(KeyResultId, Stage)> {
-        self.each_poll(|index| match self.dispatch.stage(index) {
-            Stage::Idle => None,
-            stage => Some(stage),
-        })
+    /// What is under way, strays included.
+    fn under_way(&self) -> HashMap<KeyResultId, Stray> {
+        let mut all = self.strays.clone();
+        all.extend(self.each_poll(|index| {
+            let stage = self.dispatch.stage(index);
+            let definition = Arc::clone(&self.plan.polls.get(index)?.definition);
+            (stage != Stage::Idle).then_some(Stray { stage, definition })
+        }));
+        all
     }
 
-    /// The newest slots asked for; a key result that means something else from now on is to be asked at once.
+    /// The newest slots asked for. A key result that means something else from now on, or whose source was changed, is
+    /// to be asked at once.
     fn last_slots(
         &self,
+        next: &Config,
         same: impl Fn(&KeyResultId, &str) -> bool,
     ) -> Vec<(KeyResultId, Timestamp)> {
         self.each_poll(|index| {
             let planned = self.plan.polls.get(index)?;
-            same(&planned.poll.key_result, &planned.definition)
+            let kept = self.sources.spec(planned.lane) == next.sources.get(&planned.poll.source);
+            (kept && same(&planned.poll.key_result, &planned.definition))
                 .then(|| self.dispatch.last_slot(index))
                 .flatten()
         })

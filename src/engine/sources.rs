@@ -116,17 +116,19 @@ impl Sources {
         }
     }
 
-    /// Notes how a poll ended.
-    pub fn answered(&mut self, lane: usize, outcome: &Outcome, now: Timestamp) {
+    /// Notes how a poll ended. A source that is `held` stays so whatever a question says that was on its way already.
+    pub fn answered(&mut self, lane: usize, outcome: &Outcome, held: bool, now: Timestamp) {
         let Some(lane) = self.list.get_mut(lane) else {
             return;
         };
         match &outcome.entry.outcome {
             Ok(_) => {
-                lane.up = Some(true);
                 lane.last_success = Some(now);
-                lane.fault = None;
-                lane.refused = None;
+                if !held {
+                    lane.up = Some(true);
+                    lane.fault = None;
+                    lane.refused = None;
+                }
             }
             Err(fault) => {
                 lane.up = Some(false);

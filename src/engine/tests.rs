@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use tokio_util::sync::CancellationToken;
 
 use super::actor::{Engine, Handle, Setup};
 use super::board::Board;
 use super::clock::Clock;
+use super::ending::Ending;
 use super::event::{Event, Observe};
 use super::vitals::Vitals;
 use crate::config::schedule::Schedule;
@@ -114,7 +114,7 @@ struct House {
 /// An engine under way.
 struct Running {
     handle: Handle,
-    end: CancellationToken,
+    end: Ending,
     task: tokio::task::JoinHandle<Result<(), super::actor::EngineError>>,
     store: Store,
 }
@@ -157,7 +157,7 @@ impl House {
     fn start(&self, config: Config) -> Running {
         let store = Store::open(&self.path(), "test", self.clock.now()).unwrap();
         let (engine, handle) = Engine::new(self.setup(config, store.clone())).unwrap();
-        let end = CancellationToken::new();
+        let end = Ending::default();
         Running {
             handle,
             task: tokio::spawn(engine.run(end.clone())),
@@ -180,7 +180,7 @@ impl Running {
     }
 
     async fn stop(self) {
-        self.end.cancel();
+        self.end.ask();
         self.task.await.unwrap().unwrap();
         self.store.close().await.unwrap();
     }
@@ -526,7 +526,7 @@ async fn once_asks_everything_once_and_ends() {
     let store = Store::open(&house.path(), "test", house.clock.now()).unwrap();
     let config = house.config(&[("a", "x"), ("b", "bad"), ("c", "x")]);
     let (engine, handle) = Engine::new(house.setup(config, store.clone())).unwrap();
-    engine.run_once(CancellationToken::new()).await.unwrap();
+    engine.run_once(Ending::default()).await.unwrap();
     let board = handle.board().borrow().clone();
     assert_eq!(
         [value(&board, "a"), value(&board, "b"), value(&board, "c")],

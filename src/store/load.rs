@@ -25,7 +25,8 @@ pub struct Loaded {
     /// the last of each local day; a band to hold: all, and those before that may still hold; when there are none, the
     /// newest from before), its newest poll, its status and since when.
     pub history: History,
-    /// The newest slot that was polled under the definition in force, however it ended.
+    /// The newest slot that was measured under the definition in force. One that was asked in vain does not count: after
+    /// a restart or a change it is asked again, since whoever did that may have mended what was wrong.
     pub last_slot: HashMap<KeyResultId, Timestamp>,
     /// Until when sources must be left alone.
     pub holds: BTreeMap<Slug, Timestamp>,
@@ -54,7 +55,7 @@ struct Wanted<'g> {
     points: Vec<Point>,
     newest: Option<Point>,
     status_since: Option<(Status, Timestamp)>,
-    polled_slot: Option<i64>,
+    measured_slot: Option<i64>,
     last_poll: Option<LastPoll>,
 }
 
@@ -113,7 +114,7 @@ impl<'g> Wanted<'g> {
             points: Vec::new(),
             newest: None,
             status_since: None,
-            polled_slot: None,
+            measured_slot: None,
             last_poll: None,
         };
         if let Some(days) = stored {
@@ -135,8 +136,9 @@ impl<'g> Wanted<'g> {
         }
     }
 
+    /// A poll, and the slot it measured if it did.
     fn polled(&mut self, slot: Option<i64>, poll: LastPoll) {
-        self.polled_slot = self.polled_slot.max(slot);
+        self.measured_slot = self.measured_slot.max(slot);
         if self
             .last_poll
             .as_ref()
@@ -186,7 +188,7 @@ impl<'g> Wanted<'g> {
                 fault: poll.fault.map(|(class, line)| (fault_class(&class), line)),
             });
         }
-        if let Some(slot) = self.polled_slot {
+        if let Some(slot) = self.measured_slot {
             loaded.last_slot.insert(id.clone(), from_ms(slot));
         }
     }
@@ -201,7 +203,7 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
     let mut index = Index::default();
     let mut statement = connection.prepare_cached(
         "SELECT kr.uid, kr.status, kr.status_since, s.id, s.definition, s.first_day,
-                m.slot_at, m.started_at, m.class, m.message, m.help
+                m.started_at, m.class, m.message, m.help
          FROM kr LEFT JOIN series AS s ON s.kr_id = kr.id LEFT JOIN last_miss AS m ON m.series_id = s.id",
     )?;
     let mut rows = statement.query([])?;
@@ -220,14 +222,9 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
             (Some(a), Some(b)) => Some(i64::min(a, b)),
             (a, b) => a.or(b),
         };
-        if let Some(at) = row.get(7)? {
-            kr.polled(
-                row.get(6)?,
-                LastPoll {
-                    at,
-                    fault: fault(row)?,
-                },
-            );
+        if let Some(at) = row.get(6)? {
+            let fault = fault(row)?;
+            kr.polled(None, LastPoll { at, fault });
         }
     }
     Ok(index)
@@ -263,9 +260,9 @@ fn status_since(row: &Row<'_>) -> rusqlite::Result<Option<(Status, Timestamp)>> 
 }
 
 fn fault(row: &Row<'_>) -> rusqlite::Result<Option<(String, String)>> {
-    let class: Option<String> = row.get(8)?;
-    let message = row.get_ref(9)?.as_str_or_null()?.unwrap_or_default();
-    let help = row.get_ref(10)?.as_str_or_null()?.unwrap_or_default();
+    let class: Option<String> = row.get(7)?;
+    let message = row.get_ref(8)?.as_str_or_null()?.unwrap_or_default();
+    let help = row.get_ref(9)?.as_str_or_null()?.unwrap_or_default();
     Ok(class.map(|class| (class, one_line(message, help))))
 }
 

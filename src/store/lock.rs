@@ -4,9 +4,13 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::error::StoreError;
 use super::files::beside;
+
+/// How long between two tries.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Held as long as it lives; the system releases it however the process ends.
 #[derive(Debug)]
@@ -15,11 +19,24 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of this database, without waiting, and leaves our process id in it.
+    /// Takes the lock of this database and leaves our process id in it. A command that makes or migrates the store has
+    /// it for a moment; a daemon does not let go.
     ///
     /// # Errors
-    /// [`StoreError::Held`] with the id found inside when another has it.
-    pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
+    /// [`StoreError::Held`] with the id found inside when another has it for longer than `patience`.
+    pub(super) fn take(database: &Path, patience: Duration) -> Result<Self, StoreError> {
+        let ends = Instant::now() + patience;
+        loop {
+            match Self::try_take(database) {
+                Err(StoreError::Held { .. }) if Instant::now() < ends => {
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    fn try_take(database: &Path) -> Result<Self, StoreError> {
         let path = beside(database, ".lock");
         let failed = |e: &std::io::Error| StoreError::of_system(database, "its .lock file", e);
         let mut file = OpenOptions::new()

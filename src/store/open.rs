@@ -1,9 +1,11 @@
 //! The start-up check: is the file the store that was here, whole, and of a schema we know? Makes a new one only
 //! where there never was one. Knows no rows.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
@@ -16,6 +18,9 @@ use super::migrate::{STEPS, migrate, version};
 
 /// How long a write waits for another process that writes.
 pub(super) const BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// As long as a command has the lock while it makes or migrates a store.
+const A_MOMENT: Duration = Duration::from_millis(300);
 
 /// `okrd` in ASCII: SQLite's header carries it, so that no other program's file is taken for ours.
 const APPLICATION_ID: i64 = 0x6F6B_7264;
@@ -67,12 +72,12 @@ impl Opening {
     pub(super) fn open(mut self) -> Result<Opened, StoreError> {
         self.path = resolve(&self.path)?;
         let mut lock = match self.access {
-            Access::Daemon => Some(Lock::take(&self.path)?),
+            Access::Daemon => Some(Lock::take(&self.path, A_MOMENT)?),
             Access::Guest => None,
         };
         if !exists(&self.path)? {
             if lock.is_none() {
-                lock = Some(Lock::take(&self.path)?);
+                lock = self.lock_to_make()?;
             }
             // Whoever had the lock a moment ago may have made it.
             if !exists(&self.path)? {
@@ -82,7 +87,7 @@ impl Opening {
         let mut connection = self.connect()?;
         if recognise(&connection, &self.path)? != STEPS.len() {
             if lock.is_none() {
-                lock = Some(Lock::take(&self.path)?);
+                lock = Some(Lock::take(&self.path, self.busy_timeout)?);
             }
             migrate(&mut connection, &self.path, STEPS)?;
         }
@@ -97,6 +102,18 @@ impl Opening {
             _lock: lock,
             opening: self,
         })
+    }
+
+    /// The lock, or none when whoever has it made the store meanwhile.
+    fn lock_to_make(&self) -> Result<Option<Lock>, StoreError> {
+        let ends = Instant::now() + self.busy_timeout;
+        loop {
+            match Lock::take(&self.path, A_MOMENT) {
+                Err(StoreError::Held { .. }) if exists(&self.path)? => return Ok(None),
+                Err(StoreError::Held { .. }) if Instant::now() < ends => {}
+                taken => return taken.map(Some),
+            }
+        }
     }
 
     /// Makes the database under another name first, so that a half-made one is never met again. It gets its name with
@@ -251,16 +268,16 @@ pub(super) fn open_to_read(path: &Path) -> Result<(PathBuf, Connection), StoreEr
     if !exists(&file)? {
         return Err(StoreError::Missing { file });
     }
-    let failed = |e: rusqlite::Error| of_opening(&file, &e);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&file, flags).map_err(failed)?;
-    connection
-        .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
-        .and_then(|()| {
-            connection.execute_batch("PRAGMA cache_size = -1024; PRAGMA trusted_schema = OFF;")
-        })
-        .map_err(failed)?;
-    let found = recognise(&connection, &file)?;
+    let (connection, found) = match connect_to_read(&file, file.as_os_str()) {
+        // Reading a log needs a file beside the database that we may not make here. Where there is no log, nobody
+        // writes and nothing but the database is to be read.
+        Err(StoreError::ReadOnly { .. } | StoreError::Io { .. })
+            if size(&beside(&file, "-wal")) == 0 =>
+        {
+            connect_to_read(&file, unchanging(&file).as_ref())?
+        }
+        connected => connected?,
+    };
     if found != STEPS.len() {
         return Err(StoreError::Older {
             file,
@@ -269,6 +286,49 @@ pub(super) fn open_to_read(path: &Path) -> Result<(PathBuf, Connection), StoreEr
         });
     }
     Ok((file, connection))
+}
+
+/// A connection that reads, and the schema version found.
+fn connect_to_read(file: &Path, name: &OsStr) -> Result<(Connection, usize), StoreError> {
+    let failed = |e: rusqlite::Error| of_opening(file, &e);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(name, flags).map_err(failed)?;
+    connection
+        .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
+        .and_then(|()| {
+            connection.execute_batch("PRAGMA cache_size = -1024; PRAGMA trusted_schema = OFF;")
+        })
+        .map_err(failed)?;
+    let found = recognise(&connection, file)?;
+    Ok((connection, found))
+}
+
+/// The name under which SQLite reads a file without its log and without a lock. <https://www.sqlite.org/uri.html>
+fn unchanging(file: &Path) -> OsString {
+    let mut name = OsString::from("file:");
+    for part in file
+        .as_os_str()
+        .as_bytes()
+        .chunk_by(|a, b| plain(*a) == plain(*b))
+    {
+        match part {
+            [first, ..] if plain(*first) => name.push(OsStr::from_bytes(part)),
+            escaped => name.push(
+                escaped
+                    .iter()
+                    .map(|b| format!("%{b:02x}"))
+                    .collect::<String>(),
+            ),
+        }
+    }
+    name.push("?immutable=1");
+    name
+}
+
+fn plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte)
 }
 
 /// That the file is a store of okrd and of a schema we know: the version found.
@@ -370,5 +430,44 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let (_, connection) = open_to_read(&file).unwrap();
         assert_eq!(recognise(&connection, &file).unwrap(), STEPS.len());
+    }
+
+    /// As another user has it who may read and not write, or a mount that is read-only.
+    #[test]
+    fn a_store_at_rest_is_read_where_nothing_may_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a b?c#%41.db");
+        Opening::new(&file, "0.0.1", Timestamp::UNIX_EPOCH, Access::Daemon)
+            .create()
+            .unwrap();
+        let name = unchanging(&file);
+        let (connection, found) = connect_to_read(&file, &name).unwrap();
+        assert_eq!(found, STEPS.len());
+        let one: i64 = connection
+            .query_row("SELECT 1", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(one, 1);
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no log was made"
+        );
+    }
+
+    #[test]
+    fn those_who_make_a_store_at_the_same_time_wait_for_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("okrd.db");
+        let open = |access| {
+            let file = file.clone();
+            std::thread::spawn(move || {
+                let opened = Opening::new(&file, "0.0.1", Timestamp::UNIX_EPOCH, access).open();
+                opened.map(drop)
+            })
+        };
+        let all = [Access::Guest, Access::Guest, Access::Guest, Access::Daemon].map(open);
+        for opened in all {
+            opened.join().unwrap().unwrap();
+        }
     }
 }

@@ -232,8 +232,12 @@ async fn the_last_attempt_and_the_last_slot_survive() {
         (worked.last_attempt(), worked.slot, Some(worked.started_at))
     );
     store.append(vec![broke.clone(), said]).await.unwrap();
-    let expected = (broke.last_attempt(), broke.slot, Some(broke.started_at));
-    assert_eq!(last(&store), expected, "what a person says is no poll");
+    let expected = (broke.last_attempt(), worked.slot, Some(broke.started_at));
+    assert_eq!(
+        last(&store),
+        expected,
+        "a slot asked in vain is asked again, and what a person says is no poll"
+    );
     let line = "found nothing (look again)".to_owned();
     assert_eq!(
         broke.last_attempt(),

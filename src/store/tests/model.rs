@@ -208,7 +208,8 @@ impl Model {
             record.status_since = status;
             record.last_attempt = newest.and_then(Entry::last_attempt);
             loaded.newest_poll = loaded.newest_poll.max(newest.map(|e| e.started_at));
-            if let Some(slot) = polls.map(|(_, _, e)| e.slot).max() {
+            let measured = polls.filter(|(_, _, e)| e.outcome.is_ok());
+            if let Some(slot) = measured.map(|(_, _, e)| e.slot).max() {
                 loaded.last_slot.insert(kr(name), slot);
             }
         }
