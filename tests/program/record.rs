@@ -77,6 +77,73 @@ fn what_cannot_be_a_value_is_refused_and_changes_nothing() {
     assert!(home.history("growth/subscribers").is_empty());
 }
 
+/// Seven days after its end a cycle is closed: its figures are final.
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program under test lives today"
+)]
+fn a_closed_cycle_takes_no_value_and_one_outside_its_cycle_is_remarked_on() {
+    let cycle = |name: &str, starts: i64, ends: i64| {
+        let day = |days: i64| jiff::Zoned::now().date() + jiff::Span::new().days(days);
+        format!(
+            "[cycles.{name}]\nstarts = {}\nends = {}\n",
+            day(starts),
+            day(ends)
+        )
+    };
+    let cycles = cycle("gone", -40, -9) + &cycle("ended", -40, -3) + &cycle("open", -40, 40);
+    let daemon = format!("include = [\"okrs/*.toml\"]\n{cycles}");
+    let okrs = |name: &str| {
+        format!(
+            "cycle = \"{name}\"\n[objectives.growth]\ntitle = \"Grow\"\n\
+             [objectives.growth.key_results.recommend]\ntitle = \"Recommended\"\nunit = \"points\"\n\
+             baseline = \"first\"\ntarget = \"+10\"\n"
+        )
+    };
+    let (gone, ended, open) = (okrs("gone"), okrs("ended"), okrs("open"));
+    let home = Home::new(&[
+        ("okrd.toml", &daemon),
+        ("okrs/gone.toml", &gone),
+        ("okrs/ended.toml", &ended),
+        ("okrs/open.toml", &open),
+    ]);
+    let error = home.refuses(2, &["record", &format!("gone:{ID}"), "1", "--at", "20d"]);
+    assert!(
+        error.contains("cycle gone") && error.contains("closed since"),
+        "{error}"
+    );
+    assert!(home.history(&format!("gone:{ID}")).is_empty());
+    let of_the_end = home.ends(0, &["record", &format!("ended:{ID}"), "1", "--at", "5d"]);
+    assert_eq!(of_the_end.err, "");
+    let too_late = home.ends(0, &["record", &format!("ended:{ID}"), "2"]);
+    assert!(too_late.err.contains("after the end"), "{}", too_late.err);
+    let too_early = home.ends(0, &["record", ID, "3", "--at", "1999-11-25"]);
+    assert!(
+        too_early.err.contains("before the start"),
+        "{}",
+        too_early.err
+    );
+
+    // The baseline is the first value entered of the cycle, whatever is told later for an earlier day.
+    for (value, age) in [("10", "5d"), ("4", "10d"), ("17", "1h")] {
+        home.ends(0, &["record", ID, value, "--at", age]);
+    }
+    let status = home.ends(0, &["status", "--format", "json"]).out;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let cards = |cycle: &str| {
+        let all = status["objectives"].as_array().unwrap();
+        all.iter().find(|o| o["cycle"] == cycle).unwrap()["key_results"][0].clone()
+    };
+    let open = cards("open");
+    assert_eq!(
+        (open["baseline"].as_f64(), open["target"].as_f64()),
+        (Some(10.0), Some(20.0))
+    );
+    assert_eq!(open["value"], 17.0);
+    assert_eq!(cards("ended")["value"], 1.0);
+}
+
 #[test]
 fn a_series_reads_as_table_csv_and_json_and_from_an_instant_on() {
     let home = Home::shop();
