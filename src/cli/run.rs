@@ -42,7 +42,7 @@ pub fn run(config: Option<&Path>, args: &RunArgs) -> Result<Verdict, Failure> {
     let config = configuration::valid(Some(&path))?;
     runtime::daemon()?.block_on(async {
         let shutdown = end_on_signal()?;
-        Daemon::start(config, path, metrics, shutdown)
+        Daemon::start(config, path, metrics, shutdown, None)
             .await?
             .live()
             .await
@@ -88,7 +88,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the store, takes the address and reads what is known.
+    /// Opens the store unless it is given, takes the address and reads what is known.
     ///
     /// # Errors
     /// When the store or the address cannot be had.
@@ -97,12 +97,16 @@ impl Daemon {
         path: PathBuf,
         metrics: Arc<Metrics>,
         shutdown: CancellationToken,
+        store: Option<Store>,
     ) -> Result<Self, Failure> {
         // Before anything that takes time: a SIGHUP nobody hears would end the process.
         let hangup = hear(SignalKind::hangup())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = clock.now();
-        let store = Store::open(&config.store.path, VERSION, now)?;
+        let store = match store {
+            Some(store) => store,
+            None => Store::open(&config.store.path, VERSION, now)?,
+        };
         let listener = listen(config.server.listen).await?;
         store.keep_revision(&config.revision, now).await?;
         let vitals = Arc::new(Vitals::starting(now));
