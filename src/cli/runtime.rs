@@ -7,6 +7,12 @@ use super::exit::Failure;
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The commit it was built from; `unknown` outside git.
+pub const REVISION: &str = env!("OKRD_REVISION");
+
+/// The compiler that built it.
+pub const RUSTC: &str = env!("OKRD_RUSTC");
+
 /// The daemon's runtime: two threads are plenty, since nothing here computes for long.
 ///
 /// # Errors
