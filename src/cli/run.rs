@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Format, RunArgs};
 use super::exit::{Failure, Verdict, complain, say};
+use super::faces::Desk;
 use super::log::{self, Both, EventLog};
 use super::reload::{Fixed, Reloads};
 use super::runtime::{self, VERSION};
@@ -22,6 +23,7 @@ use crate::engine::actor::{Engine, Setup};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::event::{Event, Observe};
 use crate::engine::vitals::Vitals;
+use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
 use crate::source;
@@ -111,6 +113,8 @@ impl Daemon {
         store.keep_revision(&config.revision, now).await?;
         let vitals = Arc::new(Vitals::starting(now));
         let lifecycle = config.server.lifecycle;
+        let write_token = config.server.write_token.clone();
+        let loopback = Loopback::of(config.server.listen);
         let fixed = Fixed::of(&config);
         let (engine, handle) = Engine::new(Setup {
             config,
@@ -122,7 +126,19 @@ impl Daemon {
         })?;
         let reloads = Arc::new(Reloads::new(path, fixed, handle.clone(), store.clone()));
         let reload = lifecycle.then(|| Arc::clone(&reloads));
-        let router = faces::router(handle.board(), metrics, vitals, reload, store.path());
+        let desk = write_token.map(|token| Desk {
+            token,
+            engine: handle.clone(),
+        });
+        let router = faces::router(
+            handle.board(),
+            metrics,
+            vitals,
+            reload,
+            desk,
+            loopback,
+            store.path(),
+        );
         Ok(Self {
             engine,
             reloads,

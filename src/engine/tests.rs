@@ -264,6 +264,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
         server: Server {
             listen: ([127, 0, 0, 1], 0).into(),
             lifecycle: false,
+            write_token: None,
         },
         store: StoreSpec { path: store },
         sources: BTreeMap::from([(
