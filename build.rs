@@ -1,7 +1,5 @@
 //! Tells the program what it was built from: the revision in git, where there is one, and the compiler.
 
-#![expect(clippy::print_stdout, reason = "so a build script talks to cargo")]
-
 use std::path::Path;
 use std::process::Command;
 

@@ -265,7 +265,10 @@ fn every_command_explains_itself_and_tells_its_version() {
     let long = home.ends(0, &["--version"]).out;
     let build = long.strip_prefix(&format!("{short} (revision ")).unwrap();
     let (revision, rustc) = build.split_once(", rustc ").unwrap();
-    assert!(!revision.is_empty() && rustc.starts_with(|c: char| c.is_ascii_digit()), "{long}");
+    assert!(
+        !revision.is_empty() && rustc.starts_with(|c: char| c.is_ascii_digit()),
+        "{long}"
+    );
     for args in [
         vec![],
         vec!["runn"],
