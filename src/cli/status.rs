@@ -129,7 +129,7 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         "{} ({})\n  {}, {score}\n",
         printable(&objective.title),
         printable(team),
-        words::status(card.status)
+        words::objective_status(card.status, card.progress.is_some())
     );
     if card.key_results.is_empty() {
         return out;

@@ -243,7 +243,7 @@ fn objective(
                 h3 { (objective.title) }
                 @if let Some(why) = &objective.why { p.why { (why) } }
                 p.state {
-                    (objective_badge(card)) " " span { (objective_progress(card)) }
+                    (badge_of(card.status, words::objective_status(card.status, card.progress.is_some()))) " " span { (objective_progress(card)) }
                     @if let Some(decides) = decides(card, all) { span.decides { "; decided by “" (decides) "”" } }
                 }
             }
@@ -255,14 +255,6 @@ fn objective(
             (initiatives(&objective.initiatives))
         }
     }
-}
-
-/// The badge of an objective: of one that has some data it would be wrong to say that there is none yet.
-fn objective_badge(card: &ObjectiveCard) -> Markup {
-    if card.status == Status::NoData && card.progress.is_some() {
-        return html! { span class={ "badge badge-" (card.status.as_str()) } { "Data missing" } };
-    }
-    badge(card.status)
 }
 
 /// Which of several makes the objective's status what it is: a key result or contributing objective that has that status,
@@ -435,7 +427,11 @@ fn bar(share: Option<f64>, expected: Option<f64>, class: &str, label: &str) -> M
 }
 
 fn badge(status: Status) -> Markup {
-    html! { span class={ "badge badge-" (status.as_str()) } { (words::status(status)) } }
+    badge_of(status, words::status(status))
+}
+
+fn badge_of(status: Status, words: &str) -> Markup {
+    html! { span class={ "badge badge-" (status.as_str()) } { (words) } }
 }
 
 fn initiatives(all: &[Initiative]) -> Markup {
