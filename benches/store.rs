@@ -7,12 +7,16 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::tz::TimeZone;
 use okrd::cli::configuration;
+use okrd::domain::cycle::Cycle;
 use okrd::domain::goals::Goals;
-use okrd::domain::id::KeyResultId;
+use okrd::domain::id::{CycleName, KeyResultId};
 use okrd::domain::reading::Reading;
 use okrd::store::{Entry, Origin, Reader, Store};
 use rusqlite::{Connection, params};
@@ -125,10 +129,18 @@ fn key_result(number: usize) -> KeyResultId {
     KeyResultId::parse_full(&format!("life:growth/kr{number}")).unwrap()
 }
 
+/// The cycle of all of them.
+fn life() -> Arc<Cycle> {
+    let name = CycleName::parse("life").unwrap();
+    let (first, last) = (date(2026, 10, 1), date(2099, 12, 31));
+    Arc::new(Cycle::new(name, first, last, TimeZone::UTC).unwrap())
+}
+
 /// One value for each of so many key results.
 fn round(number: usize, entries: usize) -> Vec<Entry> {
     let slot = first_slot() + Duration::from_secs(900 * number as u64);
     let reading = Reading::whole(number as i128);
+    let cycle = life();
     (0..entries)
         .map(|kr| Entry {
             key_result: key_result(kr),
@@ -137,6 +149,7 @@ fn round(number: usize, entries: usize) -> Vec<Entry> {
             took: Duration::from_millis(40),
             tries: 1,
             definition: "d1".into(),
+            cycle: Arc::clone(&cycle),
             origin: Origin::Polled,
             outcome: Ok(reading.clone()),
         })

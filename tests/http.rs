@@ -24,10 +24,13 @@ use okrd::domain::id::KeyResultId;
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::body::Parts;
+use okrd::http::hosts::Loopback;
+use okrd::http::measurements::Recorder;
 use okrd::http::negotiate::Format;
 use okrd::http::router::{Exposition, HistoryReader, ROUTES, Reload, State, router};
 use okrd::http::serve::{Limits, serve};
 use okrd::metrics::exposition::{Build, Metrics};
+use okrd::store::{Entry, Origin};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -110,6 +113,8 @@ fn state(board: Board) -> (State, watch::Sender<Arc<Board>>, Arc<AtomicI64>) {
         vitals,
         exposition: Arc::new(metrics),
         lifecycle: None,
+        recorder: None,
+        loopback: Loopback::of(([0, 0, 0, 0], 0).into()),
         history: Arc::new(Measurements::default()),
         clock: Arc::new(move || Timestamp::from_second(hands.load(Ordering::Relaxed)).unwrap()),
     };
@@ -354,6 +359,17 @@ async fn errors_are_problems() {
             .await,
         400,
     );
+    // Only what was asked is blamed.
+    let early = format!("{kr}/subscribers/history?to=2026-01-01");
+    let detail = problem(&house.get(&early).await, 400);
+    assert!(
+        detail.starts_with("`to` is 2025-12-31T23:00:00Z"),
+        "{detail}"
+    );
+    for odd in ["/?cycle=a&cycle=b", "/api/v1/key-results/%ff/x"] {
+        let detail = problem(&house.get(odd).await, 400);
+        assert!(detail.contains("percent escapes"), "{odd}: {detail}");
+    }
     let large = house
         .ask("POST", "/-/reload", "Content-Length: 65537\r\n")
         .await;
@@ -428,6 +444,219 @@ async fn reload_is_off_unless_enabled_and_tells_what_was_wrong() {
     let bad = with(Err("okrs/content.toml:3:1: unknown key `titel`".into())).await;
     let detail = problem(&bad.ask("POST", "/-/reload", "").await, 500);
     assert_eq!(detail, "okrs/content.toml:3:1: unknown key `titel`");
+}
+
+/// A reload is asked for by a whole request only.
+#[tokio::test]
+async fn a_body_that_does_not_come_whole_reloads_nothing() {
+    #[derive(Default)]
+    struct Counted(AtomicI64);
+    #[async_trait]
+    impl Reload for Counted {
+        async fn reload(&self) -> Result<(), String> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+    let counted = Arc::new(Counted::default());
+    let hook = Arc::clone(&counted);
+    let house = start_with(sample::board(), Limits::default(), |state| {
+        state.lifecycle = Some(hook);
+    })
+    .await;
+    let head = "POST /-/reload HTTP/1.1\r\nHost: a\r\n";
+    for (rest, status) in [
+        (
+            "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            411,
+        ),
+        (
+            "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+            411,
+        ),
+        ("Transfer-Encoding: chunked\r\n\r\nzz\r\n", 411),
+        ("Content-Length: 100000\r\n\r\n", 413),
+    ] {
+        let answer = Answer::parse(&house.raw(format!("{head}{rest}").as_bytes()).await);
+        assert_eq!(answer.status, status, "{rest:?}");
+    }
+    // Half a body, then the client leaves.
+    let mut half = TcpStream::connect(house.address).await.unwrap();
+    let begun = format!("{head}Content-Length: 10\r\n\r\nhalf");
+    half.write_all(begun.as_bytes()).await.unwrap();
+    drop(half);
+    let whole = house
+        .ask("POST", "/-/reload", "Content-Length: 0\r\n")
+        .await;
+    assert_eq!(whole.status, 200);
+    assert_eq!(counted.0.load(Ordering::SeqCst), 1);
+}
+
+/// Takes what it is given, to be looked at.
+#[derive(Default)]
+struct Taken(Mutex<Vec<Entry>>);
+
+#[async_trait]
+impl Recorder for Taken {
+    async fn admits(&self, token: &str) -> Result<bool, String> {
+        Ok(token == "let-me")
+    }
+
+    async fn record(&self, entry: Entry) -> Result<(), String> {
+        if entry.outcome.as_ref().is_ok_and(|r| r.value == 13.0) {
+            return Err("disk on fire at /secret/path".into());
+        }
+        self.0.lock().unwrap().push(entry);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_program_records_what_it_knows_with_the_write_token_only() {
+    let talks = "/api/v1/key-results/happy/talks/measurements";
+    let post = async |house: &House, path: &str, headers: &str, body: &str| {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Answer::parse(&house.raw(request.as_bytes()).await)
+    };
+    let json = "Content-Type: application/json\r\n";
+    let off = start(sample::board()).await;
+    let detail = problem(&post(&off, talks, json, "{\"value\": 1}").await, 403);
+    assert!(
+        detail.contains("not enabled") && detail.contains("write_token"),
+        "{detail}"
+    );
+
+    let taken = Arc::new(Taken::default());
+    let recorder = Arc::clone(&taken);
+    let mut board = sample::board();
+    let ended = board.scorecard.objectives.last_mut().unwrap();
+    let card = Arc::make_mut(&mut ended.key_results[0]);
+    Arc::make_mut(&mut card.key_result).feed = okrd::domain::goals::Feed::Recorded;
+    let house = start_with(board, Limits::default(), |state| {
+        state.recorder = Some(recorder);
+    })
+    .await;
+    for token in [
+        "",
+        "Authorization: Bearer \r\n",
+        "Authorization: Bearer wrong\r\n",
+        "Authorization: Basic let-me\r\n",
+    ] {
+        let answer = post(&house, talks, &format!("{json}{token}"), "{\"value\": 1}").await;
+        assert!(!problem(&answer, 401).contains("let-me"));
+        assert!(answer.header("www-authenticate").starts_with("Bearer"));
+    }
+    let may = "Authorization: bearer let-me\r\n";
+    let good = format!("{json}{may}");
+    let measured = "/api/v1/key-results/more-visitors/subscribers/measurements";
+    let closed = "/api/v1/key-results/2026-Q3:found/subscribers/measurements";
+    let unknown = "/api/v1/key-results/happy/none/measurements";
+    let long = format!("{{\"value\": 1, \"note\": \"{}\"}}", "x".repeat(2001));
+    let huge = format!("{{\"value\": 1, \"note\": \"{}\"}}", "x".repeat(70_000));
+    for (path, headers, body, status, said) in [
+        (talks, may, "{\"value\": 1}", 415, "application/json"),
+        (talks, &*good, "{\"value\": 1", 400, "value"),
+        (talks, &*good, "", 400, "value"),
+        (talks, &*good, "{}", 422, "value"),
+        (talks, &*good, "{\"value\": \"1\"}", 422, "number"),
+        (talks, &*good, "{\"value\": 1, \"when\": 2}", 422, "when"),
+        (
+            talks,
+            &*good,
+            "{\"value\": 1, \"at\": \"soon\"}",
+            422,
+            "`soon`",
+        ),
+        (
+            talks,
+            &*good,
+            "{\"value\": 1, \"at\": \"2099-01-01T00:00:00Z\"}",
+            422,
+            "future",
+        ),
+        (talks, &*good, &long, 422, "2000 characters"),
+        (talks, &*good, &huge, 413, "too large"),
+        (
+            talks,
+            &*good,
+            "{\"value\": 13}",
+            503,
+            "nothing of it was kept",
+        ),
+        (
+            measured,
+            &*good,
+            "{\"value\": 1}",
+            409,
+            "measured by source shop",
+        ),
+        (closed, &*good, "{\"value\": 1}", 409, "closed since"),
+        (unknown, &*good, "{\"value\": 1}", 404, "happy/none"),
+    ] {
+        let answer = post(&house, path, headers, body).await;
+        let detail = problem(&answer, status);
+        assert!(
+            detail.contains(said) && !detail.contains("secret"),
+            "{detail}"
+        );
+    }
+    assert!(taken.0.lock().unwrap().is_empty());
+
+    let body =
+        "{\"value\": 9007199254740993, \"at\": \"2026-11-20T06:00:00Z\", \"note\": \"a survey\"}";
+    let answer = post(&house, talks, &good, body).await;
+    assert_eq!(answer.status, 201);
+    let told = answer.json();
+    assert_eq!(
+        (&told["id"], &told["as_of"]),
+        (&"happy/talks".into(), &"2026-11-20T06:00:00Z".into())
+    );
+    assert_eq!(told["exact"], "9007199254740993");
+    let kept = taken.0.lock().unwrap().pop().unwrap();
+    assert_eq!(kept.slot, "2026-11-20T06:00:00Z".parse().unwrap());
+    let note = Some("a survey".to_owned());
+    assert_eq!(kept.origin, Origin::Recorded { note, author: None });
+    let before = post(
+        &house,
+        talks,
+        &good,
+        "{\"value\": 1, \"at\": \"2020-01-01T00:00:00Z\"}",
+    )
+    .await;
+    assert!(
+        before.json()["remark"]
+            .as_str()
+            .unwrap()
+            .contains("before the start")
+    );
+
+    let document = house.get("/api/v1/openapi.json").await.json();
+    let mut root = document.clone();
+    root["$ref"] = "#/components/schemas/Recorded".into();
+    let validator = jsonschema::draft202012::new(&root).unwrap();
+    assert!(validator.is_valid(&told), "{told}");
+    assert_eq!(house.ask("GET", talks, "").await.status, 405);
+}
+
+/// Through a name of its own that points at this machine a page elsewhere reaches nothing.
+#[tokio::test]
+async fn f76_a_server_on_loopback_answers_to_no_foreign_name() {
+    let house = start_with(sample::board(), Limits::default(), |state| {
+        state.loopback = Loopback::of(([127, 0, 0, 1], 10650).into());
+    })
+    .await;
+    for path in ["/", "/metrics", "/api/v1/scorecard", "/none"] {
+        let ask = async |host: &str| {
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            Answer::parse(&house.raw(request.as_bytes()).await)
+        };
+        problem(&ask("evil.example:10650").await, 421);
+        assert_ne!(ask("localhost:10650").await.status, 421);
+    }
 }
 
 /// Time is simulated: the answer is given up without anyone waiting for it.
@@ -662,7 +891,7 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
     assert!(place("Be the first answer") < place("Our website becomes the reflex"));
     assert!(place("Our website becomes the reflex") < place("More people find their way"));
     assert!(
-        place("More people find their way") < place("People find us"),
+        place("More people find their way") < place("2026-Q3, 1 July 2026"),
         "ended cycles come last"
     );
     for text in [
@@ -671,7 +900,11 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
         "badge-at_risk\">At risk",
         "39 % of the way, 42 % expected by now",
         "No data yet",
+        "Data missing",
+        "decided by “Half as many visitors again”",
+        "counts in the score of reflex",
         "last known <time",
+        ">measured <time",
         "4 days ago",
         "gave no number: no answer within 30 s",
         "Learned: People search for questions",
@@ -685,6 +918,33 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
     for never in ["<script", " style=", "onclick", "javascript:"] {
         assert!(!page.contains(never), "{never}");
     }
+    // An ended cycle has an address of its own, to which renewing the page leads back.
+    assert!(!page.contains("People find us") && page.contains("href=\"?cycle=2026-Q3\""));
+    let ended = house.get("/?cycle=2026-Q3").await.text();
+    assert!(ended.contains("People find us") && ended.contains("content=\"30\""));
+    assert!(!ended.contains("More people find their way"));
+    problem(&house.get("/?cycle=1999-Q1").await, 404);
+    // Only under its own version is the style sheet kept for ever.
+    let style = page
+        .split("href=\"")
+        .find(|rest| rest.starts_with("style.css"))
+        .unwrap();
+    let style = style.split('"').next().unwrap();
+    let kept = house.get(&format!("/{style}")).await;
+    assert!(kept.header("cache-control").contains("immutable"));
+    for other in ["/style.css", "/style.css?v=0"] {
+        assert_eq!(house.get(other).await.header("cache-control"), "no-cache");
+    }
+}
+
+/// A fault that is the source's is told where the page speaks of the source, once.
+#[tokio::test]
+async fn a_source_s_fault_is_told_once() {
+    let mut board = sample::board();
+    board.sources[0].fault = Some("timeout: no answer within 30 s from `shop`".into());
+    let page = start(board).await.get("/").await.text();
+    assert_eq!(page.matches("no answer within 30 s").count(), 1);
+    assert!(page.contains("see source shop below (timeout)"));
 }
 
 #[tokio::test]

@@ -6,11 +6,15 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use okrd::domain::cycle::Cycle;
 use okrd::domain::fault::{Fault, FaultClass};
-use okrd::domain::id::KeyResultId;
+use okrd::domain::id::{CycleName, KeyResultId};
 use okrd::domain::reading::Reading;
 use okrd::store::{Entry, Origin, Reader, Store, StoreError};
 
@@ -22,6 +26,12 @@ const ROUNDS: u64 = 200;
 /// Begun anew so often, so that creation is killed too and the checks between stay short.
 const STORES: u64 = 8;
 const KEY_RESULTS: u64 = 4;
+
+static CYCLE: LazyLock<Arc<Cycle>> = LazyLock::new(|| {
+    let name = CycleName::parse("2026-Q4").unwrap();
+    let (first, last) = (date(2026, 10, 1), date(2026, 12, 31));
+    Arc::new(Cycle::new(name, first, last, TimeZone::UTC).unwrap())
+});
 
 fn start() -> Timestamp {
     "2026-10-01T00:00:00Z".parse().unwrap()
@@ -41,6 +51,7 @@ fn entry(number: u64) -> Entry {
         took: Duration::from_millis(3),
         tries: 1,
         definition: "d1".into(),
+        cycle: Arc::clone(&CYCLE),
         origin: Origin::Polled,
         outcome: if number % 5 == 4 {
             Err(Fault::new(FaultClass::Net, format!("{number}")))

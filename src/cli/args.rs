@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// Measures OKRs: polls the sources behind key results, keeps every value, exports progress to Prometheus.
 #[derive(Debug, Parser)]
-#[command(name = "okrd", version, propagate_version = true, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "okrd", version, long_version = LONG_VERSION, propagate_version = true, about, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Args {
     /// Configuration file, or a directory that holds an okrd.toml [default: ./okrd.toml, then /etc/okrd/okrd.toml]
     #[arg(
@@ -22,6 +22,15 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Command,
 }
+
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (revision ",
+    env!("OKRD_REVISION"),
+    ", rustc ",
+    env!("OKRD_RUSTC"),
+    ")"
+);
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 3 store, 4 another process holds the store.
@@ -143,7 +152,7 @@ pub struct HistoryArgs {
     /// Key result, as objective/key_result or cycle:objective/key_result
     #[arg(value_name = "KR")]
     pub key_result: String,
-    /// Only values since then: a day (2026-11-01), an instant (2026-11-01T06:00:00Z) or an age (7d)
+    /// Only values since then: a day (2026-11-01, in the configuration's `timezone`), an instant (2026-11-01T06:00:00Z) or an age (7d)
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
     /// Output format
@@ -160,7 +169,8 @@ pub struct RecordArgs {
     /// The value, a plain decimal number
     #[arg(allow_negative_numbers = true)]
     pub value: String,
-    /// The instant it describes: a day, an instant or an age [default: now]
+    /// The instant it describes: a day (its midnight in the configuration's `timezone`), an instant (2026-11-01T06:00:00Z)
+    /// or an age (7d) [default: now]
     #[arg(long, value_name = "T")]
     pub at: Option<String>,
     /// A few words kept beside it
@@ -174,7 +184,7 @@ pub struct RecordArgs {
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Where to write the example configuration, the shop and the store
+    /// Where to write the example configuration, the shop and the store; that configuration is used, --config is not
     #[arg(long, value_name = "DIR", default_value = "okrd-demo")]
     pub dir: PathBuf,
     /// Where the page and /metrics are served; another free port is taken when this one is in use

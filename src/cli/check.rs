@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{CheckArgs, CheckFormat};
-use super::exit::{Failure, Verdict, say};
+use super::exit::{Failure, Verdict, complain, say};
 use super::{configuration, online, runtime};
 use crate::config::files::Files;
 use crate::config::finding::{Finding, Severity};
@@ -23,6 +23,11 @@ pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> 
         findings.extend(runtime::small()?.block_on(asking));
     }
     say(&render(args.format, &findings, &files))?;
+    if findings.is_empty() {
+        let files = files.files.len();
+        let s = if files == 1 { "" } else { "s" };
+        complain(&format!("no findings in {files} file{s}\n"));
+    }
     let fails = |severity| match severity {
         Severity::Error => true,
         Severity::Warning => args.deny_warnings,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::args::{HistoryArgs, HistoryFormat};
 use super::exit::{Failure, Verdict, say};
-use super::table::{Align, Table};
+use super::table::{Align, Table, printable};
 use super::{configuration, key_results, when};
 use crate::domain::goals::KeyResult;
 use crate::engine::clock::{Clock, SystemClock};
@@ -71,12 +71,13 @@ fn csv(series: &[Measurement]) -> String {
     let mut text = String::from("as_of,value,slot,origin,definition,note\n");
     for m in series {
         let (origin, note) = origin(&m.origin);
+        let note = one_piece(note);
         // RFC 4180: a field with a separator or quote stands in quotes, quotes doubled. A note that a spreadsheet
         // would take for a formula is defused by a leading apostrophe.
         let note = if note.starts_with(['=', '+', '-', '@', '\t', '\r']) {
             format!("'{note}")
         } else {
-            note.to_owned()
+            note
         };
         let note = if note.contains([',', '"', '\n', '\r']) {
             format!("\"{}\"", note.replace('"', "\"\""))
@@ -92,6 +93,17 @@ fn csv(series: &[Measurement]) -> String {
         ));
     }
     text
+}
+
+/// A note without control characters but line ends and tabs: whoever prints the file must not have a terminal driven by it.
+fn one_piece(note: &str) -> String {
+    let is_text = |c: char| matches!(c, '\n' | '\r' | '\t');
+    let pieces = note.split_inclusive(is_text);
+    let shown = pieces.map(|piece| match piece.strip_suffix(is_text) {
+        Some(text) => printable(text) + &piece[text.len()..],
+        None => printable(piece),
+    });
+    shown.collect()
 }
 
 fn json(key_result: &KeyResult, series: &[Measurement]) -> String {

@@ -50,6 +50,6 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),
         Command::Schema => schema::run(),
-        Command::Demo(args) => demo::run(&args),
+        Command::Demo(args) => demo::run(config, &args),
     }
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::signal::unix::Signal;
 
 use super::configuration;
+use crate::config::secret::SecretRef;
 use crate::config::spec::Config;
 use crate::engine::actor::Handle;
 use crate::engine::clock::{Clock, SystemClock};
@@ -19,6 +20,7 @@ use crate::store::Store;
 pub struct Fixed {
     listen: SocketAddr,
     lifecycle: bool,
+    write_token: Option<SecretRef>,
     store: PathBuf,
 }
 
@@ -28,6 +30,7 @@ impl Fixed {
         Self {
             listen: config.server.listen,
             lifecycle: config.server.lifecycle,
+            write_token: config.server.write_token.clone(),
             store: config.store.path.clone(),
         }
     }
@@ -69,9 +72,7 @@ impl Reloads {
             }
         };
         if self.fixed != Fixed::of(&config) {
-            tracing::warn!(
-                "server.listen, server.lifecycle and store.path change at the next restart"
-            );
+            tracing::warn!("the keys under [server] and store.path change at the next restart");
         }
         let now = SystemClock.now();
         if let Err(error) = self.store.keep_revision(&config.revision, now).await {

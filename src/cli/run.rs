@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Format, RunArgs};
 use super::exit::{Failure, Verdict, complain, say};
+use super::faces::Desk;
 use super::log::{self, Both, EventLog};
 use super::reload::{Fixed, Reloads};
 use super::runtime::{self, VERSION};
@@ -23,6 +24,7 @@ use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::ending::Ending;
 use crate::engine::event::{Event, Observe};
 use crate::engine::vitals::Vitals;
+use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
 use crate::source;
@@ -43,7 +45,7 @@ pub fn run(config: Option<&Path>, args: &RunArgs) -> Result<Verdict, Failure> {
     let config = configuration::valid(Some(&path))?;
     runtime::daemon()?.block_on(async {
         let ending = end_on_signal()?;
-        Daemon::start(config, path, metrics, ending)
+        Daemon::start(config, path, metrics, ending, None)
             .await?
             .live()
             .await
@@ -99,7 +101,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the store, takes the address and reads what is known.
+    /// Opens the store unless it is given, takes the address and reads what is known.
     ///
     /// # Errors
     /// When the store or the address cannot be had.
@@ -108,6 +110,7 @@ impl Daemon {
         path: PathBuf,
         metrics: Arc<Metrics>,
         ending: Ending,
+        store: Option<Store>,
     ) -> Result<Self, Failure> {
         // Before anything that takes time: a SIGHUP nobody hears would end the process, and so would a file that
         // grows beyond its limit, where an error is enough. What is heard once is never again left to the system.
@@ -115,11 +118,16 @@ impl Daemon {
         drop(hear(SignalKind::from_raw(FILE_TOO_LARGE))?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = clock.now();
-        let store = Store::open(&config.store.path, VERSION, now)?;
+        let store = match store {
+            Some(store) => store,
+            None => Store::open(&config.store.path, VERSION, now)?,
+        };
         let listener = listen(config.server.listen).await?;
         store.keep_revision(&config.revision, now).await?;
         let vitals = Arc::new(Vitals::starting(now));
         let lifecycle = config.server.lifecycle;
+        let write_token = config.server.write_token.clone();
+        let loopback = Loopback::of(config.server.listen);
         let fixed = Fixed::of(&config);
         let (engine, handle) = Engine::new(Setup {
             config,
@@ -131,7 +139,19 @@ impl Daemon {
         })?;
         let reloads = Arc::new(Reloads::new(path, fixed, handle.clone(), store.clone()));
         let reload = lifecycle.then(|| Arc::clone(&reloads));
-        let router = faces::router(handle.board(), metrics, vitals, reload, store.path());
+        let desk = write_token.map(|token| Desk {
+            token,
+            engine: handle.clone(),
+        });
+        let router = faces::router(
+            handle.board(),
+            metrics,
+            vitals,
+            reload,
+            desk,
+            loopback,
+            store.path(),
+        );
         Ok(Self {
             engine,
             reloads,

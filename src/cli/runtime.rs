@@ -9,6 +9,12 @@ use super::exit::Failure;
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The commit it was built from; `unknown` outside git.
+pub const REVISION: &str = env!("OKRD_REVISION");
+
+/// The compiler that built it.
+pub const RUSTC: &str = env!("OKRD_RUSTC");
+
 /// A runtime that waits for nothing once its work is done: a name lookup or a file on a dead disk cannot be cancelled
 /// and would keep the process long after it said that it ended.
 pub struct Once(Runtime);

@@ -11,6 +11,7 @@ use super::table::{Align, Table, printable};
 use super::{configuration, when};
 use crate::config::spec::Config;
 use crate::domain::cycle::Cycle;
+use crate::domain::goals::{Ambition, Role};
 use crate::domain::history::History;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
 use crate::domain::target::Aim;
@@ -79,7 +80,7 @@ pub fn text(scorecard: &Scorecard, zone: &TimeZone) -> String {
         (None, false) => out.push_str(&format!("{}\n", printable(&company.name))),
         (None, true) => {}
     }
-    for cycle in &scorecard.cycles {
+    for cycle in scorecard.in_reading_order(scorecard.at) {
         let of_cycle = |o: &&ObjectiveCard| o.objective.id.cycle == cycle.name;
         let mut objectives = scorecard.objectives.iter().filter(of_cycle).peekable();
         if objectives.peek().is_none() {
@@ -128,7 +129,7 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         "{} ({})\n  {}, {score}\n",
         printable(&objective.title),
         printable(team),
-        words::status(card.status)
+        words::objective_status(card.status, card.progress.is_some())
     );
     if card.key_results.is_empty() {
         return out;
@@ -143,24 +144,28 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         ("AS OF", Align::Left),
     ]);
     for key_result in &card.key_results {
-        table.row(row(key_result, zone));
+        table.row(row(key_result, objective.ambition, zone));
     }
     out.push_str(&table.render(2));
     out
 }
 
-fn row(card: &KeyResultCard, zone: &TimeZone) -> [String; 7] {
+/// Progress and what is expected are shares of the same: of the way, or of the time in a band.
+fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 7] {
     let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), words::percent);
     let key_result = &card.key_result;
     [
-        key_result.id.key_result.to_string(),
+        match key_result.role {
+            Role::Contributes => key_result.id.key_result.to_string(),
+            Role::Guardrail => format!("{} (guardrail)", key_result.id.key_result),
+        },
         card.value.map_or_else(
             || "–".to_owned(),
             |(value, _)| words::quantity(value, &printable(&key_result.unit)),
         ),
         aim(card),
-        percent(card.progress_raw),
-        percent(card.expected_progress),
+        percent(card.made()),
+        percent(card.planned(ambition)),
         words::status(card.status).to_owned(),
         card.value.map_or_else(
             || "never measured".to_owned(),

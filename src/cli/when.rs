@@ -32,10 +32,10 @@ pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, F
     )))
 }
 
-/// An instant as a person reads it, to the second, in a zone.
+/// An instant as a person reads it, to the second, in a zone that is named.
 pub fn show(t: Timestamp, zone: &TimeZone) -> String {
     t.to_zoned(zone.clone())
-        .strftime("%Y-%m-%d %H:%M:%S")
+        .strftime("%Y-%m-%d %H:%M:%S %Z")
         .to_string()
 }
 

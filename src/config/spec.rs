@@ -44,6 +44,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Whether `POST /-/reload` is on.
     pub lifecycle: bool,
+    /// The token with which values may be recorded over HTTP; without it none may.
+    pub write_token: Option<SecretRef>,
 }
 
 /// Where values are kept.

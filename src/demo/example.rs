@@ -53,7 +53,8 @@ pub fn made_ready(text: &str, today: Date, addresses: [(&str, SocketAddr); 3]) -
 }
 
 /// Writes the files that are not there yet; what someone edited stays, but for the addresses of our own servers, which
-/// follow them from where they `stood` by these files. Returns whether all files are as written here.
+/// follow them from where they `stood` by these files. Files of the quarter that began on `of` that nobody edited move to
+/// the running one, all or none. Returns whether all files are as written here.
 ///
 /// # Errors
 /// What the system says, with the path.
@@ -62,26 +63,34 @@ pub fn write(
     today: Date,
     addresses: [(&str, SocketAddr); 3],
     stood: [Option<SocketAddr>; 3],
+    of: Option<Date>,
 ) -> Result<bool, String> {
     let failed =
         |path: &Path, error: std::io::Error| format!("cannot write {}: {error}", path.display());
-    let mut untouched = true;
-    for (name, text) in FILES {
+    let found = FILES.map(|(name, _)| std::fs::read_to_string(folder.join(name)).ok());
+    let followed = found
+        .clone()
+        .map(|text| text.map(|text| moved(&text, addresses, stood)));
+    let as_of = |day| FILES.map(|(_, text)| made_ready(text, day, addresses));
+    let are = |texts: &[String; 3]| {
+        let mut pairs = followed.iter().zip(texts);
+        pairs.all(|(found, text)| found.as_ref().is_none_or(|found| found == text))
+    };
+    let of = of.unwrap_or(today);
+    let is_old = are(&as_of(of));
+    let ready = as_of(if is_old { today } else { of });
+    for (place, (name, _)) in FILES.into_iter().enumerate() {
+        let text = followed[place].as_ref().filter(|_| !is_old);
+        let text = text.unwrap_or(&ready[place]);
+        if found[place].as_ref() == Some(text) {
+            continue;
+        }
         let path = folder.join(name);
         let parent = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent).map_err(|e| failed(parent, e))?;
-        let text = made_ready(text, today, addresses);
-        let Ok(found) = std::fs::read_to_string(&path) else {
-            std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
-            continue;
-        };
-        let followed = moved(&found, addresses, stood);
-        untouched &= followed == text;
-        if followed != found {
-            std::fs::write(&path, followed).map_err(|e| failed(&path, e))?;
-        }
+        std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
     }
-    Ok(untouched)
+    Ok(is_old)
 }
 
 /// The text with the addresses of our servers as they are now.
@@ -162,20 +171,69 @@ mod tests {
             (PLAUSIBLE, address(3)),
         ];
         assert_eq!(
-            write(folder.path(), date(2026, 11, 24), addresses, [None; 3]),
+            write(
+                folder.path(),
+                date(2026, 11, 24),
+                addresses,
+                [None; 3],
+                None
+            ),
             Ok(true)
         );
         assert_eq!(
-            write(folder.path(), date(2026, 11, 24), addresses, [None; 3]),
+            write(
+                folder.path(),
+                date(2026, 11, 24),
+                addresses,
+                [None; 3],
+                None
+            ),
             Ok(true)
         );
         let file = folder.path().join("okrd.toml");
         std::fs::write(&file, "# mine").unwrap();
         assert_eq!(
-            write(folder.path(), date(2026, 11, 24), addresses, [None; 3]),
+            write(
+                folder.path(),
+                date(2026, 11, 24),
+                addresses,
+                [None; 3],
+                None
+            ),
             Ok(false)
         );
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "# mine");
+    }
+
+    /// The folder of an earlier quarter: untouched it moves as a whole, edited it stays as a whole.
+    #[test]
+    fn an_earlier_quarter_moves_unless_someone_edited_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let (then, now) = (date(2026, 8, 1), date(2026, 11, 24));
+        let of = Some(date(2026, 7, 1));
+        let named = [(PAGE, at(1)), (JIRA, at(2)), (PLAUSIBLE, at(3))];
+        let stood = [Some(at(1)), Some(at(2)), Some(at(3))];
+        let text = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
+        assert_eq!(write(path, then, named, [None; 3], None), Ok(true));
+        assert!(text("okrs/content.toml").contains("2026-Q3"));
+        assert_eq!(write(path, now, named, stood, of), Ok(true));
+        for (name, _) in FILES {
+            assert!(text(name).contains("2026-Q4") && !text(name).contains("2026-Q3"));
+        }
+        assert_eq!(
+            write(path, then, named, stood, Some(date(2026, 10, 1))),
+            Ok(true)
+        );
+        let edited = text("okrd.toml") + "# mine\n";
+        std::fs::write(path.join("okrd.toml"), &edited).unwrap();
+        std::fs::remove_file(path.join("okrs/company.toml")).unwrap();
+        assert_eq!(write(path, now, named, stood, of), Ok(false));
+        assert_eq!(text("okrd.toml"), edited);
+        for name in ["okrs/content.toml", "okrs/company.toml"] {
+            assert!(text(name).contains("2026-Q3") && !text(name).contains("2026-Q4"));
+        }
     }
 
     #[test]
@@ -188,12 +246,18 @@ mod tests {
         let (before, now) = (at([4000, 4001, 4002]), at([40_000, 4001, 40_002]));
         let day = date(2026, 11, 24);
         let path = folder.path();
-        assert_eq!(write(path, day, named(before), [None; 3]), Ok(true));
-        assert_eq!(write(path, day, named(now), before.map(Some)), Ok(true));
+        assert_eq!(write(path, day, named(before), [None; 3], None), Ok(true));
+        assert_eq!(
+            write(path, day, named(now), before.map(Some), None),
+            Ok(true)
+        );
         let file = path.join("okrd.toml");
         let edited = std::fs::read_to_string(&file).unwrap() + "# mine\n";
         std::fs::write(&file, &edited).unwrap();
-        assert_eq!(write(path, day, named(before), now.map(Some)), Ok(false));
+        assert_eq!(
+            write(path, day, named(before), now.map(Some), None),
+            Ok(false)
+        );
         let found = std::fs::read_to_string(&file).unwrap();
         assert!(found.ends_with("# mine\n") && found.contains("\"127.0.0.1:4000\""));
         assert!(!found.contains("40000") && found.contains("127.0.0.1:4002\""));

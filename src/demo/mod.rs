@@ -6,4 +6,5 @@ pub mod example;
 pub mod shop;
 pub mod simulated_jira;
 pub mod simulated_plausible;
+pub mod story;
 pub mod world;

@@ -14,17 +14,20 @@ pub struct Shop {
     cycle_start: Timestamp,
 }
 
-const SCHEMA: &str = "
-PRAGMA journal_mode = WAL;
+const CLEARED: &str = "
 DROP TABLE IF EXISTS subscribers;
 DROP TABLE IF EXISTS orders;
-CREATE TABLE subscribers (id INTEGER PRIMARY KEY, confirmed INTEGER NOT NULL);
-CREATE TABLE orders (id INTEGER PRIMARY KEY, ordered_at TEXT NOT NULL);
-CREATE INDEX orders_by_time ON orders (ordered_at);
+";
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS subscribers (id INTEGER PRIMARY KEY, confirmed INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, ordered_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS orders_by_time ON orders (ordered_at);
 ";
 
 impl Shop {
-    /// Makes the file and its tables, filled with the story so far.
+    /// Makes the file and its tables, filled with the story so far. A new story begins with empty ones; else what was
+    /// sold stays sold.
     ///
     /// # Errors
     /// What SQLite says.
@@ -32,8 +35,13 @@ impl Shop {
         path: &Path,
         world: World,
         cycle_start: Timestamp,
+        is_new: bool,
     ) -> Result<Self, rusqlite::Error> {
         let connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        if is_new {
+            connection.execute_batch(CLEARED)?;
+        }
         connection.execute_batch(SCHEMA)?;
         let mut shop = Self {
             connection,

@@ -72,7 +72,9 @@ impl World {
         (52.0 - (t / 30.0).min(6.0)).round()
     }
 
-    fn seconds(&self, now: Timestamp) -> f64 {
+    /// How far the story is told.
+    #[must_use]
+    pub fn seconds(&self, now: Timestamp) -> f64 {
         now.duration_since(self.began).as_secs_f64().max(0.0)
     }
 }

@@ -17,8 +17,6 @@ pub struct TimeInBand {
     pub outside: f64,
     /// Seconds looked at, known or not.
     pub elapsed: f64,
-    /// Whether the value lies in the band at the end of the stretch; `None` when that is not known.
-    pub now: Option<bool>,
 }
 
 impl TimeInBand {
@@ -45,15 +43,10 @@ impl TimeInBand {
         let points = points.get(first..).unwrap_or_default();
 
         let believed_until = |p: &Point| seconds(p.as_of) + stale_after.as_secs_f64();
-        let newest = points
-            .last()
-            .filter(|p| believed_until(p) >= seconds(until));
-
         let mut time = Self {
             inside: 0.0,
             outside: 0.0,
             elapsed: end,
-            now: newest.map(|p| hold.contains(p.value)),
         };
         for (i, point) in points.iter().enumerate() {
             let next = points.get(i + 1).map_or(end, |p| seconds(p.as_of));
@@ -68,17 +61,11 @@ impl TimeInBand {
         time
     }
 
-    /// `in / (in + out)`: the share of known time in the band. At the very instant of the first sample, when no
-    /// time is known yet, it is what it will be a moment later: 1 or 0.
-    ///
-    /// `None` when nothing is known.
+    /// `in / (in + out)`: the share of known time in the band. `None` when no time is known.
     #[must_use]
     pub fn compliance(&self) -> Option<f64> {
         let known = self.inside + self.outside;
-        if known > 0.0 {
-            return Some(self.inside / known);
-        }
-        self.now.map(|inside| if inside { 1.0 } else { 0.0 })
+        (known > 0.0).then(|| self.inside / known)
     }
 
     /// `known / elapsed`; `None` before any time has passed.
@@ -169,7 +156,6 @@ mod tests {
             inside: 0.0,
             outside: days * 86_400.0,
             elapsed: 90.0 * 86_400.0,
-            now: Some(true),
         }
     }
 
@@ -205,10 +191,7 @@ mod tests {
             )
         };
         let none = of(&[], 3, 20.0);
-        assert_eq!(
-            (none.compliance(), none.coverage(), none.now),
-            (None, Some(0.0), None)
-        );
+        assert_eq!((none.compliance(), none.coverage()), (None, Some(0.0)));
         // Half the time has passed before the first sample.
         let late = of(&[(15.0, 1.0)], 30, 20.0);
         assert_eq!((late.compliance(), late.coverage()), (Some(1.0), Some(0.5)));
@@ -218,7 +201,6 @@ mod tests {
             (early.compliance(), early.coverage()),
             (Some(0.0), Some(0.2))
         );
-        assert_eq!(early.now, None);
         // One that was over before the start says nothing.
         let over = of(&[(2.0, 1.0)], 3, 20.0);
         assert_eq!((over.compliance(), over.coverage()), (None, Some(0.0)));
@@ -227,17 +209,13 @@ mod tests {
             of(&[(12.0, 1.0), (21.0, 999.0)], 90, 20.0).compliance(),
             Some(1.0)
         );
-        // The first sample, this very moment.
-        for (value, compliance) in [(1.0, 1.0), (999.0, 0.0)] {
-            let first = of(&[(20.0, value)], 3, 20.0);
-            assert_eq!(
-                (first.compliance(), first.coverage()),
-                (Some(compliance), Some(0.0))
-            );
-        }
+        // The first sample, this very moment: no time is known yet, so nothing is a share of it.
+        let first = of(&[(20.0, 1.0)], 3, 20.0);
+        assert_eq!((first.compliance(), first.coverage()), (None, Some(0.0)));
         // Before the start nothing has passed.
         let pending = of(&[(1.0, 1.0)], 3, 2.0);
         assert_eq!((pending.elapsed, pending.coverage()), (0.0, None));
+        assert_eq!(pending.compliance(), None);
         assert_eq!(pending.budget_left(0.9, days(90)), 1.0);
     }
 

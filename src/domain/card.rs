@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::goals::{KeyResult, Role};
+use super::goals::{Ambition, KeyResult, Role};
 use super::history::LastAttempt;
 use super::status::{Guardrail, Status, contradicts};
-use super::target::Direction;
+use super::target::{Aim, Direction};
 
 /// A key result, judged.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +62,28 @@ impl KeyResultCard {
         match self.key_result.role {
             Role::Contributes => self.key_result.weight,
             Role::Guardrail => 0.0,
+        }
+    }
+
+    /// The share that is made by now and may be set against [`Self::planned`]: of the way, unclamped; for a band of the
+    /// time in it. `None` when it is not known or not believed.
+    #[must_use]
+    pub fn made(&self) -> Option<f64> {
+        match self.key_result.aim {
+            Aim::Reach(_) => self.progress_raw,
+            Aim::Hold(_) => self.compliance.filter(|_| !self.stale),
+        }
+    }
+
+    /// The share that the plan expects by now, as the status sees it: the expected score of the objective's ambition at
+    /// the planned share of the way, S · q; for a band c*, the share of time that is expected at any time.
+    #[must_use]
+    pub fn planned(&self, ambition: Ambition) -> Option<f64> {
+        match &self.key_result.aim {
+            Aim::Reach(_) => {
+                (self.expected_progress).map(|share| share * ambition.expected_score())
+            }
+            Aim::Hold(hold) => Some(hold.compliance),
         }
     }
 

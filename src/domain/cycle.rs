@@ -80,6 +80,13 @@ impl Cycle {
         (seconds(self.start, now) / seconds(self.start, self.end)).clamp(0.0, 1.0)
     }
 
+    /// Whether a value that describes `instant` belongs to the cycle: the one of its last midnight still does, for it
+    /// tells how the cycle ended.
+    #[must_use]
+    pub fn covers(&self, instant: Timestamp) -> bool {
+        self.start <= instant && instant <= self.end
+    }
+
     /// Whether `now` lies in the cycle.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {

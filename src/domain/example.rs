@@ -14,27 +14,27 @@ use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use super::target::{Aim, Band, Baseline, Hold, Reach, Target};
 
 /// 90 days from 2026-01-01 in UTC.
-pub(super) fn quarter() -> Cycle {
+pub(crate) fn quarter() -> Cycle {
     let name = CycleName::parse("2026-Q1").unwrap();
     Cycle::new(name, date(2026, 1, 1), date(2026, 3, 31), TimeZone::UTC).unwrap()
 }
 
 /// So many days after the start of the quarter.
 #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
-pub(super) fn day(days: f64) -> Timestamp {
+pub(crate) fn day(days: f64) -> Timestamp {
     let start = quarter().start().as_second();
     Timestamp::from_second(start + (days * 86_400.0) as i64).unwrap()
 }
 
-pub(super) fn days(n: u64) -> Duration {
+pub(crate) fn days(n: u64) -> Duration {
     Duration::from_secs(n * 86_400)
 }
 
-pub(super) fn slug(text: &str) -> Slug {
+pub(crate) fn slug(text: &str) -> Slug {
     Slug::parse(text).unwrap()
 }
 
-pub(super) fn reach(baseline: Baseline, target: Target) -> Aim {
+pub(crate) fn reach(baseline: Baseline, target: Target) -> Aim {
     Aim::Reach(Reach {
         baseline,
         target,
@@ -42,7 +42,7 @@ pub(super) fn reach(baseline: Baseline, target: Target) -> Aim {
     })
 }
 
-pub(super) fn at_most(limit: f64) -> Aim {
+pub(crate) fn at_most(limit: f64) -> Aim {
     Aim::Hold(Hold {
         band: Band::AtMost(limit),
         strict: false,
@@ -51,7 +51,7 @@ pub(super) fn at_most(limit: f64) -> Aim {
 }
 
 /// A key result `objective/name` that may be 90 days old.
-pub(super) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
+pub(crate) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
     let (objective, name) = path.split_once('/').unwrap();
     KeyResult {
         id: KeyResultId {
@@ -72,7 +72,7 @@ pub(super) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
     }
 }
 
-pub(super) fn guardrail(key_result: KeyResult) -> KeyResult {
+pub(crate) fn guardrail(key_result: KeyResult) -> KeyResult {
     KeyResult {
         role: Role::Guardrail,
         weight: 0.0,
@@ -80,7 +80,7 @@ pub(super) fn guardrail(key_result: KeyResult) -> KeyResult {
     }
 }
 
-pub(super) fn objective(name: &str, key_results: Vec<KeyResult>) -> Objective {
+pub(crate) fn objective(name: &str, key_results: Vec<KeyResult>) -> Objective {
     Objective {
         id: ObjectiveId {
             cycle: quarter().name,
@@ -96,7 +96,7 @@ pub(super) fn objective(name: &str, key_results: Vec<KeyResult>) -> Objective {
     }
 }
 
-pub(super) fn under(parent: &str, link: ParentLink, child: Objective) -> Objective {
+pub(crate) fn under(parent: &str, link: ParentLink, child: Objective) -> Objective {
     Objective {
         parent: Some(Parent {
             objective: slug(parent),
@@ -106,7 +106,7 @@ pub(super) fn under(parent: &str, link: ParentLink, child: Objective) -> Objecti
     }
 }
 
-pub(super) fn goals(objectives: Vec<Objective>) -> Goals {
+pub(crate) fn goals(objectives: Vec<Objective>) -> Goals {
     Goals {
         cycles: [(quarter().name, quarter())].into(),
         objectives: objectives.into_iter().map(Arc::new).collect(),
@@ -115,7 +115,7 @@ pub(super) fn goals(objectives: Vec<Objective>) -> Goals {
 }
 
 /// A record of samples: day, value.
-pub(super) fn record(samples: &[(f64, f64)]) -> Record {
+pub(crate) fn record(samples: &[(f64, f64)]) -> Record {
     let point = |&(at, value)| Point {
         as_of: day(at),
         value,

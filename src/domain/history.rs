@@ -109,12 +109,50 @@ pub struct LastAttempt {
 pub struct Record {
     /// Its measurements under the definition in force.
     pub series: Series,
+    /// The first of these that was entered for its cycle, see [`frozen`]; `None` when that was not noted.
+    pub frozen: Option<Point>,
     /// The newest attempt.
     pub last_attempt: Option<LastAttempt>,
     /// The status last told and since when.
     pub status_since: Option<(Status, Timestamp)>,
     /// The newest confidence told by people, 0 to 1.
     pub confidence: Option<f64>,
+}
+
+impl Record {
+    /// The measurement that `baseline = "first"` means in `cycle`.
+    #[must_use]
+    pub fn baseline(&self, cycle: &Cycle) -> Option<Point> {
+        let noted = self.frozen.filter(|p| cycle.covers(p.as_of));
+        let first = || self.series.first_since(cycle.start());
+        noted.or_else(|| first().filter(|p| cycle.covers(p.as_of)))
+    }
+
+    /// Enters a measurement: notes the baseline if it is one, and keeps the point. With `daily` the series keeps one a
+    /// day. What lies after the cycle is of no account.
+    pub fn enter(&mut self, point: Point, cycle: &Cycle, daily: bool) {
+        if point.as_of > cycle.end() {
+            return;
+        }
+        self.frozen = frozen(self.baseline(cycle), point, cycle);
+        if daily {
+            self.series.push_daily(point, cycle);
+        } else {
+            self.series.push(point);
+        }
+    }
+}
+
+/// The baseline once `point` is entered: the first measurement of the cycle stays it, even when a value is told later for
+/// an earlier instant. Only another word on that very instant corrects it.
+#[must_use]
+pub fn frozen(known: Option<Point>, point: Point, cycle: &Cycle) -> Option<Point> {
+    let known = known.filter(|p| cycle.covers(p.as_of));
+    let counts = point.value.is_finite() && cycle.covers(point.as_of);
+    match known {
+        Some(baseline) if baseline.as_of != point.as_of => Some(baseline),
+        known => Some(point).filter(|_| counts).or(known),
+    }
 }
 
 /// All that is known, by key result.

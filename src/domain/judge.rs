@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::band::TimeInBand;
 use super::card::KeyResultCard;
@@ -67,6 +67,24 @@ pub fn judge(
     };
     card.reason = reason(&card, ambition, cycle);
     Arc::new(card)
+}
+
+/// The next instant after `now` at which a card changes though nothing comes in: its value becomes too old, or its
+/// cycle begins, ends or closes.
+#[must_use]
+pub fn turns(card: &KeyResultCard, cycle: &Cycle, now: Timestamp) -> Option<Timestamp> {
+    let too_old = card.value.and_then(|(_, as_of)| {
+        let believed = SignedDuration::try_from(card.key_result.stale_after).ok()?;
+        // A value is believed for so long, that instant included.
+        let until = as_of.checked_add(believed).ok()?;
+        until.checked_add(SignedDuration::from_millis(1)).ok()
+    });
+    let closes = cycle.end().checked_add(Phase::SETTLE).ok();
+    [too_old, Some(cycle.start()), Some(cycle.end()), closes]
+        .into_iter()
+        .flatten()
+        .filter(|turn| *turn > now)
+        .min()
 }
 
 /// When the status began: as recorded while it is still the same, else now.
@@ -139,8 +157,7 @@ impl<'a> Sight<'a> {
             Baseline::Fixed(baseline) => Some(baseline),
             Baseline::First => self
                 .record
-                .series
-                .first_since(self.cycle.start())
+                .baseline(self.cycle)
                 .filter(|p| p.as_of <= self.until)
                 .map(|p| p.value),
         }
@@ -301,6 +318,20 @@ mod tests {
         }
     }
 
+    /// Before the cycle a band has a value but no time spent in it.
+    #[test]
+    fn a_band_has_no_compliance_before_its_cycle() {
+        let judged = card(complaints(), &record(&[(-1.0, 250.0)]), day(-0.5));
+        assert_eq!(
+            (judged.status, judged.in_band),
+            (Status::Pending, Some(true))
+        );
+        assert_eq!(
+            (judged.compliance, judged.progress, judged.pace),
+            (None, None, None)
+        );
+    }
+
     #[test]
     fn a_value_is_believed_until_stale_after_and_kept_beyond() {
         let samples = record(&[(40.0, 910.0)]);
@@ -373,6 +404,24 @@ mod tests {
             (judged.progress, judged.direction),
             (Some(0.5), Direction::Increase)
         );
+        // A value told later for an earlier instant moves nothing; another word on that very instant does.
+        let mut told = samples.clone();
+        told.frozen = Some(told.series.points()[1]);
+        let point = |at: f64, value| Point {
+            as_of: day(at),
+            value,
+        };
+        let cycle = quarter();
+        told.enter(point(46.0, 130.0), &cycle, true);
+        told.enter(point(-1.0, 20.0), &cycle, true);
+        assert_eq!(card(share(), &told, day(47.0)).baseline, Some(100.0));
+        let mut late = record(&[]);
+        late.enter(point(5.0, 100.0), &cycle, true);
+        late.enter(point(2.0, 7.0), &cycle, true);
+        let judged = card(share(), &late, day(6.0));
+        assert_eq!((judged.baseline, judged.target), (Some(100.0), Some(150.0)));
+        late.enter(point(5.0, 110.0), &cycle, true);
+        assert_eq!(card(share(), &late, day(6.0)).baseline, Some(110.0));
         // The direction of an absolute target is known once the baseline is.
         let falling = || first(Target::Absolute(50.0));
         assert_eq!(
@@ -391,6 +440,31 @@ mod tests {
             (nowhere.status, nowhere.baseline, nowhere.target),
             (Status::Measuring, Some(0.0), None)
         );
+    }
+
+    /// Now in days, when the card changes next by itself: the value of day 44 is believed for three days.
+    #[test]
+    fn a_card_turns_when_its_value_gets_too_old_and_at_the_edges_of_its_cycle() {
+        let samples = record(&[(-5.0, 1.0), (44.0, 910.0)]);
+        let soon = SignedDuration::from_millis(1);
+        for (now, turn) in [
+            (-4.0, Some(day(-2.0) + soon)),
+            (-1.0, Some(day(0.0))),
+            (45.0, Some(day(47.0) + soon)),
+            (47.0, Some(day(47.0) + soon)),
+            (48.0, Some(day(90.0))),
+            (90.0, Some(day(97.0))),
+            (97.0, None),
+        ] {
+            let card = card(subscribers(), &samples, day(now));
+            assert_eq!(turns(&card, &quarter(), day(now)), turn, "{now}");
+            let Some(turn) = turn else { continue };
+            let (before, at) = (turn - soon, |at| {
+                let card = self::card(subscribers(), &samples, at);
+                (card.status, card.stale)
+            });
+            assert_eq!(at(before), (card.status, card.stale), "{now}");
+        }
     }
 
     #[test]
@@ -483,55 +557,55 @@ mod tests {
                 share.clone(),
                 &[(44.0, 10.0)],
                 45.0,
-                "10% meets the target of 10.",
+                "10\u{a0}% meets the target of 10.",
             ),
             (
                 subscribers(),
                 &[(4.0, 649.0)],
                 4.5,
-                "It is too early to tell: 649 subscribers is 3% of the way from 640 to 1,000, and 5% of the cycle has passed.",
+                "It is too early to tell: 649 subscribers is 3\u{a0}% of the way from 640 to 1,000, and 5\u{a0}% of the cycle has passed.",
             ),
             (
                 subscribers(),
                 &[(4.0, 604.0)],
                 4.5,
-                "604 subscribers is further from the target of 1,000 than the baseline of 640; an aspirational objective is on pace at 4% by now.",
+                "604 subscribers is further from the target of 1,000 than the baseline of 640; an aspirational objective is on pace at 4\u{a0}% by now.",
             ),
             (
                 subscribers(),
                 &[(44.0, 910.0)],
                 45.0,
-                "910 subscribers is 75% of the way from 640 to 1,000; an aspirational objective is on pace at 35% by now.",
+                "910 subscribers is 75\u{a0}% of the way from 640 to 1,000; an aspirational objective is on pace at 35\u{a0}% by now.",
             ),
             (
                 share,
                 &[(44.0, 12.49)],
                 45.0,
-                "12.49% is less than 1% of the way from 12.5 to 10; an aspirational objective is on pace at 35% by now.",
+                "12.49\u{a0}% is less than 1\u{a0}% of the way from 12.5 to 10; an aspirational objective is on pace at 35\u{a0}% by now.",
             ),
             (
                 complaints(),
                 &[(0.0, 250.0), (2.0, 320.0), (5.0, 280.0)],
                 10.0,
-                "280 complaints lies within the agreed band (at most 300), which held for 70% of the known time; 67% of the time allowed outside is left.",
+                "280 complaints lies within the agreed band (at most 300), which held for 70\u{a0}% of the known time; 67\u{a0}% of the time allowed outside is left.",
             ),
             (
                 tight,
                 &[(0.0, 0.625), (2.0, 0.75)],
                 10.0,
-                "0.75 lies outside the agreed band (strictly between 0.5 and 0.75), which held for 20% of the known time; the time allowed outside is spent.",
+                "0.75 lies outside the agreed band (strictly between 0.5 and 0.75), which held for 20\u{a0}% of the known time; the time allowed outside is spent.",
             ),
             (
                 subscribers(),
                 &[(44.0, 910.0)],
                 100.0,
-                "The cycle is over: 910 subscribers is 75% of the way from 640 to 1,000.",
+                "The cycle is over: 910 subscribers is 75\u{a0}% of the way from 640 to 1,000.",
             ),
             (
                 complaints(),
                 &[(0.0, 250.0), (45.0, 350.0)],
                 100.0,
-                "The cycle is over: the value was at most 300 for 50% of the known time, and 90% was agreed.",
+                "The cycle is over: the value was at most 300 for 50\u{a0}% of the known time, and 90\u{a0}% was agreed.",
             ),
             (
                 subscribers(),
@@ -547,7 +621,7 @@ mod tests {
                 ),
                 &[(44.0, f64::MAX)],
                 100.0,
-                "The cycle is over: 1.7977e308 is 1.7977e308% of the way from 0 to 0.001.",
+                "The cycle is over: 1.7977e308 is 1.7977e308\u{a0}% of the way from 0 to 0.001.",
             ),
         ];
         for (key_result, samples, now, sentence) in rows {

@@ -5,7 +5,7 @@ pub mod band;
 pub mod card;
 pub mod cycle;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 pub mod fault;
 pub mod goals;
 pub mod history;

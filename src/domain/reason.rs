@@ -147,8 +147,11 @@ fn holding(card: &KeyResultCard, hold: &Hold) -> String {
         }
         _ => "the time allowed outside is spent".to_owned(),
     };
+    let held = card.compliance.map_or_else(String::new, |share| {
+        format!(", which held for {} of the known time", percent(share))
+    });
     format!(
-        "{} lies {} the agreed band ({}), which held for {} of the known time; {budget}.",
+        "{} lies {} the agreed band ({}){held}; {budget}.",
         value(card),
         if card.in_band == Some(true) {
             "within"
@@ -156,7 +159,6 @@ fn holding(card: &KeyResultCard, hold: &Hold) -> String {
             "outside"
         },
         hold,
-        percent(card.compliance.unwrap_or(0.0)),
     )
 }
 
@@ -169,7 +171,7 @@ fn value(card: &KeyResultCard) -> String {
 fn quantity(value: f64, card: &KeyResultCard) -> String {
     match card.key_result.unit.as_str() {
         "" => number(value),
-        unit if unit.starts_with('%') => format!("{}{unit}", number(value)),
+        unit if unit.starts_with('%') => format!("{}\u{a0}{unit}", number(value)),
         unit => format!("{} {unit}", number(value)),
     }
 }
@@ -177,13 +179,13 @@ fn quantity(value: f64, card: &KeyResultCard) -> String {
 /// A share in whole percent, but what is more than nothing or less than all is not rounded to it.
 fn percent(share: f64) -> String {
     if (EPSILON..0.005).contains(&share) {
-        "less than 1%".to_owned()
+        "less than 1\u{a0}%".to_owned()
     } else if (0.995..1.0 - EPSILON).contains(&share) {
-        "almost 100%".to_owned()
+        "almost 100\u{a0}%".to_owned()
     } else {
         // f64 makes 3.4999999999999996 of 3.5; and a hundredfold may overflow.
         let percent = (share + EPSILON).clamp(f64::MIN / 100.0, f64::MAX / 100.0) * 100.0;
-        format!("{}%", number(percent.round()))
+        format!("{}\u{a0}%", number(percent.round()))
     }
 }
 

@@ -58,6 +58,18 @@ impl Scorecard {
             .flat_map(|o| o.key_results.iter().map(move |kr| (o, kr)))
     }
 
+    /// The cycles as people want to read them: open ones first, then those to come, then those that ended; the newest
+    /// first within each.
+    #[must_use]
+    pub fn in_reading_order(&self, now: Timestamp) -> Vec<&Cycle> {
+        let mut cycles: Vec<_> = self.cycles.iter().collect();
+        cycles.sort_by_key(|cycle| {
+            let ended = cycle.end() <= now;
+            (ended, !cycle.is_open(now), std::cmp::Reverse(cycle.start()))
+        });
+        cycles
+    }
+
     /// The cycle of this name.
     #[must_use]
     pub fn cycle(&self, name: &CycleName) -> Option<&Cycle> {

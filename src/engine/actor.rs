@@ -25,7 +25,7 @@ use super::ticker::{Tick, Ticker, TickerError};
 use super::vitals::Vitals;
 use crate::config::spec::Config;
 use crate::domain::fault::FaultClass;
-use crate::store::{Store, StoreError};
+use crate::store::{Entry, Store, StoreError};
 
 /// What the engine is made of.
 pub struct Setup {
@@ -62,11 +62,13 @@ pub enum EngineError {
 pub struct Handle {
     board: watch::Receiver<Arc<Board>>,
     orders: mpsc::Sender<Order>,
+    store: Store,
 }
 
 enum Order {
     Reload(Box<Config>, oneshot::Sender<()>),
     Rejected,
+    Told(Box<Entry>, oneshot::Sender<()>),
 }
 
 impl Handle {
@@ -86,6 +88,25 @@ impl Handle {
         }
     }
 
+    /// Keeps a value that a person told: when this returns it is on disk, and the board shows it.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn record(&self, entry: Entry) -> Result<(), StoreError> {
+        self.store.append(vec![entry.clone()]).await?;
+        let (done, is_done) = oneshot::channel();
+        if self
+            .orders
+            .send(Order::Told(Box::new(entry), done))
+            .await
+            .is_ok()
+        {
+            // An engine that ended meanwhile shows nothing any more; the value is kept all the same.
+            let _ = is_done.await;
+        }
+        Ok(())
+    }
+
     /// Notes that another configuration was offered and found wanting.
     pub async fn rejected(&self) {
         // An engine that ended meanwhile has nobody left to tell.
@@ -93,7 +114,8 @@ impl Handle {
     }
 }
 
-/// How often everything is judged again though nothing came in: pace, age and status depend on time.
+/// How often everything is judged again though nothing came in, for the pace depends on time. What happens at an instant
+/// known beforehand, such as a value that becomes too old, is judged then.
 const AGE_EVERY: Duration = Duration::from_secs(15);
 /// How often the neighbours are looked at: other writers of the store, changed credentials.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -158,6 +180,7 @@ impl Engine {
         };
         let rota = Rota::default().next(&setup.config, &setup.open, remembered, now);
         let goals = setup.config.goals.clone();
+        let store = setup.store.clone();
         let mut books = Books::open(setup.store, goals, loaded.history, now);
         let config = ConfigBoard {
             last_load_accepted: true,
@@ -202,6 +225,7 @@ impl Engine {
         let handle = Handle {
             board: shown,
             orders: give_orders,
+            store,
         };
         Ok((engine, handle))
     }
@@ -255,6 +279,14 @@ impl Engine {
             Some(order) = self.orders.recv() => match order {
                 Order::Reload(config, done) => return Turn::Reload(config, done),
                 Order::Rejected => self.reloaded(false),
+                Order::Told(entry, done) => {
+                    let now = self.clock.now();
+                    self.books.told(&entry, now);
+                    self.judge(now);
+                    self.show(now);
+                    // Whoever told it may be gone.
+                    let _ = done.send(());
+                }
             },
             report = self.books.report(&*self.clock, &*self.observe) => match report {
                 Report::Ended(error) => return Turn::Broken(error),
@@ -276,6 +308,10 @@ impl Engine {
         if self.due.aged.elapsed() >= AGE_EVERY {
             self.due.aged = Instant::now();
             self.books.ledger().age();
+            self.judge(now);
+        }
+        if self.books.ledger().turns().is_some_and(|turn| turn <= now) {
+            self.books.ledger().turn(now);
             self.judge(now);
         }
         if self.books.is_up() {
@@ -377,13 +413,19 @@ impl Engine {
         }));
     }
 
-    fn next_wake(&self) -> Instant {
+    fn next_wake(&mut self) -> Instant {
         let now = Instant::now();
         let mut wake = now + LONGEST_SLEEP;
+        let until = |due: Timestamp, clock: &dyn Clock| {
+            let left = due.duration_since(clock.now());
+            now + Duration::try_from(left).unwrap_or_default()
+        };
+        if let Some(turn) = self.books.ledger().turns() {
+            wake = wake.min(until(turn, &*self.clock));
+        }
         // While the store takes no writes nothing is sent out, so nothing that is due may wake us.
         if let Some(due) = self.rota.next_wake().filter(|_| self.books.is_up()) {
-            let left = due.duration_since(self.clock.now());
-            wake = wake.min(now + Duration::try_from(left).unwrap_or_default());
+            wake = wake.min(until(due, &*self.clock));
         }
         if self.due.board_outdated {
             wake = wake.min(self.due.board_made + BOARD_EVERY);

@@ -17,7 +17,7 @@ use super::poll::Outcome;
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
 use crate::domain::id::{KeyResultId, Slug};
-use crate::store::{Store, StoreError};
+use crate::store::{Entry, Store, StoreError};
 
 /// How long after a failed commit the next is tried.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
@@ -141,6 +141,12 @@ impl Books {
     /// What is known and how it is judged.
     pub fn ledger(&mut self) -> &mut Ledger {
         &mut self.ledger
+    }
+
+    /// Enters a told value that is on disk already.
+    pub fn told(&mut self, entry: &Entry, now: Timestamp) {
+        self.last_write = self.last_write.max(Some(now));
+        self.ledger.enter(entry);
     }
 
     /// Takes an outcome to be written.

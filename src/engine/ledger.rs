@@ -11,7 +11,7 @@ use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Ambition, Goals, KeyResult};
 use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId};
-use crate::domain::judge::judge;
+use crate::domain::judge::{judge, turns};
 use crate::domain::scorecard::{self, Scorecard};
 use crate::domain::status::Status;
 use crate::domain::target::Aim;
@@ -34,6 +34,8 @@ struct Row {
     ambition: Ambition,
     cycle: Arc<Cycle>,
     card: Arc<KeyResultCard>,
+    /// When time alone changes it next.
+    turns: Option<Timestamp>,
 }
 
 /// A status that is told anew: of which key result, which, since when.
@@ -57,17 +59,16 @@ impl Ledger {
             let Some(cycle) = cycles.get(&objective.id.cycle) else {
                 continue;
             };
-            rows.extend(objective.key_results.iter().map(|key_result| Row {
-                key_result: Arc::clone(key_result),
-                ambition: objective.ambition,
-                cycle: Arc::clone(cycle),
-                card: judge(
-                    key_result,
-                    objective.ambition,
-                    cycle,
-                    history.get(&key_result.id),
-                    now,
-                ),
+            rows.extend(objective.key_results.iter().map(|key_result| {
+                let (ambition, record) = (objective.ambition, history.get(&key_result.id));
+                let card = judge(key_result, ambition, cycle, record, now);
+                Row {
+                    key_result: Arc::clone(key_result),
+                    ambition,
+                    cycle: Arc::clone(cycle),
+                    turns: turns(&card, cycle, now),
+                    card,
+                }
             }));
         }
         let places = rows
@@ -109,12 +110,10 @@ impl Ledger {
         if let Some(attempt) = entry.last_attempt() {
             record.last_attempt = Some(attempt);
         }
-        if let Some(point) = entry.point() {
-            match &row.key_result.aim {
-                // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
-                Aim::Reach(_) => record.series.push_daily(point, &row.cycle),
-                Aim::Hold(_) => record.series.push(point),
-            }
+        if let Some(point) = entry.point().filter(|_| !entry.is_late()) {
+            // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
+            let daily = matches!(row.key_result.aim, Aim::Reach(_));
+            record.enter(point, &row.cycle, daily);
         }
         self.changed.insert(place);
     }
@@ -122,6 +121,20 @@ impl Ledger {
     /// Marks everything as to be judged again, since time went on.
     pub fn age(&mut self) {
         self.changed.extend(0..self.rows.len());
+    }
+
+    /// The instant at which time alone changes a card next.
+    #[must_use]
+    pub fn turns(&self) -> Option<Timestamp> {
+        self.rows.iter().filter_map(|row| row.turns).min()
+    }
+
+    /// Marks what time has changed by `now` as to be judged again.
+    pub fn turn(&mut self, now: Timestamp) {
+        let due = |row: &Row| row.turns.is_some_and(|turn| turn <= now);
+        let places = self.rows.iter().enumerate();
+        let due = places.filter(|(_, row)| due(row)).map(|(place, _)| place);
+        self.changed.extend(due);
     }
 
     /// Judges what changed and tells each status that is another than before.
@@ -137,6 +150,7 @@ impl Ledger {
                 changes.push((id.clone(), card.status, card.status_since));
                 self.history.record(id).status_since = told;
             }
+            row.turns = turns(&card, &row.cycle, now);
             row.card = card;
         }
         changes

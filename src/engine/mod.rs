@@ -15,6 +15,7 @@ pub mod poll;
 pub mod rota;
 pub mod sources;
 pub mod ticker;
+pub mod told;
 pub mod vitals;
 
 #[cfg(test)]

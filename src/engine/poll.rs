@@ -74,6 +74,7 @@ impl Errand {
                 took: began.elapsed(),
                 tries,
                 definition: self.definition,
+                cycle: self.cycle,
                 origin: Origin::Polled,
                 outcome,
             },

@@ -119,6 +119,10 @@ struct Running {
     store: Store,
 }
 
+fn cycle(config: &Config, name: &str) -> Arc<Cycle> {
+    Arc::new(config.goals.cycles[&id(name).cycle].clone())
+}
+
 impl House {
     fn new(answer: impl Fn(&str) -> Result<f64, Fault> + Send + Sync + 'static) -> Self {
         Self {
@@ -260,6 +264,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
         server: Server {
             listen: ([127, 0, 0, 1], 0).into(),
             lifecycle: false,
+            write_token: None,
         },
         store: StoreSpec { path: store },
         sources: BTreeMap::from([(
@@ -447,6 +452,7 @@ async fn a_value_recorded_by_another_process_is_taken_in() {
     let house = House::new(|_| Ok(1.0));
     let mut config = house.config(&[("a", "x"), ("told", "y")]);
     config.polls.truncate(1);
+    let cycle = cycle(&config, "told");
     let running = house.start(config);
     running.shows(|b| value(b, "a").is_some()).await;
     let beside = Store::open_shared(&house.path(), "test", house.clock.now()).unwrap();
@@ -458,6 +464,7 @@ async fn a_value_recorded_by_another_process_is_taken_in() {
         took: Duration::ZERO,
         tries: 1,
         definition: "y".repeat(16).into(),
+        cycle,
         origin: Origin::Recorded {
             note: None,
             author: None,
@@ -467,6 +474,44 @@ async fn a_value_recorded_by_another_process_is_taken_in() {
     beside.append(vec![entry]).await.unwrap();
     beside.close().await.unwrap();
     running.shows(|b| value(b, "told") == Some(33.0)).await;
+    running.stop().await;
+}
+
+/// A value becomes too old at an instant that is known beforehand: the engine is awake then, not some seconds later.
+#[tokio::test]
+async fn a_value_is_stale_when_its_time_is_over_not_some_time_after() {
+    let house = House::new(|_| Ok(1.0));
+    let mut config = house.config(&[("told", "y")]);
+    config.polls.clear();
+    let believed = Duration::from_millis(1500);
+    let objective = Arc::make_mut(&mut config.goals.objectives[0]);
+    Arc::make_mut(&mut objective.key_results[0]).stale_after = believed;
+    let (cycle, now) = (cycle(&config, "told"), house.clock.now());
+    let running = house.start(config);
+    let entry = Entry {
+        key_result: id("told"),
+        slot: now,
+        started_at: now,
+        took: Duration::ZERO,
+        tries: 1,
+        definition: "y".repeat(16).into(),
+        cycle,
+        origin: Origin::Recorded {
+            note: None,
+            author: None,
+        },
+        outcome: Ok(Reading::new(33.0).unwrap()),
+    };
+    running.handle.record(entry).await.unwrap();
+    // What is told through the engine is on its board at once.
+    assert_eq!(value(&running.handle.board().borrow(), "told"), Some(33.0));
+    let board = running
+        .shows(|b| card(b, "told").status == Status::Stale)
+        .await;
+    let since = card(&board, "told").status_since.duration_since(now);
+    let late = since.unsigned_abs().saturating_sub(believed);
+    assert!(late < Duration::from_millis(700), "{late:?} too late");
+    assert_eq!(value(&board, "told"), Some(33.0));
     running.stop().await;
 }
 
@@ -564,6 +609,7 @@ async fn f59_ten_thousand_key_results_on_one_minute_all_fire_beside_a_busy_cpu()
         took: Duration::ZERO,
         tries: 1,
         definition: key_result(name, name).definition.into(),
+        cycle: cycle(&config, name),
         origin: Origin::Polled,
         outcome: Ok(Reading::new(0.0).unwrap()),
     });

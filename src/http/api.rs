@@ -11,6 +11,8 @@ use crate::domain::id::{KeyResultId, KeyResultRef};
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::target::Aim;
 use crate::engine::board::{Board, SourceBoard};
+use crate::engine::told;
+use crate::store::{Entry, Origin};
 
 /// An instant as RFC 3339 in UTC.
 #[derive(Debug)]
@@ -186,6 +188,22 @@ struct MeasurementDto {
     value: f64,
 }
 
+/// `POST key-results/{objective}/{key_result}/measurements`: what is on disk now.
+#[derive(Debug, Serialize)]
+pub struct RecordedDto<'a> {
+    id: String,
+    cycle: &'a str,
+    /// The instant it describes.
+    as_of: Instant,
+    value: Option<f64>,
+    /// All digits, where the value rounds them.
+    exact: Option<&'a str>,
+    note: Option<&'a str>,
+    recorded_at: Instant,
+    /// What should be known of a value that lies outside its cycle.
+    remark: Option<String>,
+}
+
 /// The longest history in one answer; of a longer one the newest part is given.
 const LONGEST_HISTORY: usize = 20_000;
 
@@ -299,6 +317,25 @@ pub fn history<'a>(
         to: Instant(to),
         truncated: skipped > 0,
         measurements: points.iter().skip(skipped).map(measurement).collect(),
+    }
+}
+
+/// A value that a program told.
+#[must_use]
+pub fn recorded(entry: &Entry) -> RecordedDto<'_> {
+    let reading = entry.outcome.as_ref().ok();
+    RecordedDto {
+        id: entry.key_result.to_string(),
+        cycle: entry.key_result.cycle.as_str(),
+        as_of: Instant(entry.slot),
+        value: reading.map(|reading| reading.value),
+        exact: reading.and_then(|reading| reading.exact.as_deref()),
+        note: match &entry.origin {
+            Origin::Recorded { note, .. } => note.as_deref(),
+            Origin::Polled => None,
+        },
+        recorded_at: Instant(entry.started_at),
+        remark: told::remark(entry),
     }
 }
 

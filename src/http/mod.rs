@@ -3,6 +3,8 @@
 
 pub mod api;
 pub mod body;
+pub mod hosts;
+pub mod measurements;
 pub mod negotiate;
 pub mod page;
 pub mod problem;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::words;
 use crate::domain::cycle::Cycle;
-use crate::domain::goals::{Company, Initiative, Role};
+use crate::domain::goals::{Company, Initiative, ParentLink, Role};
 use crate::domain::id::Slug;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::status::Status;
@@ -34,9 +34,58 @@ static STYLE_VERSION: LazyLock<String> = LazyLock::new(|| {
 /// Seconds after which the page loads itself again.
 const REFRESH: u32 = 30;
 
-/// The whole page as of `now`.
+/// The version of the style sheet, which its address on the page carries.
+pub(super) fn style_version() -> &'static str {
+    &STYLE_VERSION
+}
+
+/// The whole page as of `now`: cycles that run or are to come, and links to those that ended.
 #[must_use]
 pub fn page(board: &Board, now: Timestamp) -> String {
+    let cycles = board.scorecard.in_reading_order(now);
+    let (ended, current): (Vec<_>, Vec<_>) =
+        cycles.into_iter().partition(|cycle| cycle.end() <= now);
+    let ended: Vec<_> = ended
+        .into_iter()
+        .filter(|c| has_objectives(board, c))
+        .collect();
+    frame(
+        board,
+        now,
+        &html! {
+            @if board.scorecard.objectives.is_empty() {
+                p.empty { "No objectives yet. They appear here as soon as the configuration holds some." }
+            }
+            @for cycle in current { (cycle_section(board, cycle, now)) }
+            @if !ended.is_empty() {
+                nav.ended aria-label="Cycles that ended" {
+                    @for cycle in ended {
+                        a href={ "?cycle=" (cycle.name) } { (cycle.name) ", " (dates(cycle)) } " "
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// The page of one cycle, under an address of its own, so that renewing itself does not lead elsewhere.
+#[must_use]
+pub fn of_cycle(board: &Board, name: &str, now: Timestamp) -> Option<String> {
+    let mut cycles = board.scorecard.cycles.iter();
+    let cycle = cycles.find(|cycle| cycle.name.as_str() == name)?;
+    let inside = html! {
+        nav.ended { a href="./" { "All that runs now" } }
+        (cycle_section(board, cycle, now))
+    };
+    Some(frame(board, now, &inside))
+}
+
+fn has_objectives(board: &Board, cycle: &Cycle) -> bool {
+    let mut all = board.scorecard.objectives.iter();
+    all.any(|card| card.objective.id.cycle == cycle.name)
+}
+
+fn frame(board: &Board, now: Timestamp, inside: &Markup) -> String {
     let company = &board.scorecard.company;
     let title = if company.name.is_empty() {
         "Objectives and key results".to_owned()
@@ -53,17 +102,12 @@ pub fn page(board: &Board, now: Timestamp) -> String {
                 meta http-equiv="refresh" content=(REFRESH);
                 title { (title) }
                 link rel="icon" href="data:,";
-                link rel="stylesheet" href={ "style.css?v=" (*STYLE_VERSION) };
+                link rel="stylesheet" href={ "style.css?v=" (style_version()) };
             }
             body {
                 (masthead(company))
                 main {
-                    @if board.scorecard.objectives.is_empty() {
-                        p.empty { "No objectives yet. They appear here as soon as the configuration holds some." }
-                    }
-                    @for cycle in in_reading_order(&board.scorecard.cycles, now) {
-                        (cycle_section(board, cycle, now))
-                    }
+                    (inside)
                     (health(board, now))
                 }
                 (footer(board, now))
@@ -91,16 +135,6 @@ fn masthead(company: &Company) -> Markup {
     }
 }
 
-/// Open cycles first, then those to come, then those that ended; the newest first within each.
-fn in_reading_order(cycles: &[Cycle], now: Timestamp) -> Vec<&Cycle> {
-    let mut cycles: Vec<_> = cycles.iter().collect();
-    cycles.sort_by_key(|cycle| {
-        let ended = cycle.end() <= now;
-        (ended, !cycle.is_open(now), std::cmp::Reverse(cycle.start()))
-    });
-    cycles
-}
-
 fn cycle_section(board: &Board, cycle: &Cycle, now: Timestamp) -> Markup {
     let all = board.scorecard.objectives.iter();
     let cards: Vec<_> = all
@@ -110,16 +144,8 @@ fn cycle_section(board: &Board, cycle: &Cycle, now: Timestamp) -> Markup {
         return html! {};
     }
     let inside = html! {
-        @for (depth, card) in tree(&cards) { (objective(board, card, depth, now)) }
+        @for (depth, card) in tree(&cards) { (objective(board, card, &cards, depth, now)) }
     };
-    if cycle.end() <= now {
-        return html! {
-            details.cycle {
-                summary { h2 { (cycle.name) } " " span.dates { (dates(cycle)) } }
-                (inside)
-            }
-        };
-    }
     html! {
         section.cycle {
             header {
@@ -140,6 +166,8 @@ fn dates(cycle: &Cycle) -> String {
 fn passed(cycle: &Cycle, now: Timestamp) -> String {
     if now < cycle.start() {
         "not begun".into()
+    } else if cycle.end() <= now {
+        "ended".into()
     } else {
         format!(
             "{} of the time has passed",
@@ -183,7 +211,13 @@ fn tree<'a>(cards: &[&'a ObjectiveCard]) -> Vec<(usize, &'a ObjectiveCard)> {
     order
 }
 
-fn objective(board: &Board, card: &ObjectiveCard, depth: usize, now: Timestamp) -> Markup {
+fn objective(
+    board: &Board,
+    card: &ObjectiveCard,
+    all: &[&ObjectiveCard],
+    depth: usize,
+    now: Timestamp,
+) -> Markup {
     let objective = &card.objective;
     let name_of = |id: &Slug| {
         board
@@ -201,20 +235,61 @@ fn objective(board: &Board, card: &ObjectiveCard, depth: usize, now: Timestamp) 
             header {
                 p.owner {
                     (owner)
-                    @if depth == 0 && let Some(parent) = &objective.parent { " · serves " (parent.objective) }
+                    @if let Some(parent) = &objective.parent {
+                        @if parent.link == ParentLink::Contributes { " · counts in the score of " (parent.objective) }
+                        @else if depth == 0 { " · serves " (parent.objective) }
+                    }
                 }
                 h3 { (objective.title) }
                 @if let Some(why) = &objective.why { p.why { (why) } }
-                p.state { (badge(card.status)) " " span { (objective_progress(card)) } }
+                p.state {
+                    (badge_of(card.status, words::objective_status(card.status, card.progress.is_some()))) " " span { (objective_progress(card)) }
+                    @if let Some(decides) = decides(card, all) { span.decides { "; decided by “" (decides) "”" } }
+                }
             }
             @if !card.key_results.is_empty() {
                 ul.key-results {
-                    @for kr in &card.key_results { li { (key_result(card, kr, now)) } }
+                    @for kr in &card.key_results { li { (key_result(board, card, kr, now)) } }
                 }
             }
             (initiatives(&objective.initiatives))
         }
     }
+}
+
+/// Which of several makes the objective's status what it is: a key result or contributing objective that has that status,
+/// or else the guardrail that caps it.
+fn decides<'a>(card: &'a ObjectiveCard, all: &[&'a ObjectiveCard]) -> Option<&'a str> {
+    let is_cause = matches!(
+        card.status,
+        Status::OffTrack | Status::AtRisk | Status::Stale | Status::NoData
+    );
+    let id = &card.objective.id.objective;
+    let contributes = |child: &&&ObjectiveCard| {
+        let parent = child.objective.parent.as_ref();
+        parent.is_some_and(|p| p.objective == *id && p.link == ParentLink::Contributes)
+    };
+    let children = all.iter().filter(contributes);
+    let own = card.key_results.iter();
+    if !is_cause || own.len() + children.clone().count() < 2 {
+        return None;
+    }
+    let mut counting = own.clone().filter(|kr| kr.weight() > 0.0);
+    let of_own = counting.find(|kr| kr.status == card.status);
+    let title = |kr: &'a std::sync::Arc<KeyResultCard>| kr.key_result.title.as_str();
+    let of_child = || {
+        let mut children = children.clone();
+        let child = children.find(|child| child.status == card.status)?;
+        Some(child.objective.title.as_str())
+    };
+    let of_guardrail = || {
+        let breached = |kr: &&'a std::sync::Arc<KeyResultCard>| {
+            kr.guardrail()
+                .is_some_and(|g| g.is_breached() || g.status == card.status)
+        };
+        own.clone().find(breached).map(title)
+    };
+    of_own.map(title).or_else(of_child).or_else(of_guardrail)
 }
 
 fn objective_progress(card: &ObjectiveCard) -> String {
@@ -231,14 +306,23 @@ fn objective_progress(card: &ObjectiveCard) -> String {
     text
 }
 
-fn key_result(objective: &ObjectiveCard, card: &KeyResultCard, now: Timestamp) -> Markup {
+fn key_result(
+    board: &Board,
+    objective: &ObjectiveCard,
+    card: &KeyResultCard,
+    now: Timestamp,
+) -> Markup {
     let key_result = &card.key_result;
-    let (share, expected) = shares(objective, card);
+    let (share, expected) = (
+        card.made().map(|share| share.clamp(0.0, 1.0)),
+        card.planned(objective.objective.ambition),
+    );
     html! {
         div.text {
             h4 {
                 (key_result.title)
                 @if key_result.role == Role::Guardrail { " " span.tag { "guardrail" } }
+                @else if (key_result.weight - 1.0).abs() > f64::EPSILON { " " span.tag { "weight " (words::number(key_result.weight)) } }
             }
             @if let Some(why) = &key_result.why { p.why { (why) } }
         }
@@ -256,32 +340,32 @@ fn key_result(objective: &ObjectiveCard, card: &KeyResultCard, now: Timestamp) -
         div.state {
             p { (badge(card.status)) " " span.reason { (card.reason) } }
             @if let Some((_, as_of)) = card.value {
-                p.age { @if card.stale { "last known " } (moment(as_of, now)) }
+                p.age { @if card.stale { "last known " } @else { "measured " } (moment(as_of, now)) }
             }
         }
         @if card.is_contradicted() && let Some(confidence) = card.confidence {
             p.note { "People put their confidence at " (words::percent(confidence)) ", which differs from what the figures say: worth a word." }
         }
         @if let Some(attempt) = &card.last_attempt && let Some((class, message)) = &attempt.fault {
-            p.fault { "The newest attempt, " (words::ago(attempt.at, now)) ", gave no number: " (message) " (" (class.as_str()) ")" }
+            p.fault {
+                "The newest attempt, " (words::ago(attempt.at, now)) ", gave no number: "
+                @if is_told_below(board, card, message) {
+                    "see source " (card.key_result.feed.source()) " below (" (class.as_str()) ")"
+                } @else {
+                    (message) " (" (class.as_str()) ")"
+                }
+            }
         }
     }
 }
 
-/// How much of the bar is filled and where the plan stands by now. For a band both are shares of time in it; otherwise
-/// the plan is the expected score of the objective's ambition at the planned share, as the status sees it.
-fn shares(objective: &ObjectiveCard, card: &KeyResultCard) -> (Option<f64>, Option<f64>) {
-    match &card.key_result.aim {
-        Aim::Hold(hold) => (
-            card.compliance.filter(|_| !card.stale),
-            Some(hold.compliance),
-        ),
-        Aim::Reach(_) => {
-            let at_the_end = objective.objective.ambition.expected_score();
-            let planned = card.expected_progress.map(|share| share * at_the_end);
-            (card.progress.filter(|_| !card.stale), planned)
-        }
-    }
+/// Whether the page tells the fault once for all, where it speaks of the source.
+fn is_told_below(board: &Board, card: &KeyResultCard, message: &str) -> bool {
+    let name = card.key_result.feed.source();
+    let mut sources = board.sources.iter();
+    let source = sources.find(|source| source.name.as_str() == name);
+    let fault = source.and_then(|source| source.fault.as_deref());
+    fault.is_some_and(|fault| fault.contains(message))
 }
 
 fn bar_words(card: &KeyResultCard, share: Option<f64>, expected: Option<f64>) -> String {
@@ -328,20 +412,26 @@ fn goal(card: &KeyResultCard) -> String {
 /// A bar with a mark where the plan stands. Sizes are attributes of the drawing, so that no inline style is needed.
 fn bar(share: Option<f64>, expected: Option<f64>, class: &str, label: &str) -> Markup {
     let width = |share: f64| (share.clamp(0.0, 1.0) * 1000.0).round();
+    // Whole even at the ends, which are round.
+    let mark = |share: f64| (width(share) - 3.0).clamp(6.0, 988.0);
     html! {
         svg class={ "bar bar-" (class) } viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(label) {
             rect.track width="1000" height="10" {}
             @if let Some(share) = share { rect.fill width=(width(share)) height="10" {} }
             @if let Some(expected) = expected {
-                rect.gap x=(width(expected) - 7.0) width="14" height="10" {}
-                rect.plan x=((width(expected) - 3.0).clamp(0.0, 994.0)) width="6" height="10" {}
+                rect.gap x=(mark(expected) - 4.0) width="14" height="10" {}
+                rect.plan x=(mark(expected)) width="6" height="10" {}
             }
         }
     }
 }
 
 fn badge(status: Status) -> Markup {
-    html! { span class={ "badge badge-" (status.as_str()) } { (words::status(status)) } }
+    badge_of(status, words::status(status))
+}
+
+fn badge_of(status: Status, words: &str) -> Markup {
+    html! { span class={ "badge badge-" (status.as_str()) } { (words) } }
 }
 
 fn initiatives(all: &[Initiative]) -> Markup {
@@ -414,7 +504,7 @@ fn footer(board: &Board, now: Timestamp) -> Markup {
         .to_string();
     html! {
         footer {
-            p { "As of " (shown) ". The page renews itself every " (REFRESH) " seconds. A mark on a bar shows what the plan expects by now." }
+            p { "As of " (shown) ". The page renews itself every " (REFRESH) " seconds. A mark on a bar shows what the plan expects by now; for bounds to keep, which share of the time they should hold." }
             nav {
                 a href="api/v1/scorecard" { "JSON" } " "
                 a href="metrics" { "Metrics" } " "

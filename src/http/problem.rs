@@ -42,6 +42,9 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE => {
                     "the answer was not ready in time; try again later"
                 }
+                StatusCode::BAD_REQUEST => {
+                    "path or query cannot be read: expected percent escapes of UTF-8 text, and each parameter once"
+                }
                 StatusCode::PAYLOAD_TOO_LARGE => "the request's body is too large",
                 StatusCode::INTERNAL_SERVER_ERROR => "a fault of okrd itself; its log says more",
                 _ => "the request cannot be answered",

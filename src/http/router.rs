@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Path, Query, Request, State as Given};
+use axum::body::{Body, Bytes};
+use axum::extract::{MatchedPath, Path, Query, Request, State as Given};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +21,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::body::{Gzip, Parts};
+use super::hosts::Loopback;
+use super::measurements::{self, Recorder};
 use super::negotiate::{self, Format};
 use super::problem::{self, Problem};
 use super::{api, page};
@@ -31,8 +34,18 @@ use crate::engine::board::Board;
 use crate::engine::vitals::Vitals;
 
 /// Every route, as it appears in the label of request counters; other paths count as [`OTHER`].
-pub const ROUTES: [&str; 10] = [
-    PAGE, STYLE, METRICS, HEALTHY, READY, RELOAD, SCORECARD, KEY_RESULT, HISTORY, OPENAPI,
+pub const ROUTES: [&str; 11] = [
+    PAGE,
+    STYLE,
+    METRICS,
+    HEALTHY,
+    READY,
+    RELOAD,
+    SCORECARD,
+    KEY_RESULT,
+    HISTORY,
+    MEASUREMENTS,
+    OPENAPI,
 ];
 /// The label of requests for paths that do not exist.
 pub const OTHER: &str = "other";
@@ -46,6 +59,7 @@ const RELOAD: &str = "/-/reload";
 const SCORECARD: &str = "/api/v1/scorecard";
 const KEY_RESULT: &str = "/api/v1/key-results/{objective}/{key_result}";
 const HISTORY: &str = "/api/v1/key-results/{objective}/{key_result}/history";
+const MEASUREMENTS: &str = "/api/v1/key-results/{objective}/{key_result}/measurements";
 const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// How long an answer may take to begin.
@@ -68,6 +82,10 @@ pub struct State {
     pub exposition: Arc<dyn Exposition>,
     /// Loads the configuration anew; `None` when the lifecycle API is off.
     pub lifecycle: Option<Arc<dyn Reload>>,
+    /// Records what programs tell; `None` when there is no write token.
+    pub recorder: Option<Arc<dyn Recorder>>,
+    /// The names it answers to.
+    pub loopback: Loopback,
     /// Reads measurements from the store.
     pub history: Arc<dyn HistoryReader>,
     /// The clock.
@@ -189,9 +207,9 @@ pub fn router(state: State) -> Router {
         .route(SCORECARD, get(scorecard))
         .route(KEY_RESULT, get(key_result))
         .route(HISTORY, get(history))
+        .route(MEASUREMENTS, post(measurements))
         .route(OPENAPI, get(openapi))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(middleware::from_fn(small_bodies))
+        .layer(middleware::from_fn_with_state(Arc::clone(&house), guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -204,16 +222,48 @@ pub fn router(state: State) -> Router {
 /// What each handler is given.
 type Shared = Given<Arc<House>>;
 
-async fn landing(Given(house): Shared, headers: HeaderMap) -> Response {
-    let (board, now) = (house.board(), house.now());
-    let text = house.page.get(&board, now, || page::page(&board, now));
-    house.shared(&headers, "text/html; charset=utf-8", text)
+#[derive(Deserialize)]
+struct Look {
+    cycle: Option<String>,
 }
 
-async fn style() -> impl IntoResponse {
+/// The page; with `?cycle=NAME` that of one cycle, such as one that ended.
+async fn landing(
+    Given(house): Shared,
+    Query(look): Query<Look>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (board, now) = (house.board(), house.now());
+    let text = match look.cycle {
+        None => house.page.get(&board, now, || page::page(&board, now)),
+        Some(name) => page::of_cycle(&board, &name, now)
+            .map(Arc::from)
+            .ok_or_else(|| {
+                let found: String = name.chars().take(60).collect();
+                let detail = format!(
+                    "there is no cycle `{}`; `/` shows all",
+                    found.escape_debug()
+                );
+                Problem::new(StatusCode::NOT_FOUND, detail)
+            })?,
+    };
+    Ok(house.shared(&headers, "text/html; charset=utf-8", text))
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: Option<String>,
+}
+
+/// Kept for ever under the version that the page names, which changes with it, and looked for anew under any other.
+async fn style(Query(version): Query<Version>) -> impl IntoResponse {
+    let cache = match version.v {
+        Some(v) if v == page::style_version() => "max-age=31536000, immutable",
+        _ => "no-cache",
+    };
     let headers = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "max-age=31536000, immutable"),
+        (header::CACHE_CONTROL, cache),
     ];
     (headers, page::STYLE)
 }
@@ -263,7 +313,11 @@ async fn ready(Given(house): Shared) -> Result<&'static str, Problem> {
 
 /// Runs to its end even if the client leaves meanwhile. Pages of other sites cannot trigger it: browsers name the
 /// origin of such requests, and no page of ours sends any.
-async fn reload(Given(house): Shared, headers: HeaderMap) -> Result<&'static str, Problem> {
+async fn reload(
+    Given(house): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<&'static str, Problem> {
     let Some(hook) = house.state.lifecycle.clone() else {
         let detail =
             "Lifecycle API is not enabled. Set `lifecycle = true` under `[server]`, or send SIGHUP";
@@ -273,6 +327,8 @@ async fn reload(Given(house): Shared, headers: HeaderMap) -> Result<&'static str
         let detail = "a reload cannot be asked for by a browser; use a command line client";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
+    // What was not sent to its end was perhaps not meant.
+    whole(body).await?;
     let outcome = tokio::spawn(async move { hook.reload().await }).await;
     match outcome {
         Ok(Ok(())) => Ok("reloaded\n"),
@@ -344,6 +400,48 @@ async fn history(
     house.json(&headers, &api::history(card, from, to, &points))
 }
 
+/// Runs to its end even if the client leaves meanwhile.
+async fn measurements(
+    Given(house): Shared,
+    Path(path): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let recorder = house.state.recorder.clone();
+    measurements::admit(recorder.as_deref(), &headers).await?;
+    let refused = Problem::into_response;
+    measurements::is_json(&headers).map_err(refused)?;
+    let body = whole(body).await.map_err(refused)?;
+    let (board, now) = (house.board(), house.now());
+    let (card, cycle) = find(&board, &path, now).map_err(refused)?;
+    let entry = measurements::entry(&body, &card.key_result, cycle, now).map_err(refused)?;
+    let told = entry.clone();
+    let keeping = tokio::spawn(async move {
+        match recorder {
+            Some(recorder) => recorder.record(told).await,
+            None => Err("there is nobody to record".to_owned()),
+        }
+    });
+    match keeping.await {
+        Ok(Ok(())) => Ok(measurements::kept(&entry)),
+        Ok(Err(error)) => {
+            tracing::error!(key_result = %entry.key_result, error, "a value told over HTTP was not kept");
+            let detail = "the store did not take the value, nothing of it was kept; the log of okrd says more";
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response())
+        }
+        Err(_) => Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()),
+    }
+}
+
+/// A body to its end, within the limit.
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    // Its length was announced and looked at, so what fails is the sending.
+    axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+        let detail = "the body ended before the length that its head announces";
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })
+}
+
 impl House {
     fn json(&self, request: &HeaderMap, value: &impl Serialize) -> Result<Response, Problem> {
         let own = serde_json::to_string(value)
@@ -390,10 +488,13 @@ impl Range {
             .as_deref()
             .map_or(Ok(until.max(from)), |text| instant("to", text, cycle))?;
         if from > to {
-            return Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                format!("`from` is {from}, expected an instant not after `to`, {to}"),
-            ));
+            let detail = match self.from {
+                Some(_) => format!("`from` is {from}, expected an instant not after `to`, {to}"),
+                None => format!(
+                    "`to` is {to}, expected an instant not before the start of the cycle, {from}; give an earlier `from`"
+                ),
+            };
+            return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
         }
         Ok((from, to))
     }
@@ -415,8 +516,20 @@ fn instant(name: &str, text: &str, cycle: &Cycle) -> Result<Timestamp, Problem> 
     })
 }
 
-/// Refuses announced bodies above the limit before anything is read; others meet the limit when they are read.
-async fn small_bodies(request: Request, next: Next) -> Response {
+/// Refuses whoever means another host, and before anything of it is read a body above the limit or in chunks: no request
+/// of ours needs them, and a length beside chunks is how requests are smuggled through a proxy.
+async fn guard(Given(house): Shared, request: Request, next: Next) -> Response {
+    if let Err(problem) = house.state.loopback.admit(&request) {
+        return problem.into_response();
+    }
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        let detail = "a body in chunks is not taken; send it with its Content-Length";
+        let mut response = Problem::new(StatusCode::LENGTH_REQUIRED, detail).into_response();
+        // What follows on this connection cannot be told from the rest of the body.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+        return response;
+    }
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)

@@ -23,6 +23,15 @@ pub fn status(status: Status) -> &'static str {
     }
 }
 
+/// The status of an objective as a person says it: of one that has some data it would be wrong that there is none yet.
+#[must_use]
+pub fn objective_status(of: Status, has_data: bool) -> &'static str {
+    match of {
+        Status::NoData if has_data => "Data missing",
+        other => status(other),
+    }
+}
+
 /// The state of an initiative as a person says it.
 #[must_use]
 pub fn initiative(state: InitiativeState) -> &'static str {

@@ -276,7 +276,7 @@ mod tests {
         let mut page = String::from(
             "# Metrics\n\nServed under `/metrics` as text 0.0.4 and OpenMetrics 1.0. A value that is not known is absent, \
          never 0; past its staleness limit a key result keeps its status and timestamps and loses value, progress and \
-         score. This page is written from the table in `src/metrics/names.rs`; a test keeps the two equal.\n\n\
+         score. Key results of a closed cycle keep their final figures, with the status `closed`. This page is written from the table in `src/metrics/names.rs`; a test keeps the two equal.\n\n\
          | name | type | labels | meaning |\n|---|---|---|---|\n",
         );
         for metric in ALL {

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::domain::cycle::Cycle;
 use crate::domain::fault::Fault;
 use crate::domain::history::{LastAttempt, Point};
 use crate::domain::id::KeyResultId;
 use crate::domain::reading::Reading;
+use crate::domain::status::Phase;
 
 /// One attempt to measure, however it ended, or one value told by a person.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,8 @@ pub struct Entry {
     pub tries: u32,
     /// `KeyResult::definition` in force: what the value is comparable with.
     pub definition: Arc<str>,
+    /// The cycle of the key result, which tells what counts and what is its first measurement.
+    pub cycle: Arc<Cycle>,
     /// Where it comes from.
     pub origin: Origin,
     /// The number, or why there is none.
@@ -55,6 +59,13 @@ impl Entry {
             as_of: from_ms(self.as_of_ms(reading)),
             value: reading.value,
         })
+    }
+
+    /// Whether it came when its cycle had closed: then it is kept among the attempts and counts for nothing, since the
+    /// score is final.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        Phase::of(&self.cycle, self.started_at) == Phase::Closed
     }
 
     /// How it ended, exactly as a later load gives it; `None` for a recorded value, which says nothing of a source.
@@ -112,7 +123,8 @@ pub struct Attempt {
     pub took: Duration,
     /// How often the source was asked.
     pub tries: u32,
-    /// The fault; or else the number that was not kept: the slot had a measurement already, or a person corrected it.
+    /// The fault; or else the number that was not kept: the slot had a measurement already, a person corrected it, or
+    /// its cycle had closed.
     pub outcome: Result<f64, Fault>,
 }
 

@@ -2,6 +2,7 @@
 //! all key results instead of one question for each. Knows no file and no writer.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,6 +12,7 @@ use super::days::{self, Days};
 use super::entry::{from_ms, one_line};
 use super::memory::day_zone;
 use super::reader::fault_class;
+use super::rows::point_of;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Goals, KeyResult};
 use crate::domain::history::{History, LastAttempt, Point, Series};
@@ -21,9 +23,9 @@ use crate::domain::target::Aim;
 /// What the store knows of the goals in force.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
-    /// By key result: its points under the definition in force since its cycle began (a value to reach: the first, then
-    /// the last of each local day; a band to hold: all, and those before that may still hold; when there are none, the
-    /// newest from before), its newest poll, its status and since when.
+    /// By key result: its points under the definition in force from the start of its cycle to the end (a value to reach:
+    /// the first, then the last of each local day; a band to hold: all, and those before that may still hold; when there
+    /// are none, the newest from before), its baseline, its newest poll, its status and since when.
     pub history: History,
     /// The newest slot that was measured under the definition in force. One that was asked in vain does not count: after
     /// a restart or a change it is asked again, since whoever did that may have mended what was wrong.
@@ -46,14 +48,17 @@ pub(super) fn common_zone(goals: &Goals) -> Option<TimeZone> {
 struct Wanted<'g> {
     key_result: &'g KeyResult,
     cycle: &'g Cycle,
-    first_day: i64,
+    /// First and last of its days.
+    days: RangeInclusive<i64>,
     /// Whether the stored days are those of its cycle's zone and tell all it needs.
     by_days: bool,
     /// Of the stored days, the one in which its points begin; and the lowest slot of theirs.
     since_day: i64,
     low_slot: Option<i64>,
     points: Vec<Point>,
+    /// The newest from before.
     newest: Option<Point>,
+    frozen: Option<Point>,
     status_since: Option<(Status, Timestamp)>,
     measured_slot: Option<i64>,
     last_poll: Option<LastPoll>,
@@ -107,12 +112,13 @@ impl<'g> Wanted<'g> {
         let mut wanted = Self {
             key_result,
             cycle,
-            first_day: days::number(cycle.first_day),
+            days: days::number(cycle.first_day)..=days::number(cycle.last_day),
             by_days,
             since_day: i64::MIN,
             low_slot: None,
             points: Vec::new(),
             newest: None,
+            frozen: None,
             status_since: None,
             measured_slot: None,
             last_poll: None,
@@ -133,6 +139,37 @@ impl<'g> Wanted<'g> {
                 let stale = self.key_result.stale_after.as_millis();
                 start.saturating_sub(i64::try_from(stale).unwrap_or(i64::MAX))
             }
+        }
+    }
+
+    /// Takes a value from before the points.
+    fn before(&mut self, point: Point) {
+        if self.newest.is_none_or(|newest| newest.as_of <= point.as_of) {
+            self.newest = Some(point);
+        }
+    }
+
+    /// Takes one stored day, first and last of its points.
+    fn day(&mut self, day: i64, first: Point, last: Point) {
+        if day < *self.days.start() {
+            self.before(last);
+        } else if self.days.contains(&day) {
+            if self.points.is_empty() && first.as_of < last.as_of {
+                self.points.push(first);
+            }
+            self.points.push(last);
+        } else if first.as_of == self.cycle.end() {
+            // The midnight at which the cycle ends opens the day after it.
+            self.points.push(first);
+        }
+    }
+
+    /// Takes one point of those that are read one by one.
+    fn point(&mut self, point: Point) {
+        if point.as_of.as_millisecond() < self.since_ms() {
+            self.before(point);
+        } else if point.as_of <= self.cycle.end() {
+            self.points.push(point);
         }
     }
 
@@ -179,6 +216,7 @@ impl<'g> Wanted<'g> {
         }
         let record = loaded.history.record(id);
         record.series = series;
+        record.frozen = self.frozen;
         record.status_since = self.status_since;
         if let Some(poll) = poll {
             let at = from_ms(poll.at);
@@ -203,7 +241,7 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
     let mut index = Index::default();
     let mut statement = connection.prepare_cached(
         "SELECT kr.uid, kr.status, kr.status_since, s.id, s.definition, s.first_day,
-                m.started_at, m.class, m.message, m.help
+                m.started_at, m.class, m.message, m.help, s.baseline_at, s.baseline_value
          FROM kr LEFT JOIN series AS s ON s.kr_id = kr.id LEFT JOIN last_miss AS m ON m.series_id = s.id",
     )?;
     let mut rows = statement.query([])?;
@@ -217,6 +255,7 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
         if row.get_ref(4)?.as_str_or_null()? != Some(&*kr.key_result.definition) {
             continue;
         }
+        kr.frozen = point_of(row, 10)?;
         index.insert(row.get(3)?, place);
         index.oldest_day = match (index.oldest_day, row.get(5)?) {
             (Some(a), Some(b)) => Some(i64::min(a, b)),
@@ -285,35 +324,22 @@ fn read_days(
         let Some(kr) = index.find(row.get(0)?, wanted) else {
             continue;
         };
-        let (day, first_at, last_at): (i64, i64, i64) = (row.get(1)?, row.get(2)?, row.get(4)?);
-        let last = Point {
-            as_of: from_ms(last_at),
-            value: row.get(5)?,
+        let day: i64 = row.get(1)?;
+        let (Some(first), Some(last)) = (point_of(row, 2)?, point_of(row, 4)?) else {
+            continue;
         };
-        if kr.newest.is_none_or(|newest| newest.as_of <= last.as_of) {
-            kr.newest = Some(last);
-        }
         if let Some(at) = row.get(7)? {
             kr.polled(row.get(6)?, LastPoll { at, fault: None });
         }
-        if !kr.by_days {
+        if kr.by_days {
+            kr.day(day, first, last);
+        } else if day < kr.since_day {
+            kr.before(last);
+        } else {
             // Its points are read one by one, from the lowest slot on that any of them can have.
-            if day >= kr.since_day {
-                let slot: i64 = row.get(8)?;
-                kr.low_slot = Some(kr.low_slot.map_or(slot, |low| low.min(slot)));
-            }
-            continue;
+            let slot: i64 = row.get(8)?;
+            kr.low_slot = Some(kr.low_slot.map_or(slot, |low| low.min(slot)));
         }
-        if day < kr.first_day {
-            continue;
-        }
-        if kr.points.is_empty() && first_at < last_at {
-            kr.points.push(Point {
-                as_of: from_ms(first_at),
-                value: row.get(3)?,
-            });
-        }
-        kr.points.push(last);
     }
     Ok(())
 }
@@ -351,12 +377,8 @@ fn read_points(
         let Some(kr) = index.find(row.get(0)?, wanted).filter(|kr| !kr.by_days) else {
             continue;
         };
-        let as_of: i64 = row.get(1)?;
-        if as_of >= kr.since_ms() {
-            kr.points.push(Point {
-                as_of: from_ms(as_of),
-                value: row.get(2)?,
-            });
+        if let Some(point) = point_of(row, 1)? {
+            kr.point(point);
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::days::Days;
+use crate::domain::history::Point;
 use crate::domain::id::KeyResultId;
 
 /// What the writer remembers between transactions so that it need not ask the database. A transaction that is rolled
@@ -31,6 +32,8 @@ pub(super) struct Series {
     pub(super) id: i64,
     /// The local day of its first measurement.
     pub(super) first_day: Option<i64>,
+    /// The first measurement of its cycle that was entered.
+    pub(super) baseline: Option<Point>,
 }
 
 impl Memory {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::days::Days;
-use super::entry::{Entry, Origin};
+use super::entry::{Entry, Origin, from_ms};
 use super::memory::{Known, Memory, Series, set_meta};
+use crate::domain::history::{Point, frozen};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::reading::Reading;
 use crate::domain::status::Status;
@@ -107,7 +108,8 @@ impl<'c> Rows<'c> {
     }
 
     fn entry(&mut self, entry: &Entry) -> rusqlite::Result<()> {
-        let as_of = entry.outcome.as_ref().ok().map(|r| entry.as_of_ms(r));
+        let counts = entry.outcome.as_ref().ok().filter(|_| !entry.is_late());
+        let as_of = counts.map(|r| entry.as_of_ms(r));
         let day = as_of.map(|as_of| self.memory.days.of(as_of));
         let series = self.series(entry, day)?;
         let ((Ok(reading), Some(as_of)), Some(day)) = ((&entry.outcome, as_of), day) else {
@@ -119,6 +121,8 @@ impl<'c> Rows<'c> {
         if !self.measured(entry, series.id, reading)? {
             return self.missed(entry, series.id);
         }
+        // Before its day is noted, for the days before tell whether it is the first.
+        self.freeze(entry, series)?;
         let polled = entry.origin == Origin::Polled;
         self.day.execute(params![
             day,
@@ -171,13 +175,70 @@ impl<'c> Rows<'c> {
                 "UPDATE series SET first_day = min(ifnull(first_day, ?2), ?2) WHERE id = ?1",
             )?
             .execute([series, day])?;
-        let known = self.memory.series.get_mut(&entry.key_result);
-        for known in known.into_iter().flatten() {
-            if known.series.id == series {
-                known.series.first_day = Some(day);
-            }
-        }
+        self.remember(entry, series, |known| known.first_day = Some(day));
         Ok(())
+    }
+
+    fn remember(&mut self, entry: &Entry, series: i64, note: impl Fn(&mut Series)) {
+        let known = self.memory.series.get_mut(&entry.key_result);
+        let mut known = known.into_iter().flatten();
+        if let Some(known) = known.find(|known| known.series.id == series) {
+            note(&mut known.series);
+        }
+    }
+
+    /// Notes the measurement as the baseline of its series if it is the first of its cycle, or corrects that one.
+    fn freeze(&mut self, entry: &Entry, series: Series) -> rusqlite::Result<()> {
+        let Some(point) = entry.point() else {
+            return Ok(());
+        };
+        if frozen(series.baseline, point, &entry.cycle) == series.baseline {
+            return Ok(());
+        }
+        // Another process may have noted one since we looked, and a store of version 1 did not note any.
+        let noted = self
+            .connection
+            .prepare_cached("SELECT baseline_at, baseline_value FROM series WHERE id = ?1")?
+            .query_row([series.id], |row| point_of(row, 0))?;
+        let known = match noted {
+            Some(noted) => Some(noted),
+            None => self.earliest(entry, series)?,
+        };
+        let baseline = frozen(known, point, &entry.cycle);
+        self.connection
+            .prepare_cached(
+                "UPDATE series SET baseline_at = ?2, baseline_value = ?3 WHERE id = ?1",
+            )?
+            .execute(params![
+                series.id,
+                baseline.map(|p| p.as_of.as_millisecond()),
+                baseline.map(|p| p.value),
+            ])?;
+        self.remember(entry, series.id, |known| known.baseline = baseline);
+        Ok(())
+    }
+
+    /// The measurement with the earliest instant in the cycle.
+    fn earliest(&mut self, entry: &Entry, series: Series) -> rusqlite::Result<Option<Point>> {
+        let (start, end) = (entry.cycle.start(), entry.cycle.end());
+        let first_day = self.memory.days.of(start.as_millisecond());
+        self.connection
+            .prepare_cached(
+                "SELECT first_at, first_value FROM measurement_day
+                 WHERE day >= ?1 AND series_id = ?2 AND first_at BETWEEN ?3 AND ?4
+                 ORDER BY day LIMIT 1",
+            )?
+            .query_row(
+                [
+                    series.first_day.map_or(first_day, |day| day.max(first_day)),
+                    series.id,
+                    start.as_millisecond(),
+                    end.as_millisecond(),
+                ],
+                |row| point_of(row, 0),
+            )
+            .optional()
+            .map(Option::flatten)
     }
 
     /// An attempt that makes no measurement: for its fault, or because the slot had one.
@@ -246,19 +307,26 @@ impl<'c> Rows<'c> {
         definition: &str,
         day: Option<i64>,
     ) -> rusqlite::Result<Series> {
-        let found: Option<(i64, Option<i64>, Option<i64>)> = self
+        let found: Option<(i64, Option<Series>)> = self
             .connection
             .prepare_cached(
-                "SELECT kr.id, s.id, s.first_day FROM kr
+                "SELECT kr.id, s.id, s.first_day, s.baseline_at, s.baseline_value FROM kr
                  LEFT JOIN series AS s ON s.kr_id = kr.id AND s.definition = ?2 WHERE kr.uid = ?1",
             )?
             .query_row([uid, definition], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                let known: Option<i64> = row.get(1)?;
+                let (first_day, baseline) = (row.get(2)?, point_of(row, 3)?);
+                let series = known.map(|id| Series {
+                    id,
+                    first_day,
+                    baseline,
+                });
+                Ok((row.get(0)?, series))
             })
             .optional()?;
         let kr = match found {
-            Some((_, Some(id), first_day)) => return Ok(Series { id, first_day }),
-            Some((kr, None, _)) => kr,
+            Some((_, Some(series))) => return Ok(series),
+            Some((kr, None)) => kr,
             None => self
                 .connection
                 .prepare_cached("INSERT INTO kr (uid) VALUES (?1)")?
@@ -270,7 +338,11 @@ impl<'c> Rows<'c> {
                 "INSERT INTO series (kr_id, definition, revision_id, first_day) VALUES (?1, ?2, ?3, ?4)",
             )?
             .insert(params![kr, definition, self.memory.revision, day])?;
-        Ok(Series { id, first_day: day })
+        Ok(Series {
+            id,
+            first_day: day,
+            baseline: None,
+        })
     }
 
     fn revision(&mut self, sha256: &str, at: Timestamp) -> rusqlite::Result<()> {
@@ -354,6 +426,15 @@ impl<'c> Rows<'c> {
         self.memory.days = days;
         Ok(())
     }
+}
+
+/// A point that stands in two columns from `column` on; `None` when they are empty.
+pub(super) fn point_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Point>> {
+    let (at, value): (Option<i64>, Option<f64>) = (row.get(column)?, row.get(column + 1)?);
+    Ok(at.zip(value).map(|(at, value)| Point {
+        as_of: from_ms(at),
+        value,
+    }))
 }
 
 fn took_ms(entry: &Entry) -> i64 {

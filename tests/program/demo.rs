@@ -62,6 +62,16 @@ fn the_demo_moves_on_any_ports_and_ends_well() {
         home.ends(0, &[&["--config", "first"], args.as_slice()].concat());
     }
     assert_eq!(demo.value("reflex/recommend"), 34.0);
+    assert!(welcome.contains("is taken by another program"), "{welcome}");
+
+    // A second one in the same folder is refused before it touches anything.
+    let files = |name: &str| std::fs::read_to_string(home.path(&format!("first/{name}"))).unwrap();
+    let before = (files("okrd.toml"), demo.value(SUBSCRIBERS));
+    let error = home.refuses(4, &["demo", "--dir", "first"]);
+    assert!(error.contains(&demo.pid().to_string()), "{error}");
+    assert_eq!(files("okrd.toml"), before.0);
+    assert!(demo.value(SUBSCRIBERS) >= before.1);
+    let last = values(&demo);
     demo.end();
 
     // Started again in the same folder it goes on, wherever its servers listen by then.
@@ -75,5 +85,8 @@ fn the_demo_moves_on_any_ports_and_ends_well() {
         34.0,
         "what was recorded stays"
     );
+    // Nobody unsubscribes because the demo was away.
+    let now = values(&again);
+    assert!(now[0] >= last[0] && now[2] >= last[2], "{last:?} {now:?}");
     again.end();
 }

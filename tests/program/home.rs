@@ -358,11 +358,22 @@ impl Daemon {
 
     /// One request; `None` when the daemon is not there or goes away in the middle.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &str) -> Option<Answer> {
+        self.send(method, path, headers, "")
+    }
+
+    /// The same with a body, whose length stands in the headers.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> Option<Answer> {
         let mut stream = TcpStream::connect(&self.address).ok()?;
         stream.set_read_timeout(Some(PATIENT)).unwrap();
         let host = &self.address;
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n{body}"
         );
         stream.write_all(request.as_bytes()).ok()?;
         let mut bytes = Vec::new();

@@ -203,6 +203,9 @@ pub(super) fn server(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Server {
     Server {
         listen: listen.unwrap_or(LISTEN),
         lifecycle: table.and_then(|t| t.flag("lifecycle")).unwrap_or(false),
+        write_token: table
+            .and_then(|t| t.table("write_token"))
+            .and_then(super::source::secret),
     }
 }
 

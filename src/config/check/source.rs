@@ -77,7 +77,7 @@ pub(super) fn plain(path: &Path) -> PathBuf {
 }
 
 /// A place where a secret is kept, from its table.
-fn secret(table: Table<'_>) -> Option<SecretRef> {
+pub(super) fn secret(table: Table<'_>) -> Option<SecretRef> {
     if let Some(name) = table.owned("env") {
         return Some(SecretRef::Env(name));
     }

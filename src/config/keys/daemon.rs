@@ -53,7 +53,12 @@ pub(crate) static SERVER: TableKind = TableKind::new(
             "Whether `POST /-/reload` is answered.",
         )
         .default("false"),
-        later("write_token"),
+        key(
+            "write_token",
+            Shape::Secret,
+            "The token with which programs may record values over HTTP; without it none may.",
+        )
+        .examples(&["{ file = \"write.token\" }"]),
         later("tls"),
     ],
 );

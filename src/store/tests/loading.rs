@@ -185,6 +185,103 @@ async fn before_its_cycle_a_key_result_shows_its_newest_value() {
     }
 }
 
+/// What lies after the cycle hides nothing of it: the last value up to the end stays, that of the end itself included,
+/// and without any the newest from before, in whichever zone the days are kept.
+#[tokio::test]
+async fn values_after_the_cycle_hide_none_of_it() {
+    let (end, after) = ("2027-01-01T00:00:00Z", "2027-01-01T00:00:01Z");
+    let cases: [(&[&str], &[&str]); 4] = [
+        (&["2026-12-31T23:00:00Z", after], &["2026-12-31T23:00:00Z"]),
+        (
+            &["2026-12-31T23:00:00Z", end, after],
+            &["2026-12-31T23:00:00Z", end],
+        ),
+        (&["2026-08-01T06:00:00Z", after], &["2026-08-01T06:00:00Z"]),
+        (&["2026-08-01T06:00:00Z", end, after], &[end]),
+    ];
+    for day_zone in ["UTC", "Europe/Amsterdam", "America/New_York"] {
+        for (told_at, kept) in cases {
+            let place = Place::new();
+            let store = place.open();
+            store.load(&goals(day_zone, &[])).unwrap();
+            for name in ["users", "held"] {
+                let entries = told_at.iter().map(|slot| told(name, slot, slot, 1.0));
+                store.append(entries.collect()).await.unwrap();
+            }
+            // As a reader, which must take the days as they are.
+            let reader = Reader::open(&place.path()).unwrap();
+            let goals = goals("UTC", &[("users", reach()), ("held", hold())]);
+            let found = reader.load(&goals).unwrap().history;
+            for name in ["users", "held"] {
+                let points = found.get(&kr(name)).unwrap().series.points();
+                let found: Vec<String> = points.iter().map(|p| p.as_of.to_string()).collect();
+                assert_eq!(found, kept, "{name} {day_zone} {told_at:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_baseline_is_the_first_value_entered_whatever_is_told_later() {
+    let place = Place::new();
+    let goals = goals("UTC", &[("users", reach())]);
+    let baseline = |store: &Store| {
+        let loaded = store.load(&goals).unwrap();
+        let frozen = loaded.history.get(&kr("users"))?.frozen;
+        frozen.map(|p| (p.as_of.to_string(), p.value))
+    };
+    let first = Some(("2026-10-05T06:00:00Z".to_owned(), 2.0));
+    let store = place.open();
+    let append = async |entries: Vec<Entry>| store.append(entries).await.unwrap();
+    append(vec![told(
+        "users",
+        "2026-09-30T06:00:00Z",
+        "2026-09-30T06:00:00Z",
+        1.0,
+    )])
+    .await;
+    assert_eq!(baseline(&store), None, "the cycle has not begun");
+    append(vec![recorded("users", "2026-10-05T06:00:00Z", 2.0)]).await;
+    append(vec![recorded("users", "2026-10-02T06:00:00Z", 3.0)]).await;
+    assert_eq!(baseline(&store), first);
+    // Another process tells more, and corrects that very instant.
+    let guest = Store::open_shared(&place.path(), "0.0.1", now()).unwrap();
+    guest
+        .append(vec![recorded("users", "2026-10-01T06:00:00Z", 4.0)])
+        .await
+        .unwrap();
+    assert_eq!(baseline(&store), first);
+    guest
+        .append(vec![recorded("users", "2026-10-05T06:00:00Z", 5.0)])
+        .await
+        .unwrap();
+    let corrected = first.map(|(at, _)| (at, 5.0));
+    append(vec![recorded("users", "2026-10-03T06:00:00Z", 6.0)]).await;
+    assert_eq!(baseline(&store), corrected);
+    drop(store);
+    assert_eq!(baseline(&place.open()), corrected);
+}
+
+/// The score is final seven days after the end; what comes later is kept, but among the attempts.
+#[tokio::test]
+async fn what_comes_after_the_cycle_closed_counts_for_nothing() {
+    let place = Place::new();
+    let store = place.open();
+    let goals = goals("UTC", &[("users", reach())]);
+    let mut late = recorded("users", "2026-12-30T06:00:00Z", 7.0);
+    late.started_at = at("2027-01-08T00:00:00Z");
+    let mut timely = recorded("users", "2026-12-29T06:00:00Z", 6.0);
+    timely.started_at = at("2027-01-07T23:59:59Z");
+    store.append(vec![late, timely]).await.unwrap();
+    assert_eq!(
+        points(&store, &goals, "users"),
+        pairs(&[("2026-12-29T06:00:00Z", 6.0)])
+    );
+    let reader = Reader::open(&place.path()).unwrap();
+    let attempts = reader.attempts(&kr("users"), None, None).unwrap();
+    assert_eq!(attempts[0].outcome, Ok(7.0));
+}
+
 #[tokio::test]
 async fn f56_only_values_of_the_definition_in_force_count() {
     let place = Place::new();

@@ -81,6 +81,7 @@ fn polled_at(name: &str, slot: Timestamp, value: f64) -> Entry {
         took: Duration::from_millis(40),
         tries: 1,
         definition: "d1".into(),
+        cycle: Arc::new(cycle("UTC")),
         origin: Origin::Polled,
         outcome: Ok(Reading {
             value,
@@ -126,11 +127,17 @@ fn hold() -> Aim {
     })
 }
 
-/// October to December in `zone`, with these key results under definition `d1`, stale after a day.
-fn goals(zone: &str, key_results: &[(&str, Aim)]) -> Goals {
+/// October to December in `zone`.
+fn cycle(zone: &str) -> Cycle {
     let zone = TimeZone::get(zone).unwrap();
     let name = CycleName::parse("2026-Q4").unwrap();
-    let cycle = Cycle::new(name.clone(), date(2026, 10, 1), date(2026, 12, 31), zone).unwrap();
+    Cycle::new(name, date(2026, 10, 1), date(2026, 12, 31), zone).unwrap()
+}
+
+/// October to December in `zone`, with these key results under definition `d1`, stale after a day.
+fn goals(zone: &str, key_results: &[(&str, Aim)]) -> Goals {
+    let cycle = cycle(zone);
+    let name = cycle.name.clone();
     let key_results = (key_results.iter())
         .map(|(id, aim)| {
             Arc::new(KeyResult {

@@ -80,6 +80,50 @@ async fn f48_a_second_daemon_is_told_who_holds_the_store() {
     drop(place.open());
 }
 
+/// Version 1 noted no baseline: the earliest value of the cycle is it, and stays it from the next measurement on.
+#[tokio::test]
+async fn a_store_of_version_1_keeps_its_values_and_its_baseline() {
+    use super::super::migrate::{STEPS, migrate};
+    let place = Place::new();
+    filled(&place).await;
+    let raw = place.raw();
+    raw.execute_batch(
+        "ALTER TABLE series DROP COLUMN baseline_at; ALTER TABLE series DROP COLUMN baseline_value;
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    let schema = |connection: &rusqlite::Connection| -> Vec<String> {
+        let mut all = connection
+            .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+            .unwrap();
+        let rows = all.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    let mut first = rusqlite::Connection::open_in_memory().unwrap();
+    migrate(&mut first, &place.path(), &STEPS[..1]).unwrap();
+    assert_eq!(schema(&raw), schema(&first), "this is what version 1 was");
+    drop(raw);
+
+    let goals = goals("UTC", &[("users", reach())]);
+    let baseline = |store: &Store| {
+        let loaded = store.load(&goals).unwrap();
+        let record = loaded.history.get(&kr("users")).unwrap();
+        record.baseline(&cycle("UTC")).map(|p| p.value)
+    };
+    let store = place.open();
+    assert!(place.beside(".before-2").exists());
+    assert_eq!(place.count("measurement"), 400);
+    let before = baseline(&store);
+    assert!(before.is_some());
+    for slot in ["2026-12-01T06:00:00Z", "2026-10-01T00:00:01Z"] {
+        store
+            .append(vec![recorded("users", slot, 1e9)])
+            .await
+            .unwrap();
+        assert_eq!(baseline(&store), before);
+    }
+}
+
 #[tokio::test]
 async fn f46_a_store_that_vanished_is_not_begun_anew() {
     let place = Place::new();
@@ -165,7 +209,7 @@ async fn f49_a_newer_schema_is_refused_by_its_number() {
             error,
             StoreError::Newer {
                 found: 7,
-                expected: 1,
+                expected: 2,
                 ..
             }
         ),
@@ -173,7 +217,7 @@ async fn f49_a_newer_schema_is_refused_by_its_number() {
     );
     let text = error.to_string();
     assert!(
-        text.contains("version 7") && text.contains("at most 1"),
+        text.contains("version 7") && text.contains("at most 2"),
         "{text}"
     );
     assert_eq!(bytes(&place.path()), before);

@@ -1,0 +1,208 @@
+//! A value that a person tells: which key results take one, for which instants, and what the store keeps of it. The
+//! same rules for every way to tell it; knows no command line and no HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::cycle::Cycle;
+use crate::domain::goals::{Feed, KeyResult};
+use crate::domain::id::{CycleName, KeyResultId, Slug};
+use crate::domain::reading::Reading;
+use crate::domain::status::Phase;
+use crate::store::{Entry, Origin};
+
+/// The longest note kept, in characters.
+pub const LONGEST_NOTE: usize = 2000;
+
+/// What a person tells.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The number.
+    pub value: Reading,
+    /// The instant it describes; `None` for now.
+    pub at: Option<Timestamp>,
+    /// A few words kept beside it.
+    pub note: Option<String>,
+}
+
+/// Why a told value is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody could tell any more which of its numbers were measured.
+    #[error(
+        "key result {key_result} is measured by source {by}: only a key result without `measure` is recorded by people; \
+         remove its measure first"
+    )]
+    Measured {
+        /// Which.
+        key_result: KeyResultId,
+        /// By which source.
+        by: Slug,
+    },
+    /// Its score is final.
+    #[error(
+        "cycle {cycle} of key result {key_result} is closed since {since}: its figures are final, later values are not \
+         taken"
+    )]
+    Closed {
+        /// Which.
+        key_result: KeyResultId,
+        /// Its cycle.
+        cycle: CycleName,
+        /// When it had settled.
+        since: Timestamp,
+    },
+    /// Nobody knows it yet.
+    #[error("{at} lies in the future: a value is recorded once it is known")]
+    Future {
+        /// The instant told.
+        at: Timestamp,
+    },
+    /// It would fill the store.
+    #[error("the note has {found} characters, expected no more than {LONGEST_NOTE} characters")]
+    LongNote {
+        /// How many.
+        found: usize,
+    },
+}
+
+/// What the store keeps of a value told at `now` for a key result of `cycle`.
+///
+/// # Errors
+/// When it is not taken.
+pub fn entry(
+    key_result: &KeyResult,
+    cycle: &Cycle,
+    told: Told,
+    now: Timestamp,
+) -> Result<Entry, Refusal> {
+    if let Feed::Polled { source } = &key_result.feed {
+        return Err(Refusal::Measured {
+            key_result: key_result.id.clone(),
+            by: source.clone(),
+        });
+    }
+    if Phase::of(cycle, now) == Phase::Closed {
+        return Err(Refusal::Closed {
+            key_result: key_result.id.clone(),
+            cycle: cycle.name.clone(),
+            since: cycle.end() + Phase::SETTLE,
+        });
+    }
+    let at = told.at.unwrap_or(now);
+    if at > now {
+        return Err(Refusal::Future { at });
+    }
+    let note = told.note.filter(|note| !note.is_empty());
+    let found = note.as_ref().map_or(0, |note| note.chars().count());
+    if found > LONGEST_NOTE {
+        return Err(Refusal::LongNote { found });
+    }
+    Ok(Entry {
+        key_result: key_result.id.clone(),
+        slot: at,
+        started_at: now,
+        took: Duration::ZERO,
+        tries: 1,
+        definition: Arc::from(key_result.definition.as_str()),
+        cycle: Arc::new(cycle.clone()),
+        origin: Origin::Recorded { note, author: None },
+        outcome: Ok(told.value),
+    })
+}
+
+/// What the one who tells should know of a value that is kept but lies outside its cycle, perhaps by a slip.
+#[must_use]
+pub fn remark(entry: &Entry) -> Option<String> {
+    let (at, cycle) = (entry.slot, &entry.cycle);
+    let name = &cycle.name;
+    if at > cycle.end() {
+        Some(format!(
+            "{at} lies after the end of cycle {name}, {}: the value is kept and counts for nothing there",
+            cycle.end()
+        ))
+    } else if at < cycle.start() {
+        Some(format!(
+            "{at} lies before the start of cycle {name}, {}: the value is kept and shows only until the first one of \
+             the cycle",
+            cycle.start()
+        ))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{at_most, day, key_result, quarter};
+
+    fn told(at: Option<f64>) -> Told {
+        Told {
+            value: Reading::whole(7),
+            at: at.map(day),
+            note: Some(String::new()),
+        }
+    }
+
+    fn recorded() -> KeyResult {
+        KeyResult {
+            feed: Feed::Recorded,
+            ..key_result("more/complaints", "complaints", at_most(300.0))
+        }
+    }
+
+    /// Now in days, the instant told, whether it is taken.
+    #[test]
+    fn a_value_is_taken_until_its_cycle_has_closed_and_never_from_the_future() {
+        for (now, at, taken) in [
+            (-5.0, None, true),
+            (10.0, Some(3.0), true),
+            (10.0, Some(10.5), false),
+            (96.9, Some(89.0), true),
+            (97.0, Some(89.0), false),
+            (200.0, None, false),
+        ] {
+            let found = entry(&recorded(), &quarter(), told(at), day(now));
+            assert_eq!(found.is_ok(), taken, "{now} {at:?}: {found:?}");
+        }
+        let closed = entry(&recorded(), &quarter(), told(None), day(97.0)).unwrap_err();
+        assert!(closed.to_string().contains("is closed since"), "{closed}");
+    }
+
+    #[test]
+    fn what_is_told_is_what_is_kept() {
+        let kept = entry(&recorded(), &quarter(), told(Some(3.0)), day(10.0)).unwrap();
+        assert_eq!((kept.slot, kept.started_at), (day(3.0), day(10.0)));
+        let nothing_said = Origin::Recorded {
+            note: None,
+            author: None,
+        };
+        assert_eq!(kept.origin, nothing_said);
+        assert_eq!(remark(&kept), None);
+        for (at, words) in [(-3.0, "before the start"), (91.0, "after the end")] {
+            let kept = entry(&recorded(), &quarter(), told(Some(at)), day(92.0)).unwrap();
+            assert!(remark(&kept).unwrap().contains(words));
+        }
+        let long = Told {
+            note: Some("ö".repeat(LONGEST_NOTE + 1)),
+            ..told(None)
+        };
+        let refusal = entry(&recorded(), &quarter(), long, day(10.0)).unwrap_err();
+        assert_eq!(refusal, Refusal::LongNote { found: 2001 });
+    }
+
+    #[test]
+    fn a_measured_key_result_takes_no_told_value() {
+        let measured = KeyResult {
+            feed: Feed::Polled {
+                source: Slug::parse("shop").unwrap(),
+            },
+            ..recorded()
+        };
+        let refusal = entry(&measured, &quarter(), told(None), day(10.0)).unwrap_err();
+        assert!(refusal.to_string().contains("source shop"), "{refusal}");
+    }
+}
