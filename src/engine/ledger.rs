@@ -15,7 +15,7 @@ use crate::domain::judge::judge;
 use crate::domain::scorecard::{self, Scorecard};
 use crate::domain::status::Status;
 use crate::domain::target::Aim;
-use crate::store::Entry;
+use crate::store::{Entry, Origin};
 
 /// What is known and how it is judged.
 #[derive(Debug)]
@@ -110,6 +110,9 @@ impl Ledger {
             record.last_attempt = Some(attempt);
         }
         if let Some(point) = entry.point() {
+            if entry.origin == Origin::Polled {
+                record.note = entry.note();
+            }
             match &row.key_result.aim {
                 // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
                 Aim::Reach(_) => record.series.push_daily(point, &row.cycle),

@@ -259,6 +259,9 @@ fn key_result(objective: &ObjectiveCard, card: &KeyResultCard, now: Timestamp) -
                 p.age { @if card.stale { "last known " } (moment(as_of, now)) }
             }
         }
+        @if let Some(note) = &card.note {
+            p.note { "With this value: " (note) "." }
+        }
         @if card.is_contradicted() && let Some(confidence) = card.confidence {
             p.note { "People put their confidence at " (words::percent(confidence)) ", which differs from what the figures say: worth a word." }
         }
