@@ -723,6 +723,12 @@ async fn the_scorecard_tells_everything_and_invents_nothing() {
     assert_eq!(subscribers["status"], "at_risk");
     assert_eq!(subscribers["as_of"], "2026-11-24T09:26:00Z");
     assert_eq!(subscribers["direction"], "increase");
+    assert_eq!(subscribers["note"], Value::Null);
+    let note = &of("more-visitors/visitors")["note"];
+    assert_eq!(
+        note,
+        "4 of 10 issues have a value, 6 do not carry the field"
+    );
     let accounts = of("more-visitors/accounts");
     assert_eq!(
         (&accounts["stale"], &accounts["value"]),
@@ -907,6 +913,7 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
         ">measured <time",
         "4 days ago",
         "gave no number: no answer within 30 s",
+        "4 of 10 issues have a value, 6 do not carry the field",
         "Learned: People search for questions",
         "at most 300",
         "polling is held back",

@@ -51,7 +51,7 @@ fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> Str
         ("NOTE", Align::Left),
     ]);
     for m in series {
-        let (origin, note) = origin(&m.origin);
+        let (origin, note) = origin(m);
         let old = *m.definition != *key_result.definition;
         table.row([
             when::show(m.as_of, zone),
@@ -70,7 +70,7 @@ fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> Str
 fn csv(series: &[Measurement]) -> String {
     let mut text = String::from("as_of,value,slot,origin,definition,note\n");
     for m in series {
-        let (origin, note) = origin(&m.origin);
+        let (origin, note) = origin(m);
         let note = one_piece(note);
         // RFC 4180: a field with a separator or quote stands in quotes, quotes doubled. A note that a spreadsheet
         // would take for a formula is defused by a leading apostrophe.
@@ -110,7 +110,7 @@ fn json(key_result: &KeyResult, series: &[Measurement]) -> String {
     let measurements: Vec<_> = series
         .iter()
         .map(|m| {
-            let (origin, note) = origin(&m.origin);
+            let (origin, note) = origin(m);
             json!({
                 "as_of": utc(m.as_of),
                 "slot": utc(m.slot),
@@ -142,9 +142,54 @@ fn utc(t: Timestamp) -> String {
     t.to_string()
 }
 
-fn origin(origin: &Origin) -> (&'static str, &str) {
-    match origin {
-        Origin::Polled => ("polled", ""),
-        Origin::Recorded { note, .. } => ("recorded", note.as_deref().unwrap_or_default()),
+/// Where it comes from and what stands beside it: the source's note or the person's.
+fn origin(m: &Measurement) -> (&'static str, &str) {
+    let (origin, note) = match &m.origin {
+        Origin::Polled => ("polled", &m.note),
+        Origin::Recorded { note, .. } => ("recorded", note),
+    };
+    (origin, note.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn f23_what_a_source_and_what_a_person_says_stand_in_one_column() {
+        let at: Timestamp = "2026-11-01T12:00:00Z".parse().unwrap();
+        let polled = Measurement {
+            slot: at,
+            as_of: at,
+            started_at: at,
+            took: Duration::ZERO,
+            tries: 1,
+            value: 20.0,
+            exact: None,
+            approximate: false,
+            note: Some("4 of 10 issues have a value, 6 do not carry the field".into()),
+            definition: "d".into(),
+            origin: Origin::Polled,
+        };
+        let recorded = Measurement {
+            note: None,
+            origin: Origin::Recorded {
+                note: Some("counted by hand".into()),
+                author: None,
+            },
+            ..polled.clone()
+        };
+        let lines = csv(&[polled, recorded]);
+        let lines: Vec<&str> = lines.lines().skip(1).collect();
+        assert!(
+            lines[0]
+                .ends_with(",polled,d,\"4 of 10 issues have a value, 6 do not carry the field\""),
+            "{lines:?}"
+        );
+        assert!(
+            lines[1].ends_with(",recorded,d,counted by hand"),
+            "{lines:?}"
+        );
     }
 }

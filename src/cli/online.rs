@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::config::check::places::Places;
 use crate::config::files::Files;
@@ -16,6 +17,7 @@ use crate::config::spec::{Config, Measure, Poll, SourceSpec};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::Slug;
+use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::source::jira::{Api, Identity, Jira};
 use crate::source::{self, Question, Source, sql};
@@ -45,13 +47,13 @@ struct Inquiry<'a> {
     spec: &'a SourceSpec,
     polls: Vec<(&'a Poll, &'a Cycle)>,
     places: &'a Places<'a>,
+    config: &'a Config,
     now: Timestamp,
 }
 
 /// What came of a question that did not fail.
-#[derive(PartialEq, Eq)]
 enum Asked {
-    Number,
+    Number(Reading),
     /// The window is still empty, so there is nothing to ask about yet.
     TooEarly,
 }
@@ -74,6 +76,7 @@ impl<'a> Inquiry<'a> {
             spec,
             polls,
             places,
+            config,
             now,
         }
     }
@@ -97,7 +100,8 @@ impl<'a> Inquiry<'a> {
         while let Some((poll, answer)) = answers.next().await {
             heard += 1;
             match answer {
-                Ok(asked) => early += usize::from(asked == Asked::TooEarly),
+                Ok(Asked::TooEarly) => early += 1,
+                Ok(Asked::Number(reading)) => found.extend(self.doubt(poll, &reading)),
                 Err(fault) if is_of_the_source(&fault) => {
                     found.push(self.unanswered(poll, &fault, self.polls.len() - heard));
                     break;
@@ -112,7 +116,7 @@ impl<'a> Inquiry<'a> {
     }
 
     /// Asks the source itself, where it can be asked without a question of ours.
-    async fn greet(&self) -> Result<Option<Finding>, Fault> {
+    async fn greet(&self) -> Result<Vec<Finding>, Fault> {
         let timeout = self
             .polls
             .first()
@@ -121,16 +125,18 @@ impl<'a> Inquiry<'a> {
             SourceSpec::Jira { http, deployment } => {
                 let jira = Jira::new(http, *deployment);
                 let identity = jira.identify(timeout).await?;
-                let finding = introduced(self.name, &identity);
-                Ok(Some(self.places.at_source(finding, self.name)))
+                let mut found = vec![introduced(self.name, &identity)];
+                found.extend(self.other_clock(&identity));
+                let placed = |finding| self.places.at_source(finding, self.name);
+                Ok(found.into_iter().map(placed).collect())
             }
             SourceSpec::Sqlite { .. } | SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. }
                 if self.polls.is_empty() =>
             {
                 sql::describe(self.spec, "SELECT 1", timeout).await?;
-                Ok(None)
+                Ok(Vec::new())
             }
-            _ => Ok(None),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -146,7 +152,50 @@ impl<'a> Inquiry<'a> {
             moments: &moments,
             timeout: poll.timeout,
         };
-        source.measure(question).await.map(|_| Asked::Number)
+        source.measure(question).await.map(Asked::Number)
+    }
+
+    /// A number that came and is perhaps not meant: one that its source has a remark on, or a JQL that finds nothing.
+    fn doubt(&self, poll: &Poll, reading: &Reading) -> Option<Finding> {
+        let (source, key_result) = (self.name, &poll.key_result);
+        let (what, label, help) = match (&reading.note, &poll.measure) {
+            (Some(note), _) => (
+                format!(
+                    "source {source} gives {} for {key_result}, but {note}",
+                    reading.value
+                ),
+                "perhaps not whole",
+                "show the field to the account of this source, or narrow the JQL to issues that use it",
+            ),
+            (None, Measure::Jira { .. }) if reading.value == 0.0 => (
+                format!("source {source} gives 0 for {key_result}"),
+                "finds nothing",
+                "if that is not what you expect: try the JQL in Jira's issue search; a mistyped one may just find nothing",
+            ),
+            _ => return None,
+        };
+        let finding = Finding::new(Code::SrcAnswer, what).severity(Severity::Warning);
+        let finding = finding.label(label).help(help);
+        Some(self.places.at_measure(finding, key_result))
+    }
+
+    /// A Jira that reads the dates of a JQL by another clock than ours.
+    fn other_clock(&self, identity: &Identity) -> Option<Finding> {
+        let zone = identity.account.as_ref()?.zone.as_ref()?;
+        if agree(zone, &self.config.zone, self.now) {
+            return None;
+        }
+        let message = format!(
+            "source {} reads dates in {} for this account, expected the configured timezone {}",
+            self.name,
+            zone.iana_name().unwrap_or("another time zone"),
+            self.config.zone_name,
+        );
+        let finding = Finding::new(Code::SrcAnswer, message).severity(Severity::Warning);
+        Some(finding.label("another clock").help(
+            "{now}, {cycle_start} and their like mean the same in both, but startOfDay(), -1d or \"2026/10/01\" in a JQL do not: \
+             give the account the same time zone in its Jira profile",
+        ))
     }
 
     fn unanswered(&self, poll: &Poll, fault: &Fault, not_asked: usize) -> Finding {
@@ -222,6 +271,14 @@ fn is_of_the_source(fault: &Fault) -> bool {
     )
 }
 
+/// Whether clocks in both zones show the same all year round: looked at week by week.
+fn agree(a: &TimeZone, b: &TimeZone, now: Timestamp) -> bool {
+    (0..53).all(|week| {
+        let then = now.saturating_add(SignedDuration::from_hours(week * 7 * 24));
+        then.is_ok_and(|then| a.to_offset(then) == b.to_offset(then))
+    })
+}
+
 /// Servers like to end with a full stop.
 fn told(fault: &Fault) -> &str {
     fault.message.trim_end_matches('.')
@@ -260,7 +317,7 @@ mod tests {
     use super::*;
     use crate::cli::configuration::check;
     use crate::config::files::File;
-    use axum::routing::get;
+    use axum::routing::{get, post};
     use axum::{Json, Router};
     use serde_json::json;
 
@@ -384,6 +441,34 @@ path = \"shop.db\"
     }
 
     #[tokio::test]
+    async fn f23_a_number_that_is_perhaps_not_meant_is_a_warning() {
+        let address = desk().await;
+        let folder = shop();
+        let tracker =
+            format!("{CYCLES}[sources.tracker]\ntype = \"jira\"\nurl = \"http://{address}\"\n");
+        let measures = [
+            (
+                "mixed",
+                "source = \"tracker\", jql = \"project = MIXED\", value = { sum = \"Points\" }",
+            ),
+            ("none", "source = \"tracker\", jql = \"project = NONE\""),
+            (
+                "three",
+                "source = \"tracker\", jql = \"project = MIXED ORDER BY key\"",
+            ),
+        ];
+        let files = [("okrd.toml", tracker), ("now.toml", okrs("now", &measures))];
+        let lines = lines(&found(folder.path(), &files).await);
+        assert_eq!(
+            lines[1..],
+            [
+                "SRC-ANSWER warning now.toml:8 source tracker gives 13 for growth/mixed, but 2 of 3 issues have a value, 1 does not carry the field",
+                "SRC-ANSWER warning now.toml:13 source tracker gives 0 for growth/none",
+            ]
+        );
+    }
+
+    #[tokio::test]
     async fn f01_a_source_that_is_down_is_told_once() {
         let folder = shop();
         let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -401,22 +486,38 @@ path = \"shop.db\"
         assert!(lines[0].ends_with("; not asked for 2 more"), "{lines:#?}");
     }
 
-    #[tokio::test]
-    async fn f21_jira_says_whom_it_takes_us_for() {
+    /// A Jira Data Center with an account in Tokyo and three issues, of which two carry points; nothing else is found.
+    async fn desk() -> std::net::SocketAddr {
+        let search = async |Json(asked): Json<serde_json::Value>| {
+            let issues = match asked["jql"].as_str() {
+                Some(jql) if jql.starts_with("project = MIXED") => json!([
+                    { "id": "1", "fields": { "points": 5 } },
+                    { "id": "2", "fields": { "points": 8 } },
+                    { "id": "3", "fields": {} },
+                ]),
+                _ => json!([]),
+            };
+            let total = issues.as_array().map_or(0, Vec::len);
+            Json(json!({ "startAt": 0, "total": total, "issues": issues }))
+        };
+        let account =
+            json!({ "name": "okrd", "displayName": "OKR robot", "timeZone": "Asia/Tokyo" });
+        let points = json!([{ "id": "points", "name": "Points", "schema": { "type": "number" } }]);
+        let about = json!({ "version": "10.3.1", "deploymentType": "Server" });
         let jira = Router::new()
-            .route(
-                "/rest/api/2/serverInfo",
-                get(async || Json(json!({ "version": "10.3.1", "deploymentType": "Server" }))),
-            )
-            .route(
-                "/rest/api/2/myself",
-                get(async || {
-                    Json(json!({ "name": "okrd", "displayName": "OKR robot", "timeZone": "Asia/Tokyo" }))
-                }),
-            );
+            .route("/rest/api/2/serverInfo", get(async || Json(about)))
+            .route("/rest/api/2/myself", get(async || Json(account)))
+            .route("/rest/api/2/field", get(async || Json(points)))
+            .route("/rest/api/2/search", post(search));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, jira).await });
+        address
+    }
+
+    #[tokio::test]
+    async fn f21_jira_says_whom_it_takes_us_for_and_by_which_clock() {
+        let address = desk().await;
         let folder = shop();
         std::fs::write(folder.path().join("token"), "t0ken").unwrap();
         let jira = |auth: &str| {
@@ -425,13 +526,19 @@ path = \"shop.db\"
             )
         };
         let known = jira("auth = { token = { file = \"token\" } }\n");
-        let known = lines(&found(folder.path(), &[("okrd.toml", known)]).await);
+        let introduced = "SRC-ANSWER info okrd.toml:14 source tracker is Jira Data Center and takes us for `OKR robot` in the time zone Asia/Tokyo";
+        let told = found(folder.path(), &[("okrd.toml", known.clone())]).await;
         assert_eq!(
-            known,
+            lines(&told),
             [
-                "SRC-ANSWER info okrd.toml:14 source tracker is Jira Data Center and takes us for `OKR robot` in the time zone Asia/Tokyo"
+                introduced,
+                "SRC-ANSWER warning okrd.toml:14 source tracker reads dates in Asia/Tokyo for this account, expected the configured timezone UTC",
             ]
         );
+        // Another name for the same clock is no other clock.
+        let seoul = known.replacen("cycle =", "timezone = \"Asia/Seoul\"\ncycle =", 1);
+        let told = lines(&found(folder.path(), &[("okrd.toml", seoul)]).await);
+        assert_eq!(told, [introduced.replace(":14", ":15")]);
         let unknown = lines(&found(folder.path(), &[("okrd.toml", jira(""))]).await);
         assert!(unknown[0].ends_with("takes us for anybody, for want of credentials"));
         let lost = jira("").replace(&address.to_string(), "127.0.0.1:1");

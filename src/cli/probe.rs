@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,9 +16,9 @@ use super::table::{Align, Table, printable};
 use super::{configuration, key_results, runtime, when};
 use crate::config::spec::{Config, Poll};
 use crate::domain::cycle::Cycle;
-use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::fault::{Fault, FaultClass, Remedy};
 use crate::domain::goals::Feed;
-use crate::domain::id::Slug;
+use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::engine::clock::{Clock, SystemClock};
@@ -96,15 +97,21 @@ pub struct Answer<'a> {
 /// How many of the things behind a number are shown.
 const EXAMPLES: usize = 5;
 
-/// Asks for each, all sources at a time and each within its own limit; the answers come in the order of the polls.
+/// Asks for each, all sources at a time and each within its own limit; the answers come in the order of the polls. The
+/// first question to a source goes ahead alone, and a source that refuses our login or asks for patience is asked
+/// nothing more: twenty wrong passwords at once would lock the account.
 pub async fn ask<'a>(config: &'a Config, polls: Vec<&'a Poll>, now: Timestamp) -> Vec<Answer<'a>> {
     let mut sources: BTreeMap<&Slug, Arc<Opened>> = BTreeMap::new();
     for poll in &polls {
         if let Some(spec) = config.sources.get(&poll.source) {
             sources.entry(&poll.source).or_insert_with(|| {
                 let source = source::open(spec);
-                let permits = Semaphore::new(source.permits().max(1));
-                Arc::new(Opened { source, permits })
+                Arc::new(Opened {
+                    source,
+                    permits: Semaphore::new(1),
+                    first: AtomicBool::new(true),
+                    closed: OnceLock::new(),
+                })
             });
         }
     }
@@ -119,6 +126,37 @@ pub async fn ask<'a>(config: &'a Config, polls: Vec<&'a Poll>, now: Timestamp) -
 struct Opened {
     source: Arc<dyn Source>,
     permits: Semaphore,
+    /// Whether nothing was asked yet.
+    first: AtomicBool,
+    /// For which key result it said that it must be left alone, and why.
+    closed: OnceLock<(KeyResultId, FaultClass)>,
+}
+
+impl Opened {
+    async fn ask(
+        &self,
+        key_result: &KeyResultId,
+        question: Question<'_>,
+    ) -> (Result<Reading, Fault>, Duration) {
+        let _permit = self.permits.acquire().await;
+        if let Some((asked, class)) = self.closed.get() {
+            let message = format!("not asked, after what came of {asked}");
+            return (Err(Fault::new(*class, message)), Duration::ZERO);
+        }
+        let began = Instant::now();
+        let outcome = self.source.measure(question).await;
+        if let Err(fault) = &outcome
+            && fault.class.remedy() == Remedy::HoldSource
+        {
+            // Of several the first one tells.
+            let _ = self.closed.set((key_result.clone(), fault.class));
+        }
+        if self.first.swap(false, Ordering::Relaxed) {
+            self.permits
+                .add_permits(self.source.permits().saturating_sub(1));
+        }
+        (outcome, began.elapsed())
+    }
 }
 
 async fn ask_one<'a>(
@@ -130,14 +168,12 @@ async fn ask_one<'a>(
     let moments = cycle.and_then(|cycle| Moments::at(now, cycle, poll.window));
     let (outcome, took) = match (source, &moments) {
         (Some(opened), Some(moments)) => {
-            let _permit = opened.permits.acquire().await;
-            let began = Instant::now();
             let question = Question {
                 measure: &poll.measure,
                 moments,
                 timeout: poll.timeout,
             };
-            (opened.source.measure(question).await, began.elapsed())
+            opened.ask(&poll.key_result, question).await
         }
         _ => {
             let empty = format!("the window {} is still empty", poll.window);
@@ -174,16 +210,20 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
         ("TOOK", Align::Right),
         ("WINDOW", Align::Left),
     ]);
-    let mut faults = String::new();
+    let mut remarks = String::new();
     for answer in answers {
-        let (value, kind) = match &answer.outcome {
-            Ok(reading) => (digits(reading), value_type(reading)),
-            Err(fault) => {
-                let line = format!("{}: {fault}", answer.poll.key_result);
-                faults.push_str(&format!("{}\n", printable(&line)));
-                ("failed".to_owned(), fault.class.as_str())
-            }
+        let (value, kind, remark) = match &answer.outcome {
+            Ok(reading) => (digits(reading), value_type(reading), reading.note.clone()),
+            Err(fault) => (
+                "failed".to_owned(),
+                fault.class.as_str(),
+                Some(fault.to_string()),
+            ),
         };
+        if let Some(remark) = remark {
+            let line = format!("{}: {remark}", answer.poll.key_result);
+            remarks.push_str(&format!("{}\n", printable(&line)));
+        }
         table.row([
             answer.poll.key_result.to_string(),
             value,
@@ -194,8 +234,8 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
             answer.window(config),
         ]);
     }
-    let gap = if faults.is_empty() { "" } else { "\n" };
-    format!("{}{gap}{faults}", table.render(0))
+    let gap = if remarks.is_empty() { "" } else { "\n" };
+    format!("{}{gap}{remarks}", table.render(0))
 }
 
 fn took(took: Duration) -> String {
@@ -276,6 +316,7 @@ impl Answer<'_> {
             "value": reading.map(|r| r.value),
             "exact": reading.and_then(|r| r.exact.clone()),
             "type": reading.map(value_type),
+            "note": reading.and_then(|r| r.note.clone()),
             "duration_seconds": self.took.as_secs_f64(),
             "window": window,
             "examples": self.examples,
@@ -285,5 +326,113 @@ impl Answer<'_> {
                 "help": fault.help,
             })),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::configuration::check;
+    use crate::config::files::{File, Files};
+    use axum::http::StatusCode;
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
+    use std::sync::atomic::AtomicUsize;
+
+    /// The configuration of a Jira Data Center, each of these measures a key result `k0`, `k1`, …
+    async fn desk(jira: Router, measures: &[&str]) -> (Config, tempfile::TempDir) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, jira).await });
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("password"), "of somebody else").unwrap();
+        let mut text = format!(
+            "cycle = \"now\"\n[cycles.now]\nstarts = 2026-10-01\nends = 2026-12-31\n\
+             [sources.desk]\ntype = \"jira\"\nurl = \"http://{address}\"\ndeployment = \"data_center\"\n\
+             auth = {{ user = \"ada\", token = {{ file = \"password\" }} }}\n[objectives.o]\ntitle = \"O\"\n"
+        );
+        for (n, measure) in measures.iter().enumerate() {
+            text.push_str(&format!(
+                "[objectives.o.key_results.k{n}]\ntitle = \"T\"\nunit = \"u\"\nat_most = 3\n\
+                 measure = {{ source = \"desk\", jql = \"project = A\"{measure} }}\n"
+            ));
+        }
+        let files = Files {
+            files: vec![File::new("okrd.toml", folder.path(), text)],
+            findings: Vec::new(),
+        };
+        let (config, findings) = check(&files);
+        (config.unwrap_or_else(|| panic!("{findings:?}")), folder)
+    }
+
+    async fn all(config: &Config) -> Vec<Answer<'_>> {
+        let now = "2026-11-01T12:00:00Z".parse().unwrap();
+        ask(config, config.polls.iter().collect(), now).await
+    }
+
+    /// Twenty key results of one Jira that refuses every question with this status; how often it was asked, and the
+    /// faults.
+    async fn refused(status: StatusCode) -> (usize, Vec<Fault>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let jira = Router::new().fallback(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                let reason = [("x-seraph-loginreason", "AUTHENTICATED_FAILED")];
+                (status, reason, "")
+            }
+        });
+        let (config, _folder) = desk(jira, &[""; 20]).await;
+        let answers = all(&config).await.into_iter();
+        let faults = answers.map(|answer| answer.outcome.unwrap_err()).collect();
+        (asked.load(Ordering::SeqCst), faults)
+    }
+
+    #[tokio::test]
+    async fn f18_f13_a_source_that_refuses_is_asked_nothing_more() {
+        for (status, class) in [
+            (StatusCode::UNAUTHORIZED, FaultClass::Auth),
+            (StatusCode::TOO_MANY_REQUESTS, FaultClass::RateLimited),
+        ] {
+            let (asked, faults) = refused(status).await;
+            assert_eq!(asked, 1, "{status}: twenty failed logins lock the account");
+            assert_eq!(faults.len(), 20);
+            assert!(faults.iter().all(|f| f.class == class), "{faults:?}");
+            let not_asked = "not asked, after what came of o/k";
+            let told = |fault: &&Fault| fault.message.starts_with(not_asked);
+            assert_eq!(faults.iter().filter(told).count(), 19);
+        }
+        // What is wrong with one question says nothing of the next.
+        let (asked, _) = refused(StatusCode::INTERNAL_SERVER_ERROR).await;
+        assert_eq!(asked, 20);
+    }
+
+    #[tokio::test]
+    async fn f23_a_number_is_shown_with_its_note() {
+        let known = [("x-ausername", "ada")];
+        let points = json!([{ "id": "points", "name": "Points", "schema": { "type": "number" } }]);
+        let page = json!({ "startAt": 0, "total": 2, "issues": [
+            { "id": "1", "fields": { "points": 5 } },
+            { "id": "2", "fields": {} },
+        ] });
+        let jira = Router::new()
+            .route(
+                "/rest/api/2/field",
+                get(async move || (known, Json(points))),
+            )
+            .route(
+                "/rest/api/2/search",
+                post(async move || (known, Json(page))),
+            );
+        let (config, _folder) = desk(jira, &["", ", value = { sum = \"Points\" }"]).await;
+        let answers = all(&config).await;
+        let text = table(&config, &answers);
+        let note = "1 of 2 issues has a value, 1 does not carry the field";
+        assert!(text.ends_with(&format!("\no/k1: {note}\n")), "{text}");
+        let notes: Vec<Value> = answers
+            .iter()
+            .map(|a| a.json(&config)["note"].clone())
+            .collect();
+        assert_eq!(notes, [Value::Null, note.into()]);
     }
 }

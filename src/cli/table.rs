@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::domain::fault::is_bidi_control;
+
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
@@ -68,8 +70,7 @@ impl Table {
 
 /// The text with control and direction characters escaped, so that it stays where it is put.
 pub fn printable(text: &str) -> String {
-    let unsafe_ =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let unsafe_ = |c: char| c.is_control() || is_bidi_control(c);
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if unsafe_(c) {

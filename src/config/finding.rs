@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::files::File;
+use crate::domain::fault::is_bidi_control;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -310,12 +311,6 @@ pub fn quoted(text: &str) -> String {
         shown.push('…');
     }
     format!("`{}`", one_line(&shown))
-}
-
-/// Whether a character changes the reading order of what follows, and with it what a reader believes to see.
-#[must_use]
-pub fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The text with control, bidi and line separator characters escaped, so that it stays one line everywhere.

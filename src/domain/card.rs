@@ -17,6 +17,8 @@ pub struct KeyResultCard {
     pub key_result: Arc<KeyResult>,
     /// The newest good value and its instant, however old; after the cycle's end the newest one up to the end.
     pub value: Option<(f64, Timestamp)>,
+    /// What people should know beside `value`, such as that a part of it may be missing.
+    pub note: Option<String>,
     /// Whether `value` is too old to be believed; progress and pace are then `None`.
     pub stale: bool,
     /// Which way is good, as far as known by now.

@@ -145,7 +145,7 @@ pub struct Fault {
 impl Fault {
     const LONGEST: usize = 300;
 
-    /// A fault with its one-line message; control characters are removed and length is capped.
+    /// A fault with its one-line message; control and direction characters are removed and length is capped.
     #[must_use]
     pub fn new(class: FaultClass, message: impl AsRef<str>) -> Self {
         Self {
@@ -171,9 +171,18 @@ impl Fault {
     }
 }
 
-/// One line of at most 300 characters without control characters, so that a remote body cannot forge log lines.
+/// Whether a character changes the reading order of what follows, and with it what a reader believes to see.
+#[must_use]
+pub fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// One line of at most 300 characters without control and direction characters, so that a remote body can neither forge
+/// log lines nor show other words than it sent.
 fn one_line(text: &str) -> String {
-    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let kept = text.chars().filter(|c| !is_bidi_control(*c));
+    let clean = kept.map(|c| if breaks(c) { ' ' } else { c });
     let mut line: String = clean.take(Fault::LONGEST + 1).collect();
     if line.chars().count() > Fault::LONGEST {
         line = line.chars().take(Fault::LONGEST - 1).collect();
@@ -213,9 +222,12 @@ mod tests {
     fn messages_are_one_capped_line() {
         let fault = Fault::new(
             FaultClass::BadBody,
-            format!("a\n\u{1b}[31m{}", "x".repeat(400)),
-        );
-        assert!(!fault.message.contains(['\n', '\u{1b}']));
+            format!("a\n\u{1b}[31m\u{202e}\u{2067}\u{2028}{}", "x".repeat(400)),
+        )
+        .help("b\u{202d}c\u{2029}");
+        let disguises = ['\n', '\u{1b}', '\u{202e}', '\u{2067}', '\u{2028}'];
+        assert!(!fault.message.contains(disguises), "{fault}");
+        assert_eq!(fault.help, "bc ");
         assert_eq!(fault.message.chars().count(), 300);
         assert_eq!(
             Fault::new(FaultClass::Net, "down")

@@ -113,6 +113,8 @@ pub struct Record {
     pub frozen: Option<Point>,
     /// The newest attempt.
     pub last_attempt: Option<LastAttempt>,
+    /// What the source's newest number came with, and the instant that number describes.
+    pub note: Option<(Timestamp, String)>,
     /// The status last told and since when.
     pub status_since: Option<(Status, Timestamp)>,
     /// The newest confidence told by people, 0 to 1.

@@ -46,6 +46,7 @@ pub fn judge(
     let mut card = KeyResultCard {
         key_result: Arc::clone(key_result),
         value: sight.value.map(|p| (p.value, p.as_of)),
+        note: sight.note(),
         stale: sight.stale,
         direction: figures.direction,
         baseline: figures.baseline,
@@ -144,6 +145,14 @@ impl<'a> Sight<'a> {
             stale: phase != Phase::Closed && value.is_some_and(too_old),
             planned: cycle.elapsed(now),
         }
+    }
+
+    /// What the value came with: not the note of another number.
+    fn note(&self) -> Option<String> {
+        let (as_of, note) = self.record.note.as_ref()?;
+        self.value
+            .filter(|value| value.as_of == *as_of)
+            .map(|_| note.clone())
     }
 
     /// The value as far as it is believed.
@@ -639,6 +648,17 @@ mod tests {
             card(subscribers(), &failing, day(5.0)).reason,
             "Nothing has been measured yet; the newest attempt failed (auth)."
         );
+    }
+
+    #[test]
+    fn f23_a_note_stands_beside_its_own_number_only() {
+        let mut noted = record(&[(1.0, 700.0), (2.0, 720.0)]);
+        let mut told = |at: f64| {
+            noted.note = Some((day(at), "a part may be missing".into()));
+            card(subscribers(), &noted, day(5.0)).note.clone()
+        };
+        assert_eq!(told(2.0).as_deref(), Some("a part may be missing"));
+        assert_eq!(told(1.0), None, "another number is shown by now");
     }
 
     fn number() -> impl Strategy<Value = f64> {

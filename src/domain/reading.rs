@@ -16,6 +16,8 @@ pub struct Reading {
     pub as_of: Option<Timestamp>,
     /// Whether the source calls it an estimate.
     pub approximate: bool,
+    /// What people should know beside the number, such as that a part of it may be missing: one line of our own words.
+    pub note: Option<String>,
 }
 
 /// The largest whole number up to which f64 holds every integer: 2^53.
@@ -38,6 +40,7 @@ impl Reading {
             exact: None,
             as_of: None,
             approximate: false,
+            note: None,
         })
     }
 
@@ -84,6 +87,7 @@ impl Reading {
             exact,
             as_of: None,
             approximate: false,
+            note: None,
         }
     }
 }

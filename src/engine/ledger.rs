@@ -15,7 +15,7 @@ use crate::domain::judge::{judge, turns};
 use crate::domain::scorecard::{self, Scorecard};
 use crate::domain::status::Status;
 use crate::domain::target::Aim;
-use crate::store::Entry;
+use crate::store::{Entry, Origin};
 
 /// What is known and how it is judged.
 #[derive(Debug)]
@@ -111,6 +111,9 @@ impl Ledger {
             record.last_attempt = Some(attempt);
         }
         if let Some(point) = entry.point().filter(|_| !entry.is_late()) {
+            if entry.origin == Origin::Polled {
+                record.note = entry.note();
+            }
             // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
             let daily = matches!(row.key_result.aim, Aim::Reach(_));
             record.enter(point, &row.cycle, daily);

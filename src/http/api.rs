@@ -104,6 +104,8 @@ pub struct KeyResultDto<'a> {
     value: Option<f64>,
     /// The instant that the value describes.
     as_of: Option<Instant>,
+    /// What people should know beside the value.
+    note: Option<&'a str>,
     stale: bool,
     stale_after_seconds: f64,
     baseline: Option<f64>,
@@ -277,6 +279,7 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         source: key_result.feed.source(),
         value: card.value.map(|(value, _)| value),
         as_of: card.value.map(|(_, as_of)| Instant(as_of)),
+        note: card.note.as_deref(),
         stale: card.stale,
         stale_after_seconds: key_result.stale_after.as_secs_f64(),
         baseline: card.baseline,

@@ -343,6 +343,9 @@ fn key_result(
                 p.age { @if card.stale { "last known " } @else { "measured " } (moment(as_of, now)) }
             }
         }
+        @if let Some(note) = &card.note {
+            p.note { "With this value: " (note) "." }
+        }
         @if card.is_contradicted() && let Some(confidence) = card.confidence {
             p.note { "People put their confidence at " (words::percent(confidence)) ", which differs from what the figures say: worth a word." }
         }

@@ -4,10 +4,9 @@
 use std::fmt;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use secrecy::SecretString;
 use serde_json::Value;
 
-use super::request::gives_away;
+use super::request::Hidden;
 use super::{fault, json};
 use crate::domain::fault::{Fault, FaultClass};
 
@@ -23,7 +22,8 @@ pub struct Answer {
     pub url_shown: String,
     /// Method and shown URL, to open a message with.
     pub asked: String,
-    pub(super) hidden: Vec<SecretString>,
+    /// The secrets that went out with the request.
+    pub hidden: Hidden,
 }
 
 impl Answer {
@@ -106,7 +106,7 @@ impl Answer {
     pub fn content_type(&self) -> String {
         let value = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let shown: String = value.unwrap_or_default().chars().take(60).collect();
-        if gives_away(&self.hidden, &shown) {
+        if self.gives_away(&shown) {
             String::new()
         } else {
             shown
@@ -136,7 +136,7 @@ impl Answer {
     /// Whether a text holds part of a secret that was sent with the request.
     #[must_use]
     pub fn gives_away(&self, text: &str) -> bool {
-        gives_away(&self.hidden, text)
+        self.hidden.gives_away(text)
     }
 }
 
@@ -177,6 +177,7 @@ fn shorten(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::SecretString;
 
     fn answer(status: u16, kind: &str, body: &str) -> Answer {
         let mut headers = HeaderMap::new();
@@ -189,7 +190,7 @@ mod tests {
             body: body.into(),
             url_shown: "http://h.example/p".into(),
             asked: "GET http://h.example/p".into(),
-            hidden: vec![SecretString::from("canary-4711")],
+            hidden: vec![SecretString::from("canary-4711")].into(),
         }
     }
 

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Response, Url};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
-use super::fault::{broke_before_answer, of_transport};
+use super::fault::{broke_before_answer, of_transport, shown_time};
 use super::request::{Method, Request};
 use super::resolve::BoundedResolver;
 use super::tls;
@@ -83,38 +83,53 @@ impl Client {
         let ends = Instant::now() + request.deadline;
         let url_shown = request.shown_url();
         let asked = format!("{} {url_shown}", request.method);
-        let deadline = request.deadline;
-        let late = |what: &str| {
-            let seconds = deadline.as_secs_f64();
-            Fault::new(
-                FaultClass::Timeout,
-                format!("{asked}: {what} within {seconds} s"),
-            )
-        };
         let client = self.for_scheme(&request.url, &asked)?;
         let built = build(&client, &request)
             .build()
             .map_err(|e| of_transport(&asked, &e.without_url()))?;
         let request = hide_login(request, &built);
-        let response = timeout_at(ends, self.execute(&client, built))
-            .await
-            .map_err(|_| late("no answer"))?
-            .map_err(|e| of_transport(&asked, &e.without_url()))?;
-        fail_on_redirect(&asked, &response)?;
-        fail_on_encoding(&asked, &response)?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = timeout_at(ends, read(response, &asked, request.max_body))
-            .await
-            .map_err(|_| late("the answer is not complete"))??;
-        *self.answered() = Some(Instant::now());
+        let hidden = request.hidden();
+        let answered = self.exchange(&client, built, &asked, &request, ends).await;
+        // The target of a redirect and the name of an encoding are the server's words.
+        let (status, headers, body) = answered.map_err(|fault| hidden.veil(fault))?;
         Ok(Answer {
             status,
             headers,
             body,
-            hidden: request.into_hidden(),
             url_shown,
             asked,
+            hidden,
         })
+    }
+
+    /// Sends and reads, all before `ends`: status, headers and body.
+    async fn exchange(
+        &self,
+        client: &reqwest::Client,
+        built: reqwest::Request,
+        asked: &str,
+        request: &Request,
+        ends: Instant,
+    ) -> Result<(u16, HeaderMap, Vec<u8>), Fault> {
+        let late = |what: &str| {
+            let time = shown_time(request.allowed);
+            Fault::new(
+                FaultClass::Timeout,
+                format!("{asked}: {what} within {time}"),
+            )
+        };
+        let response = timeout_at(ends, self.execute(client, built))
+            .await
+            .map_err(|_| late("no answer"))?
+            .map_err(|e| of_transport(asked, &e.without_url()))?;
+        fail_on_redirect(asked, &response)?;
+        fail_on_encoding(asked, &response)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = timeout_at(ends, read(response, asked, request.max_body))
+            .await
+            .map_err(|_| late("the answer is not complete"))??;
+        *self.answered() = Some(Instant::now());
+        Ok((status, headers, body))
     }
 
     /// Sends once, and once more if the connection broke before the answer and may have been a kept one: servers close

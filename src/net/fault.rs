@@ -17,6 +17,16 @@ pub fn shown_url(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
+/// A time limit as people write it: `30 s`, `2.5 s`, `50 ms`.
+#[must_use]
+pub fn shown_time(limit: Duration) -> String {
+    match limit.as_millis() {
+        ms if ms < 100 => format!("{ms} ms"),
+        ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
+        _ => format!("{:.1} s", limit.as_secs_f64()),
+    }
+}
+
 /// The fault behind an error of the HTTP stack. `asked` is the method and the shown URL.
 pub(super) fn of_transport(asked: &str, error: &reqwest::Error) -> Fault {
     let causes: Vec<&(dyn Error + 'static)> = causes(error).collect();
@@ -205,6 +215,19 @@ mod tests {
             headers.append(*name, value.parse().unwrap());
         }
         headers
+    }
+
+    #[test]
+    fn f3_a_time_limit_is_shown_as_it_was_written() {
+        for (ms, shown) in [
+            (30_000, "30 s"),
+            (2500, "2.5 s"),
+            (342, "0.3 s"),
+            (50, "50 ms"),
+            (90_000, "90 s"),
+        ] {
+            assert_eq!(shown_time(Duration::from_millis(ms)), shown);
+        }
     }
 
     const DATE_NOW: (&str, &str) = ("date", "Tue, 24 Nov 2026 12:00:00 GMT");

@@ -2,6 +2,7 @@
 //! neither an error nor an echoing server can show one. Knows no client.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -33,6 +34,8 @@ pub struct Request {
     pub body: Option<(String, Vec<u8>)>,
     /// How long everything may take, name look-up to the last byte.
     pub deadline: Duration,
+    /// The time that faults speak of: the deadline, or that of the whole question which this request is a part of.
+    pub(super) allowed: Duration,
     /// The largest answer in bytes, counted after decompression.
     pub max_body: usize,
     pub(super) login: Option<(String, SecretString)>,
@@ -53,6 +56,7 @@ impl Request {
             headers: Vec::new(),
             body: None,
             deadline,
+            allowed: deadline,
             max_body: Self::DEFAULT_MAX_BODY,
             login: None,
             hidden: Vec::new(),
@@ -68,6 +72,13 @@ impl Request {
             body: Some((content_type.to_owned(), bytes)),
             ..Self::get(url, deadline)
         }
+    }
+
+    /// As a part of a question that may take `whole`: the deadline is what is left of that, which tells people nothing.
+    #[must_use]
+    pub fn part_of(mut self, whole: Duration) -> Self {
+        self.allowed = whole;
+        self
     }
 
     /// With another cap on the answer.
@@ -153,8 +164,61 @@ impl Request {
         Ok(())
     }
 
-    pub(super) fn into_hidden(self) -> Vec<SecretString> {
-        self.hidden
+    pub(super) fn hidden(&self) -> Hidden {
+        Hidden(self.hidden.clone().into())
+    }
+}
+
+/// The secrets that went out with a request, so that nothing said of its answer repeats one.
+#[derive(Clone, Default)]
+pub struct Hidden(Arc<[SecretString]>);
+
+impl Hidden {
+    /// Whether a text holds a part of one of them; see [`Request::gives_away`].
+    #[must_use]
+    pub fn gives_away(&self, text: &str) -> bool {
+        gives_away(&self.0, text)
+    }
+
+    /// The fault; of its words only those that repeat none of them.
+    #[must_use]
+    pub fn veil(&self, mut fault: Fault) -> Fault {
+        if self.gives_away(&fault.message) {
+            let message =
+                "what the source answered repeats a secret that was sent and is not shown";
+            fault = Fault::new(fault.class, message)
+                .help(&fault.help)
+                .after(fault.retry_after);
+        }
+        if self.gives_away(&fault.help) {
+            fault.help.clear();
+        }
+        fault
+    }
+
+    /// Whether these are the same secrets.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        let exposed = |hidden: &Self| {
+            hidden
+                .0
+                .iter()
+                .map(|s| s.expose_secret().to_owned())
+                .collect::<Vec<_>>()
+        };
+        exposed(self) == exposed(other)
+    }
+}
+
+impl From<Vec<SecretString>> for Hidden {
+    fn from(secrets: Vec<SecretString>) -> Self {
+        Self(secrets.into())
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
     }
 }
 
@@ -173,7 +237,7 @@ impl fmt::Display for Method {
     }
 }
 
-pub(super) fn gives_away(hidden: &[SecretString], text: &str) -> bool {
+fn gives_away(hidden: &[SecretString], text: &str) -> bool {
     const RUN: usize = 6;
     let text = text.to_lowercase();
     hidden.iter().any(|secret| {

@@ -78,6 +78,15 @@ impl Entry {
         })
     }
 
+    /// What its number came with and the instant that describes, exactly as a later load gives it; `None` where a person
+    /// told the number.
+    #[must_use]
+    pub fn note(&self) -> Option<(Timestamp, String)> {
+        let reading = self.outcome.as_ref().ok()?;
+        let note = reading.note.clone()?;
+        (self.origin == Origin::Polled).then(|| (from_ms(self.as_of_ms(reading)), note))
+    }
+
     pub(super) fn as_of_ms(&self, reading: &Reading) -> i64 {
         match self.origin {
             Origin::Polled => reading.as_of.unwrap_or(self.started_at),
@@ -106,6 +115,8 @@ pub struct Measurement {
     pub exact: Option<String>,
     /// Whether the source calls it an estimate.
     pub approximate: bool,
+    /// What the source's number came with; what a person wrote is in `origin`.
+    pub note: Option<String>,
     /// Under which definition it was measured.
     pub definition: Arc<str>,
     /// Where it comes from.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::days::{self, Days};
 use super::entry::{from_ms, one_line};
@@ -62,6 +62,9 @@ struct Wanted<'g> {
     status_since: Option<(Status, Timestamp)>,
     measured_slot: Option<i64>,
     last_poll: Option<LastPoll>,
+    /// Series and slot of the newest number that its source gave.
+    measured: Option<(i64, i64)>,
+    note: Option<(i64, String)>,
 }
 
 struct LastPoll {
@@ -94,6 +97,7 @@ pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<L
     let index = read_names(connection, &mut wanted)?;
     read_days(connection, &index, &mut wanted)?;
     read_points(connection, &index, &mut wanted)?;
+    read_notes(connection, &mut wanted)?;
     let mut loaded = Loaded {
         holds: read_holds(connection)?,
         ..Loaded::default()
@@ -122,6 +126,8 @@ impl<'g> Wanted<'g> {
             status_since: None,
             measured_slot: None,
             last_poll: None,
+            measured: None,
+            note: None,
         };
         if let Some(days) = stored {
             wanted.since_day = days.of(wanted.since_ms());
@@ -218,6 +224,7 @@ impl<'g> Wanted<'g> {
         record.series = series;
         record.frozen = self.frozen;
         record.status_since = self.status_since;
+        record.note = self.note.map(|(as_of, note)| (from_ms(as_of), note));
         if let Some(poll) = poll {
             let at = from_ms(poll.at);
             loaded.newest_poll = loaded.newest_poll.max(Some(at));
@@ -329,7 +336,10 @@ fn read_days(
             continue;
         };
         if let Some(at) = row.get(7)? {
-            kr.polled(row.get(6)?, LastPoll { at, fault: None });
+            let slot: Option<i64> = row.get(6)?;
+            // Days come in their order, so the newest is the last.
+            kr.measured = Some(row.get(0)?).zip(slot).or(kr.measured);
+            kr.polled(slot, LastPoll { at, fault: None });
         }
         if kr.by_days {
             kr.day(day, first, last);
@@ -380,6 +390,22 @@ fn read_points(
         if let Some(point) = point_of(row, 1)? {
             kr.point(point);
         }
+    }
+    Ok(())
+}
+
+/// What the newest number of each source came with: one seek each, next to one another where slots are shared.
+fn read_notes(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "SELECT as_of, note FROM measurement
+         WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 0 AND note IS NOT NULL",
+    )?;
+    for kr in wanted {
+        let Some((series, slot)) = kr.measured else {
+            continue;
+        };
+        let note = statement.query_row([slot, series], |row| Ok((row.get(0)?, row.get(1)?)));
+        kr.note = note.optional()?;
     }
     Ok(())
 }

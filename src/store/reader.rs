@@ -159,6 +159,8 @@ impl Reader {
 
 fn measurement(row: &Row<'_>) -> rusqlite::Result<Measurement> {
     let recorded: bool = row.get(8)?;
+    let note: Option<String> = row.get(9)?;
+    let (note, written) = if recorded { (None, note) } else { (note, None) };
     Ok(Measurement {
         slot: from_ms(row.get(0)?),
         started_at: from_ms(row.get(1)?),
@@ -168,9 +170,10 @@ fn measurement(row: &Row<'_>) -> rusqlite::Result<Measurement> {
         value: row.get(5)?,
         exact: row.get(6)?,
         approximate: row.get(7)?,
+        note,
         origin: if recorded {
             Origin::Recorded {
-                note: row.get(9)?,
+                note: written,
                 author: row.get(10)?,
             }
         } else {

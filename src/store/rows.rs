@@ -146,7 +146,7 @@ impl<'c> Rows<'c> {
         reading: &Reading,
     ) -> rusqlite::Result<bool> {
         let (recorded, note, author) = match &entry.origin {
-            Origin::Polled => (false, None, None),
+            Origin::Polled => (false, reading.note.as_deref(), None),
             Origin::Recorded { note, author } => (true, note.as_deref(), author.as_deref()),
         };
         let told_as_of = reading.as_of.filter(|_| !recorded);

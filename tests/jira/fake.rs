@@ -95,6 +95,12 @@ pub(crate) struct Mood {
     pub(crate) repeat_token: bool,
     /// Cloud: this page (from 0) is empty but not the last.
     pub(crate) empty_page: Option<usize>,
+    /// Cloud: this page (from 0) says that it is the last, whatever follows.
+    pub(crate) early_end: Option<usize>,
+    /// Cloud: once this page (from 0) is served, every login has expired.
+    pub(crate) expire_after_page: Option<usize>,
+    /// Requests to paths that hold this wait until it is cleared.
+    pub(crate) held: Option<&'static str>,
     /// Cloud: the last page says that it is not, and names no next one.
     pub(crate) lost_token: bool,
     /// Data Center: each page tells a total of one more.
@@ -216,6 +222,9 @@ impl Mood {
             silent: false,
             repeat_token: false,
             empty_page: None,
+            early_end: None,
+            expire_after_page: None,
+            held: None,
             lost_token: false,
             growing_total: false,
             repeat_issue: false,
@@ -291,6 +300,9 @@ async fn serve(State(site): State<Arc<Site>>, request: Request<Body>) -> Respons
     site.seen.lock().unwrap().push(seen.clone());
     let delay = site.mood.lock().unwrap().delay;
     tokio::time::sleep(delay).await;
+    while site.holds(&seen.path) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     if let Some(canned) = site.canned(&seen.path) {
         return canned;
     }
@@ -305,6 +317,11 @@ async fn serve(State(site): State<Arc<Site>>, request: Request<Body>) -> Respons
 }
 
 impl Site {
+    fn holds(&self, path: &str) -> bool {
+        let held = self.mood.lock().unwrap().held;
+        held.is_some_and(|part| path.contains(part))
+    }
+
     fn canned(&self, path: &str) -> Option<Response> {
         let mut mood = self.mood.lock().unwrap();
         let canned = mood.canned.iter_mut().find(|c| path.contains(c.path))?;
@@ -537,7 +554,7 @@ impl Site {
     }
 
     fn cloud_page(&self, ask: &Ask, version: &str, visitor: &Visitor) -> Result<Response, Refusal> {
-        let mood = self.mood.lock().unwrap();
+        let mut mood = self.mood.lock().unwrap();
         let found = self.run(&ask.jql, &mood, visitor)?;
         let mut tokens = self.tokens.lock().unwrap();
         let at = match &ask.token {
@@ -576,12 +593,14 @@ impl Site {
         } else {
             few.saturating_sub(at.page % 2).max(1)
         };
-        let end = (at.start + size).min(found.len());
-        let issues: Vec<Value> = found[at.start..end]
+        // Who sees fewer issues than the page before is told that there are no more.
+        let start = at.start.min(found.len());
+        let end = (start + size).min(found.len());
+        let issues: Vec<Value> = found[start..end]
             .iter()
             .map(|i| shown(i, &ask.fields, version))
             .collect();
-        let is_last = end == found.len();
+        let is_last = end == found.len() || mood.early_end == Some(at.page);
         let mut answer = json!({ "issues": issues, "isLast": is_last && !mood.lost_token });
         if !is_last {
             let token = match mood.repeat_token {
@@ -598,6 +617,9 @@ impl Site {
                 },
             );
             answer["nextPageToken"] = token.into();
+        }
+        if mood.expire_after_page == Some(at.page) {
+            mood.people.iter_mut().for_each(|p| p.expired = true);
         }
         Ok(json_answer(answer))
     }

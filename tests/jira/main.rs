@@ -18,7 +18,7 @@ use fake::{Canned, FakeJira, Kind, ada};
 use okrd::config::secret::{SecretRef, Setting};
 use okrd::config::spec::{Auth, Deployment, HttpSpec, JiraValue, Measure};
 use okrd::domain::cycle::Cycle;
-use okrd::domain::fault::{Fault, FaultClass};
+use okrd::domain::fault::{Fault, FaultClass, Remedy};
 use okrd::domain::id::CycleName;
 use okrd::domain::reading::Reading;
 use okrd::domain::window::{Moments, Window};
@@ -425,12 +425,19 @@ async fn f21_a_true_zero_is_a_zero() {
 }
 
 #[tokio::test]
-async fn f21_silent_headers_cost_one_look_at_the_account_in_a_while() {
+async fn f21_silent_headers_cost_one_look_at_the_account_after_each_answer() {
     let rig = Rig::new(Kind::Cloud).await;
-    for _ in 0..3 {
+    for n in 1..=3 {
         rig.count("project = SHOP").await.unwrap();
+        assert_eq!(rig.fake.asked("myself"), n);
     }
-    assert_eq!(rig.fake.asked("myself"), 1);
+    rig.sum("project = SHOP", POINTS).await.unwrap();
+    assert_eq!(rig.fake.asked("myself"), 4);
+    let seen = rig.fake.seen();
+    assert!(
+        seen.last().unwrap().path.ends_with("myself"),
+        "a look before the last page would vouch for nothing"
+    );
     let rig = Rig::new(Kind::DataCenter).await;
     rig.count("project = SHOP").await.unwrap();
     assert_eq!(
@@ -441,13 +448,123 @@ async fn f21_silent_headers_cost_one_look_at_the_account_in_a_while() {
 }
 
 #[tokio::test]
-async fn f21_an_account_vouches_for_a_quarter_of_an_hour() {
+async fn f21_no_account_vouches_for_an_answer_that_came_after_it() {
+    // A site that anybody may read: without the login there are two issues instead of nine, and their points are null.
+    for kind in BOTH {
+        let rig = Rig::new(kind).await;
+        rig.fake
+            .change(|mood| (mood.silent, mood.lenient_login) = (true, true));
+        let jql = "statusCategory = Done";
+        assert_eq!(rig.count(jql).await.unwrap().value, 9.0);
+        assert_eq!(rig.sum(jql, POINTS).await.unwrap().value, 28.0);
+        rig.expire();
+        rig.fake.change(|mood| {
+            let of_all = json!({"id": "customfield_10016", "name": POINTS, "custom": false, "schema": {"type": "number"}});
+            mood.fields = json!([of_all]);
+        });
+        for answer in [
+            rig.count(jql).await,
+            rig.sum(jql, POINTS).await,
+            rig.avg(jql, POINTS).await,
+            rig.ratio(jql, "status = Done").await,
+        ] {
+            assert_eq!(class_of(answer), FaultClass::Auth, "{kind:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn f21_a_sum_of_nothing_is_vouched_for_whatever_the_headers_say() {
+    for kind in BOTH {
+        let rig = Rig::new(kind).await;
+        let sum = rig.sum("project = OPEN", POINTS).await.unwrap();
+        assert_eq!(sum.value, 0.0, "two issues without points");
+        assert_eq!(rig.fake.asked("myself"), 1, "{kind:?}");
+        let ratio = rig.ratio("project = SHOP AND status = Closed", "project = SHOP");
+        assert_eq!(ratio.await.unwrap().value, 0.0);
+        assert_eq!(rig.fake.asked("myself"), 2, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn f20_f21_a_token_that_expires_between_two_pages_leaves_no_partial_sum() {
+    // Anybody is told that the pages end; anybody sees the first page as well when the site is public.
+    for public in [false, true] {
+        for page in 0..3 {
+            let rig = Rig::new(Kind::Cloud).await;
+            rig.fake.change(|mood| {
+                mood.silent = true;
+                mood.expire_after_page = Some(page);
+                if public {
+                    mood.public.push("SHOP".into());
+                }
+            });
+            let sum = rig.sum("project = SHOP", POINTS).await;
+            assert_eq!(
+                class_of(sum),
+                FaultClass::Auth,
+                "page {page} public={public}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn f20_fewer_issues_than_cloud_counts_are_partial() {
     let rig = Rig::new(Kind::Cloud).await;
+    rig.fake.change(|mood| mood.early_end = Some(0));
+    let fault = rig.sum("project = SHOP", POINTS).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Partial);
+    assert!(
+        fault.message.contains("3 issues came, expected about 11"),
+        "{fault}"
+    );
+    // The count is an estimate: an index that lags by a few is no fault.
+    rig.fake.change(|mood| mood.early_end = None);
+    for count in [9, 14] {
+        let body = json!({ "count": count }).to_string();
+        rig.canned(Canned::new("approximate-count", 200, &body));
+        assert_eq!(rig.sum("project = SHOP", POINTS).await.unwrap().value, 36.0);
+    }
+}
+
+#[tokio::test]
+async fn f21_a_secret_that_changes_during_the_poll_vouches_for_nothing() {
+    // The question goes out with a token that is served as anybody, the look at the account with one that is known.
+    let rig = Rig::new(Kind::Cloud).await;
+    rig.fake.change(|mood| {
+        mood.silent = true;
+        mood.held = Some("approximate-count");
+    });
+    std::fs::write(&rig.secret.path, "expired-long-ago").unwrap();
+    let poll = rig.count("statusCategory = Done");
+    let rotate = async {
+        while rig.fake.asked("approximate-count") == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        std::fs::write(&rig.secret.path, ada().token).unwrap();
+        rig.fake.change(|mood| mood.held = None);
+    };
+    let (answer, ()) = tokio::join!(poll, rotate);
+    let fault = answer.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Suspect, "{fault}");
+    assert!(fault.message.contains("secret changed"), "{fault}");
+    assert_eq!(rig.count("statusCategory = Done").await.unwrap().value, 9.0);
+}
+
+/// Lets time pass.
+async fn later(minutes: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(60 * minutes)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn the_zone_of_an_account_is_asked_for_once_in_a_quarter_of_an_hour() {
+    let rig = Rig::new(Kind::DataCenter).await;
     for (minutes, asked) in [(0, 1), (14, 1), (2, 2)] {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(60 * minutes)).await;
-        tokio::time::resume();
-        rig.count("project = SHOP").await.unwrap();
+        later(minutes).await;
+        rig.count("created >= {cycle_start}").await.unwrap();
         assert_eq!(rig.fake.asked("myself"), asked);
     }
 }
@@ -745,7 +862,6 @@ async fn f27_f28_a_field_holding_anything_but_a_number_is_refused() {
 async fn f20_a_broken_page_makes_the_whole_answer_partial() {
     for kind in BOTH {
         for canned in [
-            Canned::new(search_path(kind), 500, "{}"),
             Canned::new(search_path(kind), 200, "<html>proxy</html>"),
             Canned::new(search_path(kind), 200, "{\"issues\":["),
             Canned::new(search_path(kind), 400, "{}"),
@@ -766,6 +882,12 @@ async fn f20_a_broken_page_makes_the_whole_answer_partial() {
                 FaultClass::Partial
             );
         }
+        // What may heal by itself is tried once more in the slot, on whatever page it struck.
+        let rig = Rig::new(kind).await;
+        rig.canned(Canned::new(search_path(kind), 500, "{}").skip(2));
+        let fault = rig.sum("project = SHOP", POINTS).await.unwrap_err();
+        assert_eq!(fault.class.remedy(), Remedy::RetryOnce, "{fault}");
+        assert!(fault.message.starts_with("page 3: "), "{fault}");
         let rig = Rig::new(kind).await;
         rig.canned(
             Canned::new(search_path(kind), 429, "")
@@ -841,6 +963,93 @@ async fn f20_more_issues_than_are_added_up_are_refused() {
             "a count has no such limit"
         );
     }
+}
+
+#[tokio::test]
+async fn f20_far_too_many_issues_cost_cloud_one_request() {
+    let rig = Rig::with(
+        FakeJira::start(Kind::Cloud).await,
+        Kind::Cloud,
+        Deployment::Cloud,
+    );
+    rig.canned(Canned::new("approximate-count", 200, r#"{"count":100000}"#));
+    let fault = rig.sum("project = SHOP", POINTS).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Partial);
+    assert!(
+        fault.message.contains("100000 issues or more match"),
+        "{fault}"
+    );
+    assert_eq!(rig.fake.asked("search/jql"), 0);
+    // An estimate a little above the limit decides nothing.
+    rig.canned(Canned::new("approximate-count", 200, r#"{"count":10100}"#));
+    class_of(rig.sum("project = SHOP", POINTS).await);
+    assert!(rig.fake.asked("search/jql") > 0);
+}
+
+#[tokio::test]
+async fn f23_a_sum_over_a_partly_hidden_field_says_so() {
+    for kind in BOTH {
+        let rig = Rig::new(kind).await;
+        let note = "8 of 15 issues have a value, 4 do not carry the field";
+        let jql = "project in (SHOP, CARE)";
+        let sum = rig.sum(jql, POINTS).await.unwrap();
+        assert_eq!((sum.value, sum.note.as_deref()), (36.0, Some(note)));
+        let mean = rig.avg(jql, POINTS).await.unwrap();
+        assert_eq!((mean.value, mean.note.as_deref()), (4.5, Some(note)));
+        // Empty fields are nothing to tell, nor is a count.
+        assert_eq!(rig.sum("project = SHOP", POINTS).await.unwrap().note, None);
+        assert_eq!(rig.count(jql).await.unwrap().note, None);
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_fields_is_kept_for_a_while_and_never_against_a_doubt() {
+    let rig = Rig::new(Kind::DataCenter).await;
+    let asked = async |times: usize, why: &str| {
+        let sum = rig.sum("project = SHOP", POINTS).await.unwrap();
+        assert_eq!(
+            (sum.value, rig.fake.asked("/field")),
+            (36.0, times),
+            "{why}"
+        );
+    };
+    asked(1, "not known yet").await;
+    asked(1, "known").await;
+    later(9).await;
+    asked(1, "still known").await;
+    later(2).await;
+    asked(2, "too old").await;
+    // A field that came since is found at once, and one that is not there was looked for in a fresh list.
+    rig.fake.change(|mood| {
+        let mut fresh = mood.fields[0].clone();
+        fresh["id"] = "customfield_10099".into();
+        fresh["name"] = "Fresh".into();
+        mood.fields.as_array_mut().unwrap().push(fresh);
+    });
+    assert_eq!(
+        class_of(rig.sum("project = SHOP", "Fresh").await),
+        FaultClass::BadValue
+    );
+    assert_eq!(rig.fake.asked("/field"), 3);
+    asked(4, "none of the issues carried the field").await;
+    assert_eq!(
+        class_of(rig.sum("project = SHOP", "Nowhere").await),
+        FaultClass::Config
+    );
+    assert_eq!(rig.fake.asked("/field"), 5);
+    asked(6, "a field was not found").await;
+    assert_eq!(
+        class_of(rig.sum("status = Dun", POINTS).await),
+        FaultClass::Http4xx
+    );
+    asked(7, "Jira refused the question").await;
+    let bob = fake::Person {
+        pat: "pat-of-bob-4711".into(),
+        ..ada()
+    };
+    std::fs::write(&rig.secret.path, &bob.pat).unwrap();
+    rig.fake.change(|mood| mood.people.push(bob));
+    asked(8, "another account may see other fields").await;
 }
 
 #[tokio::test]
@@ -1070,13 +1279,13 @@ async fn every_refusal_has_its_class_and_its_remedy() {
         (
             401,
             r#"{"code":401,"message":"Unauthorized; scope does not match"}"#,
-            FaultClass::Auth,
+            FaultClass::Http4xx,
             "read:jira-work",
         ),
         (
             403,
             r#"{"errorMessages":["You do not have permission to search."],"errors":{}}"#,
-            FaultClass::Auth,
+            FaultClass::Http4xx,
             "permission",
         ),
         (
@@ -1106,6 +1315,126 @@ async fn every_refusal_has_its_class_and_its_remedy() {
             assert_eq!(fault.class, class, "{status} {fault}");
             assert!(fault.help.contains(help), "{status} {fault}");
         }
+    }
+}
+
+const NOT_ALLOWED: &str =
+    r#"{"errorMessages":["You do not have permission to search."],"errors":{}}"#;
+
+#[tokio::test]
+async fn f18_what_a_known_account_may_not_do_is_about_that_question_only() {
+    for kind in BOTH {
+        for status in [401, 403] {
+            let rig = Rig::new(kind).await;
+            // The headers say who was refused, or the account does when it is asked.
+            let canned = || Canned::new(count_path(kind), status, NOT_ALLOWED);
+            let cases = [
+                (
+                    canned().header("x-ausername", "okrd-bot"),
+                    "logged in as okrd-bot, not allowed",
+                    0,
+                ),
+                (
+                    canned().header("x-seraph-loginreason", "OK"),
+                    "logged in, not allowed",
+                    0,
+                ),
+                (canned(), "logged in as ", 1),
+            ];
+            for (canned, says, looks) in cases {
+                let before = rig.fake.asked("myself");
+                rig.canned(canned);
+                let fault = rig.count("project = SHOP").await.unwrap_err();
+                assert_eq!(
+                    fault.class,
+                    FaultClass::Http4xx,
+                    "{kind:?} {status} {fault}"
+                );
+                assert!(fault.message.starts_with(says), "{fault}");
+                assert!(
+                    fault.message.contains("You do not have permission"),
+                    "{fault}"
+                );
+                assert!(fault.help.contains("permission"), "{fault}");
+                if kind == Kind::DataCenter {
+                    assert_eq!(rig.fake.asked("myself") - before, looks);
+                }
+            }
+            rig.fake.change(|mood| mood.canned.clear());
+            assert_eq!(rig.count("project = CARE").await.unwrap().value, 4.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn f18_a_refusal_without_a_known_account_is_a_login_fault() {
+    for kind in BOTH {
+        for status in [401, 403] {
+            let rig = Rig::new(kind).await;
+            rig.fake
+                .change(|mood| (mood.silent, mood.lenient_login) = (true, true));
+            rig.count("project = SHOP").await.unwrap();
+            rig.expire();
+            rig.canned(Canned::new(count_path(kind), status, NOT_ALLOWED));
+            let asked = rig.fake.seen().len();
+            let fault = rig.count("project = SHOP").await.unwrap_err();
+            assert_eq!(fault.class, FaultClass::Auth, "{kind:?} {status} {fault}");
+            assert_eq!(
+                rig.fake.seen().len() - asked,
+                2,
+                "one failed login more is all that it costs to know"
+            );
+        }
+    }
+    // Whether the account is known cannot be told: nothing is said of the login.
+    let rig = Rig::new(Kind::Cloud).await;
+    rig.fake.change(|mood| {
+        mood.canned = vec![
+            Canned::new("approximate-count", 403, NOT_ALLOWED),
+            Canned::new("myself", 503, "").header("retry-after", "30"),
+        ];
+    });
+    let fault = rig.count("project = SHOP").await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::RateLimited, "{fault}");
+}
+
+#[tokio::test]
+async fn f18_a_token_too_narrow_for_one_address_serves_the_others() {
+    let narrow = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
+    let rig = Rig::new(Kind::Cloud).await;
+    rig.canned(Canned::new("/field", 401, narrow));
+    let fault = rig.sum("project = SHOP", POINTS).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Http4xx, "{fault}");
+    assert!(fault.help.contains("read:jira-work"), "{fault}");
+    assert_eq!(rig.count("project = CARE").await.unwrap().value, 4.0);
+    // A token that may not say who we are vouches for no number, and holds nothing back either.
+    rig.canned(Canned::new("myself", 401, narrow));
+    let fault = rig.count("project = CARE").await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Http4xx, "{fault}");
+    assert!(fault.help.contains("read:jira-user"), "{fault}");
+}
+
+#[tokio::test]
+async fn only_a_site_that_answers_oddly_is_helped_by_its_deployment() {
+    for (canned, helps) in [
+        (
+            Canned::new("serverInfo", 404, "<html>nothing here</html>"),
+            true,
+        ),
+        (Canned::new("serverInfo", 200, "<html>Log in</html>"), true),
+        (Canned::new("serverInfo", 200, "{}"), true),
+        (
+            Canned::new("serverInfo", 302, "").header("location", "/login"),
+            true,
+        ),
+        (Canned::new("serverInfo", 401, "{}"), false),
+        (Canned::new("serverInfo", 429, ""), false),
+        (Canned::new("serverInfo", 500, "{}"), false),
+    ] {
+        let rig = Rig::new(Kind::Cloud).await;
+        rig.canned(canned);
+        let fault = rig.count("project = SHOP").await.unwrap_err();
+        assert_eq!(fault.help.contains("write deployment"), helps, "{fault}");
     }
 }
 
@@ -1145,6 +1474,121 @@ async fn f71_messages_are_short_clean_and_without_secrets() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn f71_a_secret_in_whatever_jira_says_is_not_repeated() {
+    let pair = fake::base64(&format!("{}:{}", ada().user, ada().token));
+    let canaries = [
+        ada().token,
+        ada().token.to_uppercase(),
+        ada().token.replace('-', "%2D"),
+        format!("Basic {pair}"),
+    ];
+    for canary in &canaries {
+        let warning = json!({"startAt": 0, "total": 1, "issues": [], "warningMessages": [format!("you sent {canary}")]});
+        let of_version = json!({"version": canary, "deploymentType": "Mainframe"});
+        let of_type = json!({"version": "9", "deploymentType": canary});
+        let nobody = json!({"total": canary, "count": canary});
+        let cases = [
+            (
+                Kind::Cloud,
+                Canned::new("count", 200, r#"{"count":1}"#).header("x-seraph-loginreason", canary),
+            ),
+            (
+                Kind::Cloud,
+                Canned::new("count", 403, NOT_ALLOWED).header("x-ausername", canary),
+            ),
+            (
+                Kind::Cloud,
+                Canned::new("count", 200, "<a>").header("content-type", canary),
+            ),
+            (
+                Kind::Cloud,
+                Canned::new("count", 200, "1").header("content-encoding", canary),
+            ),
+            (
+                Kind::Cloud,
+                Canned::new("count", 302, "").header(
+                    "location",
+                    &format!("http://{}.example/", canary.replace(['%', ' ', '='], "")),
+                ),
+            ),
+            (
+                Kind::Cloud,
+                Canned::new(
+                    "count",
+                    400,
+                    &json!({ "errorMessages": [canary] }).to_string(),
+                ),
+            ),
+            (Kind::Cloud, Canned::new("count", 200, &nobody.to_string())),
+            (
+                Kind::Cloud,
+                Canned::new("serverInfo", 200, &of_version.to_string()),
+            ),
+            (
+                Kind::Cloud,
+                Canned::new("serverInfo", 200, &of_type.to_string()),
+            ),
+            (
+                Kind::DataCenter,
+                Canned::new("search", 200, &warning.to_string()),
+            ),
+        ];
+        for (kind, canned) in cases {
+            // User and token at both, so that the base64 of the pair is sent as well.
+            let (fake, secret) = (FakeJira::start(kind).await, Secret::new(&ada().token));
+            let auth = Auth::Basic {
+                user: ada().user,
+                token: secret.place(),
+            };
+            // Where the deployment need not be asked for, no answer came before.
+            let deployment = match (canned.path, kind) {
+                ("serverInfo", _) => Deployment::Auto,
+                (_, Kind::Cloud) => Deployment::Cloud,
+                (_, Kind::DataCenter) => Deployment::DataCenter,
+            };
+            let jira = Jira::new(&spec(&fake.url, Some(auth)), deployment);
+            let shown = format!("{canned:?}");
+            fake.change(|mood| mood.canned = vec![canned]);
+            let fault = ask(&jira, "project = SHOP", JiraValue::Count)
+                .await
+                .unwrap_err();
+            let said = format!("{fault} {fault:?}").to_lowercase();
+            for part in ["012345", "api-01", "api%2d", &pair[..8].to_lowercase()] {
+                assert!(!said.contains(part), "{shown}: {said}");
+            }
+            assert!(fault.message.len() > 10, "{fault}");
+        }
+    }
+    // Nor is the name of an account that repeats it.
+    let rig = Rig::new(Kind::Cloud).await;
+    let named = json!({"accountId": "1", "displayName": ada().token}).to_string();
+    rig.canned(Canned::new("myself", 200, &named));
+    let identity = rig.jira.identify(Duration::from_secs(5)).await.unwrap();
+    assert!(!format!("{identity:?}").contains("012345"));
+}
+
+#[tokio::test]
+async fn f3_a_timeout_names_the_time_of_the_question() {
+    // The second of two requests has a third of it left.
+    let rig = Rig::new(Kind::Cloud).await;
+    rig.fake
+        .change(|mood| mood.delay = Duration::from_millis(700));
+    let measure = Measure::Jira {
+        jql: "project = SHOP".into(),
+        value: JiraValue::Count,
+    };
+    let moments = moments();
+    let question = Question {
+        measure: &measure,
+        moments: &moments,
+        timeout: Duration::from_secs(1),
+    };
+    let fault = rig.jira.measure(question).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Timeout);
+    assert!(fault.message.ends_with(" within 1 s"), "{fault}");
 }
 
 #[tokio::test]

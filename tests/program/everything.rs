@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::fakes::plausible::{Ask, Day, Plausible, Site};
 use crate::fakes::wire::{self, Wire};
-use crate::home::{DAEMON, Home, SHOP, growth, key_result, on_air};
+use crate::home::{DAEMON, Daemon, Home, SHOP, growth, key_result, on_air};
 use crate::jira::{FakeJira, Kind, ada};
 use crate::servers;
 
@@ -90,7 +90,7 @@ const MEASURES: [(&str, &str, f64); 14] = [
     ),
     (
         "cloud-sum",
-        r#"source = "cloud", jql = "project = SHOP", value = { sum = "Story point estimate" }"#,
+        r#"source = "cloud", jql = "project in (SHOP, CARE)", value = { sum = "Story point estimate" }"#,
         36.0,
     ),
     (
@@ -321,7 +321,17 @@ fn every_kind_of_source_reaches_metrics_page_api_and_history() {
         series.status == 200 && series.body.contains("12.5"),
         "{series:?}"
     );
+    let note = "8 of 15 issues have a value, 4 do not carry the field";
+    let noted = |daemon: &Daemon| {
+        let one = daemon.get("/api/v1/key-results/growth/cloud-sum");
+        let one: Value = serde_json::from_str(&one.body).unwrap();
+        one["note"].clone()
+    };
+    assert_eq!(noted(&daemon), note);
+    let series = home.ends(0, &["history", "growth/cloud-sum"]);
+    assert!(series.out.contains(note), "{}", series.out);
     let page = daemon.get("/").body;
+    assert!(page.contains(note));
     for (id, value) in &expected {
         let title = id.replace("growth/", "Title of ");
         assert!(page.contains(&title), "{title}");
@@ -333,6 +343,7 @@ fn every_kind_of_source_reaches_metrics_page_api_and_history() {
     // The next daemon knows everything before it asks anyone: the schedule is twelve hours away.
     let daemon = home.start();
     assert_eq!(values(&daemon.metrics()), expected);
+    assert_eq!(noted(&daemon), note);
     daemon.end();
 }
 

@@ -111,6 +111,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
     KeyResultCard {
         key_result: Arc::new(key_result),
         value: None,
+        note: None,
         stale: false,
         direction,
         in_band: None,
@@ -346,6 +347,7 @@ fn more_visitors() -> ObjectiveCard {
     );
     let mut visitors_card = card(visitors);
     visitors_card.confidence = Some(0.8);
+    visitors_card.note = Some("4 of 10 issues have a value, 6 do not carry the field".into());
     let visitors = measured(
         visitors_card,
         45_600.0,

@@ -68,6 +68,10 @@ fn jira_value(table: Table<'_>, out: &mut Vec<Finding>) -> Option<JiraValue> {
         .into_iter()
         .filter(|key| value.has(key))
         .collect();
+    // A key that is none of the three has a finding of its own already.
+    if given.is_empty() && !value.entries().is_empty() {
+        return None;
+    }
     let [only] = given.as_slice() else {
         let message = format!(
             "`value` holds {} of sum, avg and ratio_of, expected exactly one",

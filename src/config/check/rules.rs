@@ -2,9 +2,10 @@
 //! neither files nor findings.
 
 use super::suggest::did_you_mean;
-use crate::config::finding::{is_bidi_control, quoted};
+use crate::config::finding::quoted;
 use crate::config::keys::{Names, Shape};
 use crate::config::schedule::parse_duration;
+use crate::domain::fault::is_bidi_control;
 use crate::domain::id::{CycleName, Slug};
 use crate::domain::window::Window;
 

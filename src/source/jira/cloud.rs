@@ -42,6 +42,30 @@ pub(super) async fn first(
     Ok(page(line, jql, fields, limit, None).await?.issues)
 }
 
+/// Every issue that matches, each once, with these fields, as many as Jira counts: a login that is lost between two pages
+/// ends them early without a word. The count comes first, so that far too many cost one request.
+pub(super) async fn whole(
+    line: &Line<'_>,
+    jql: &str,
+    fields: &[&str],
+) -> Result<Vec<FoundIssue>, Fault> {
+    let counted = count(line, jql).await?;
+    // Near the limit the estimate decides nothing: the issues themselves do.
+    if counted > pages::MOST_ISSUES as u64 + pages::slack(counted) {
+        return Err(pages::too_many(counted));
+    }
+    let issues = all(line, jql, fields).await?;
+    let came = issues.len() as u64;
+    if came + pages::slack(counted) < counted {
+        return Err(Fault::new(
+            FaultClass::Partial,
+            format!("{came} issues came, expected about {counted} as Jira counts them"),
+        )
+        .help("does the account see all of them, and does Jira's own search list as many?"));
+    }
+    Ok(issues)
+}
+
 /// Every issue that matches, each once, with these fields. A short page is never a sign of the end, nor is an empty one:
 /// only a missing token or `isLast` is.
 pub(super) async fn all(

@@ -162,10 +162,28 @@ impl Tally {
         self.issues
     }
 
+    /// What people should know beside sum and mean: that some issues lack the field, because it is hidden from the
+    /// account or not used in their projects. An empty field is nothing to tell.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let lacking = self.issues - self.carrying;
+        let (all, filled) = (self.issues, self.filled);
+        let (have, carry) = (
+            if filled == 1 { "has" } else { "have" },
+            if lacking == 1 { "does" } else { "do" },
+        );
+        (lacking > 0).then(|| {
+            format!(
+                "{filled} of {all} issues {have} a value, {lacking} {carry} not carry the field"
+            )
+        })
+    }
+
     /// The sum over the issues that have a value; 0 over no issues.
     ///
     /// # Errors
-    /// [`FaultClass::BadValue`] when there are issues and none of them carries the field at all.
+    /// [`FaultClass::BadValue`] when there are issues and none of them carries the field at all, or when the sum is no
+    /// number any more.
     pub fn sum(&self, field: &str) -> Result<f64, Fault> {
         if self.issues > 0 && self.carrying == 0 {
             return Err(Fault::new(
@@ -174,7 +192,17 @@ impl Tally {
             )
             .help("the field is hidden from this account or not used in these projects"));
         }
-        Ok(self.sum + self.lost)
+        let sum = self.sum + self.lost;
+        if !sum.is_finite() {
+            return Err(Fault::new(
+                FaultClass::BadValue,
+                format!(
+                    "the sum of field {field} over {} issues overflows: it is larger than any number that can be kept",
+                    self.issues
+                ),
+            ));
+        }
+        Ok(sum)
     }
 
     /// The mean over the issues that have a value.
@@ -293,6 +321,34 @@ mod tests {
         let none = tally(&[]).unwrap();
         assert_eq!(none.sum("f").unwrap(), 0.0);
         assert!(none.mean("f").is_err());
+    }
+
+    #[test]
+    fn f23_issues_that_lack_the_field_are_told() {
+        let note = |values: &[Value]| tally(values).unwrap().note();
+        let (five, empty, lacking) = (json!({"f":5}), json!({"f":null}), json!({}));
+        assert_eq!(note(&[five.clone(), empty.clone()]), None);
+        assert_eq!(note(&[]), None);
+        let mixed = [five.clone(), empty, lacking.clone(), five, lacking];
+        assert_eq!(
+            note(&mixed).unwrap(),
+            "2 of 5 issues have a value, 2 do not carry the field"
+        );
+    }
+
+    #[test]
+    fn f25_a_sum_that_overflows_says_so() {
+        for values in [vec![json!({"f":1e308}); 2], vec![json!({"f":1e308}); 250]] {
+            let fault = tally(&values).unwrap().sum("f").unwrap_err();
+            assert_eq!(fault.class, FaultClass::BadValue);
+            assert!(fault.message.contains("overflows"), "{fault}");
+        }
+        assert!(
+            tally(&[json!({"f":1e308}), json!({"f":-1e308})])
+                .unwrap()
+                .sum("f")
+                .is_ok()
+        );
     }
 
     #[test]

@@ -46,26 +46,33 @@ impl Jira {
         limit: usize,
         timeout: Duration,
     ) -> Result<Vec<Issue>, Fault> {
-        within(timeout, async {
-            let line = self.open(timeout);
-            let api = self.api(&line).await?;
-            let jql = self.fill(&line, api, jql, moments).await?;
-            let found = api
-                .first(&line, &jql, &["id"], limit.clamp(1, MOST))
-                .await?;
-            let typed = self.instance(&line, api)?;
-            if line.has_login() {
-                self.verify(&line, api, &typed).await?;
-            }
-            let ids: Vec<&str> = found.iter().map(|issue| issue.id.as_str()).collect();
-            // A server that repeats a page would keep the crate busy for ever; half of the time is ours.
-            let fetched = tokio::time::timeout(line.left() / 2, fetch(&typed, &ids)).await;
-            match fetched.ok().flatten() {
-                Some(issues) => Ok(issues),
-                None => ask_again(&line, api, &ids).await,
-            }
-        })
-        .await
+        let line = self.open(timeout);
+        within(timeout, self.list(&line, jql, moments, limit))
+            .await
+            .map_err(|fault| line.veil(fault))
+    }
+
+    async fn list(
+        &self,
+        line: &Line<'_>,
+        jql: &str,
+        moments: &Moments,
+        limit: usize,
+    ) -> Result<Vec<Issue>, Fault> {
+        let api = self.api(line).await?;
+        let jql = self.fill(line, api, jql, moments).await?;
+        let found = api.first(line, &jql, &["id"], limit.clamp(1, MOST)).await?;
+        let typed = self.instance(line, api)?;
+        if line.has_login() {
+            self.verify(line, api, &typed).await?;
+        }
+        let ids: Vec<&str> = found.iter().map(|issue| issue.id.as_str()).collect();
+        // A server that repeats a page would keep the crate busy for ever; half of the time is ours.
+        let fetched = tokio::time::timeout(line.left() / 2, fetch(&typed, &ids)).await;
+        match fetched.ok().flatten() {
+            Some(issues) => Ok(issues),
+            None => ask_again(line, api, &ids).await,
+        }
     }
 
     /// A list may be short only because Jira did not know us.

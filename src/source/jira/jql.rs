@@ -1,5 +1,5 @@
-//! JQL as text: puts a poll's moments in the place of `{names}` and takes an `ORDER BY` off. Knows quotes and
-//! escapes and nothing else of the language; knows no HTTP.
+//! JQL as text: puts a poll's moments in the place of `{names}` and takes an `ORDER BY` off. Of the language it knows
+//! quotes, escapes and what ends a word (white space, `)`, a closing quote), and nothing else; knows no HTTP.
 //!
 //! Jira reads a date without an offset in the time zone of the *calling account's profile*, to the minute. An instant is
 //! therefore written in that zone (`"2026/10/01 00:00"`), or as epoch milliseconds where the zone is not known or
@@ -67,17 +67,27 @@ pub fn without_order(jql: &str) -> &str {
         if at_word_start && !quotes.inside() && starts_with_order_by(from) {
             return before.trim();
         }
+        let was_inside = quotes.inside();
         quotes.step(c);
-        at_word_start = c.is_whitespace() || c == ')';
+        at_word_start = c.is_whitespace() || c == ')' || was_inside && !quotes.inside();
     }
     jql.trim()
 }
 
 fn starts_with_order_by(text: &str) -> bool {
-    let mut words = text.split_whitespace();
-    let is =
-        |word: Option<&str>, wanted: &str| word.is_some_and(|w| w.eq_ignore_ascii_case(wanted));
-    is(words.next(), "order") && is(words.next(), "by")
+    let Some(rest) =
+        without_word(text, "order").filter(|rest| rest.starts_with(char::is_whitespace))
+    else {
+        return false;
+    };
+    without_word(rest.trim_start(), "by").is_some()
+}
+
+/// What follows a word; `None` when the text begins with another or a longer one.
+fn without_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (first, rest) = text.split_at_checked(word.len())?;
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    (ends && first.eq_ignore_ascii_case(word)).then_some(rest)
 }
 
 /// Whether one stands inside a JQL string: quoted by `"` or `'`, with backslash escapes.
@@ -286,6 +296,13 @@ mod tests {
                 r#"a = "x\" order by b" Order By c"#,
                 r#"a = "x\" order by b""#,
             ),
+            (r#"project = "SHOP"ORDER BY created"#, r#"project = "SHOP""#),
+            (
+                "project = 'SHOP'order by\"Story Points\"",
+                "project = 'SHOP'",
+            ),
+            (r#"a = "x\""order by b"#, r#"a = "x\"""#),
+            ("order bypass = 2", "order bypass = 2"),
             ("reorder by = 2", "reorder by = 2"),
             ("border = 1 ", "border = 1"),
         ] {

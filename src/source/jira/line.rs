@@ -2,16 +2,18 @@
 //! and passes only answers that may be believed. Knows no JQL.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{login, refusal};
+use super::login::{self, Login};
+use super::refusal;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::net::answer::Answer;
-use crate::net::request::Method;
+use crate::net::request::{Hidden, Method};
 use crate::source::endpoint::Endpoint;
 
 /// The line.
@@ -19,11 +21,17 @@ pub(super) struct Line<'a> {
     endpoint: &'a Endpoint,
     has_login: bool,
     secrets: u64,
+    /// The time of the whole question.
+    timeout: Duration,
     ends: Instant,
     /// Whether some answer left open whether our credentials were accepted.
     doubtful: AtomicBool,
+    /// Whether something was refused to us, and the answer left open whether the login or the question was at fault.
+    refused: AtomicBool,
     /// Whether something was not where this deployment has it.
     misplaced: AtomicBool,
+    /// What went out and must not come back in words of ours.
+    hidden: Mutex<Vec<Hidden>>,
 }
 
 impl<'a> Line<'a> {
@@ -34,9 +42,12 @@ impl<'a> Line<'a> {
             has_login,
             // Taken before any question: an account that answers later is never filed under a newer secret.
             secrets: endpoint.credentials(),
+            timeout,
             ends: Instant::now() + timeout,
             doubtful: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
             misplaced: AtomicBool::new(false),
+            hidden: Mutex::default(),
         }
     }
 
@@ -50,6 +61,16 @@ impl<'a> Line<'a> {
         self.has_login && self.doubtful.load(Ordering::Relaxed)
     }
 
+    /// Whether something was refused to us and nobody has said yet whether our login holds.
+    pub(super) fn is_refused(&self) -> bool {
+        self.has_login && self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that the account was asked for: what it said settles every refusal before.
+    pub(super) fn settle_refusals(&self) {
+        self.refused.store(false, Ordering::Relaxed);
+    }
+
     /// Whether an address did not exist: the site may have become another deployment.
     pub(super) fn is_misplaced(&self) -> bool {
         self.misplaced.load(Ordering::Relaxed)
@@ -58,6 +79,25 @@ impl<'a> Line<'a> {
     /// A value that changes with the secrets.
     pub(super) fn secrets(&self) -> u64 {
         self.secrets
+    }
+
+    /// Whether the secrets are still those with which the poll began.
+    pub(super) fn has_its_secrets(&self) -> bool {
+        self.endpoint.credentials() == self.secrets
+    }
+
+    /// The fault, without words that repeat a secret that was sent.
+    pub(super) fn veil(&self, fault: Fault) -> Fault {
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        hidden
+            .iter()
+            .fold(fault, |fault, hidden| hidden.veil(fault))
+    }
+
+    /// Whether a text repeats a secret that was sent.
+    pub(super) fn gives_away(&self, text: &str) -> bool {
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        hidden.iter().any(|hidden| hidden.gives_away(text))
     }
 
     /// How much of the poll's time is left.
@@ -97,9 +137,11 @@ impl<'a> Line<'a> {
         let request = self
             .endpoint
             .request(method, path, body, self.left())?
+            .part_of(self.timeout)
             // Without the check against forged requests switched off, Jira answers some POSTs by 403.
             .header("x-atlassian-token", "no-check")?;
         let answer = self.endpoint.send(request).await?;
+        self.remember(&answer.hidden);
         self.judge(&answer)?;
         let document = answer.json()?;
         refusal::fail_on_errors(&answer, &document)?;
@@ -126,10 +168,29 @@ impl<'a> Line<'a> {
         if matches!(answer.status, 404 | 405 | 410) {
             self.misplaced.store(true, Ordering::Relaxed);
         }
-        if self.has_login && !matches!(answer.status, 429 | 500..) {
-            let accepted = login::accepted(&answer.headers)?;
-            self.doubtful.fetch_or(!accepted, Ordering::Relaxed);
+        if !self.has_login || matches!(answer.status, 429 | 500..) {
+            return refusal::fail_on_status(answer);
         }
-        refusal::fail_on_status(answer)
+        let login = login::told(&answer.headers)?;
+        let untold = login == Login::Untold;
+        self.doubtful.fetch_or(untold, Ordering::Relaxed);
+        refusal::fail_on_status(answer).map_err(|fault| match login {
+            Login::Held(name) if fault.class == FaultClass::Auth => {
+                refusal::not_allowed(name.as_deref(), &fault)
+            }
+            _ => {
+                let refused = fault.class == FaultClass::Auth;
+                self.refused.fetch_or(refused, Ordering::Relaxed);
+                fault
+            }
+        })
+    }
+
+    fn remember(&self, sent: &Hidden) {
+        let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        // One entry but for a poll during which the secrets change.
+        if !hidden.iter().any(|known| known.same_as(sent)) {
+            hidden.push(sent.clone());
+        }
     }
 }

@@ -53,12 +53,20 @@ impl Myself {
     }
 }
 
-/// What the headers of an answer to a request with credentials say of them: `true` when they were accepted,
-/// `false` when the headers are silent.
+/// What the headers of an answer say of the credentials that it was asked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Login {
+    /// They were accepted; with the user's name where it is told.
+    Held(Option<String>),
+    /// Nothing: a gateway took the headers away, or it is Cloud, which tells of refused credentials only.
+    Untold,
+}
+
+/// What the headers of an answer to a request with credentials say of them.
 ///
 /// # Errors
 /// [`FaultClass::Auth`] when they were refused or ignored, whatever the status.
-pub(super) fn accepted(headers: &HeaderMap) -> Result<bool, Fault> {
+pub(super) fn told(headers: &HeaderMap) -> Result<Login, Fault> {
     if words(headers, DENIED_REASON).any(|word| word.starts_with("CAPTCHA_CHALLENGE")) {
         return Err(Fault::new(
             FaultClass::Auth,
@@ -67,16 +75,19 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<bool, Fault> {
         .help("correct the secret, log in once with a browser, or use a personal access token, which knows no CAPTCHA"));
     }
     let mut reasons = words(headers, LOGIN_REASON).peekable();
-    let told = reasons.peek().is_some();
+    let accepted = reasons.peek().is_some();
     if let Some(reason) = reasons.find(|reason| !reason.eq_ignore_ascii_case("OK")) {
         return Err(refused(&format!("login reason {}", printable(reason))));
     }
-    let mut names = words(headers, USER_NAME).peekable();
-    let named = names.peek().is_some();
+    let mut names = words(headers, USER_NAME);
     if names.any(|name| name.eq_ignore_ascii_case("anonymous")) {
         return Err(refused("the user name is anonymous"));
     }
-    Ok(told || named)
+    let name = words(headers, USER_NAME).next().map(printable);
+    Ok(match accepted || name.is_some() {
+        true => Login::Held(name),
+        false => Login::Untold,
+    })
 }
 
 fn refused(sign: &str) -> Fault {
@@ -84,9 +95,7 @@ fn refused(sign: &str) -> Fault {
         FaultClass::Auth,
         format!("Jira did not accept the credentials and answered as to anybody: {sign}"),
     )
-    .help(
-        "the token has expired, was revoked or belongs to another user: renew the source's secret",
-    )
+    .help(RENEW)
 }
 
 /// Every value of a header, also of one sent twice or as a list.
@@ -113,12 +122,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn judged(pairs: &[(&'static str, &str)]) -> Result<bool, Fault> {
+    fn judged(pairs: &[(&'static str, &str)]) -> Result<Login, Fault> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
         }
-        accepted(&headers)
+        told(&headers)
     }
 
     #[test]
@@ -137,9 +146,15 @@ mod tests {
             let fault = judged(&signs).unwrap_err();
             assert_eq!(fault.class, FaultClass::Auth, "{signs:?}");
         }
-        assert_eq!(judged(&[]), Ok(false));
-        assert_eq!(judged(&[("x-seraph-loginreason", "OK")]), Ok(true));
-        assert_eq!(judged(&[("x-ausername", "okrd-bot")]), Ok(true));
+        assert_eq!(judged(&[]), Ok(Login::Untold));
+        assert_eq!(
+            judged(&[("x-seraph-loginreason", "OK")]),
+            Ok(Login::Held(None))
+        );
+        assert_eq!(
+            judged(&[("x-ausername", "okrd-bot")]),
+            Ok(Login::Held(Some("okrd-bot".into())))
+        );
     }
 
     #[test]

@@ -8,32 +8,39 @@ mod data_center;
 pub mod fields;
 pub mod issues;
 pub mod jql;
+mod kept;
 mod line;
 pub mod login;
 mod pages;
 mod refusal;
+mod trust;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use tokio::time::Instant;
 
 pub use self::api::Api;
+use self::fields::Field;
+use self::kept::Kept;
 use self::line::Line;
-use self::login::{Account, Myself};
+use self::login::Account;
 use self::pages::FoundIssue;
+use self::trust::Figure;
 use super::endpoint::Endpoint;
 use super::{Question, Source};
 use crate::config::spec::{Deployment, HttpSpec, JiraValue, Measure};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
+use crate::net::fault::shown_time;
 
-/// How long an account once seen vouches for the same secrets. A zero is never believed on that ground.
+/// How long an account's time zone is taken for granted. It vouches for no answer.
 const ACCOUNT_HOLDS: Duration = Duration::from_secs(15 * 60);
+/// How long the list of fields is taken for granted.
+const FIELDS_HOLD: Duration = Duration::from_secs(10 * 60);
 
 /// A Jira site.
 pub struct Jira {
@@ -41,7 +48,8 @@ pub struct Jira {
     deployment: Deployment,
     endpoint: Endpoint,
     detected: Mutex<Option<Api>>,
-    account: Mutex<Option<Seen>>,
+    account: Kept<Account>,
+    fields: Kept<Arc<[Field]>>,
 }
 
 /// What a site says of itself and of us.
@@ -51,13 +59,6 @@ pub struct Identity {
     pub api: Api,
     /// The account behind the credentials; `None` without credentials.
     pub account: Option<Account>,
-}
-
-/// An account and what it stands for.
-struct Seen {
-    account: Account,
-    secrets: u64,
-    at: Instant,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +77,8 @@ impl Jira {
             spec: spec.clone(),
             deployment,
             detected: Mutex::new(None),
-            account: Mutex::new(None),
+            account: Kept::new(ACCOUNT_HOLDS),
+            fields: Kept::new(FIELDS_HOLD),
         }
     }
 
@@ -85,16 +87,23 @@ impl Jira {
     /// # Errors
     /// As [`Source::measure`].
     pub async fn identify(&self, timeout: Duration) -> Result<Identity, Fault> {
-        within(timeout, async {
-            let line = self.open(timeout);
-            let api = self.api(&line).await?;
-            let account = match line.has_login() {
-                true => Some(self.ask_account(&line, api).await?),
-                false => None,
-            };
-            Ok(Identity { api, account })
-        })
-        .await
+        let line = self.open(timeout);
+        within(timeout, self.introduce(&line))
+            .await
+            .map_err(|fault| line.veil(fault))
+    }
+
+    async fn introduce(&self, line: &Line<'_>) -> Result<Identity, Fault> {
+        let api = self.api(line).await?;
+        if !line.has_login() {
+            return Ok(Identity { api, account: None });
+        }
+        let mut account = self.ask_account(line, api).await?;
+        if line.gives_away(&account.name) {
+            account.name = "an account whose name repeats a secret".into();
+        }
+        let account = Some(account);
+        Ok(Identity { api, account })
     }
 
     /// A secret in another header than these is the affair of a proxy.
@@ -106,17 +115,16 @@ impl Jira {
         Line::open(&self.endpoint, has_login, timeout)
     }
 
-    async fn figure(&self, question: Question<'_>) -> Result<Reading, Fault> {
+    async fn figure(&self, line: &Line<'_>, question: Question<'_>) -> Result<Reading, Fault> {
         let Measure::Jira { jql, value } = question.measure else {
             return Err(Fault::new(
                 FaultClass::Internal,
                 "a Jira source was asked for something else than a JQL",
             ));
         };
-        let line = self.open(question.timeout);
-        let api = self.api(&line).await?;
-        let read = self.read(&line, api, jql, value, question.moments).await;
-        self.settle(&line, api, read).await
+        let api = self.api(line).await?;
+        let read = self.read(line, api, jql, value, question.moments).await;
+        self.settle(line, api, read).await
     }
 
     async fn read(
@@ -152,48 +160,21 @@ impl Jira {
                 })
             }
             JiraValue::Sum(field) | JiraValue::Avg(field) => {
-                let fields: Vec<fields::Field> = line.get(&api.path("field")).await?;
-                let field = fields::resolve(&fields, field)?;
-                let tally = tally(field, &api.all(line, &jql, &[field]).await?)?;
+                let field = &self.field(line, api, field).await?;
+                let tally = tally(field, &api.whole(line, &jql, &[field]).await?)?;
                 let number = match value {
                     JiraValue::Avg(_) => tally.mean(field),
                     _ => tally.sum(field),
                 };
+                let reading = number.and_then(Reading::new).map(|mut reading| {
+                    reading.note = tally.note();
+                    reading
+                });
                 Ok(Figure {
                     empty: tally.issues() == 0,
-                    reading: number.and_then(Reading::new),
+                    reading,
                 })
             }
-        }
-    }
-
-    /// Believes what was read, or says why not. Without the account's word neither an empty answer nor one whose headers
-    /// are silent is believed; and a query that fails may be one that fails for anybody only.
-    async fn settle(
-        &self,
-        line: &Line<'_>,
-        api: Api,
-        read: Result<Figure, Fault>,
-    ) -> Result<Reading, Fault> {
-        if line.is_misplaced() {
-            self.forget_api();
-        }
-        match read {
-            Ok(figure) => {
-                if line.has_login() && figure.empty {
-                    self.ask_account(line, api).await?;
-                } else if line.is_doubtful() {
-                    self.account(line, api).await?;
-                }
-                figure.reading
-            }
-            Err(fault) if may_be_the_login(fault.class) && line.is_doubtful() => {
-                match self.ask_account(line, api).await {
-                    Err(other) if other.class == FaultClass::Auth => Err(other),
-                    _ => Err(fault),
-                }
-            }
-            Err(fault) => Err(fault),
         }
     }
 
@@ -227,14 +208,10 @@ impl Jira {
         if let Some(api) = detected {
             return Ok(api);
         }
-        let info: ServerInfo = line.get("/rest/api/2/serverInfo").await.map_err(|fault| {
-            let way = "write deployment = \"cloud\" or \"data_center\" so that the site need not be asked";
-            let help = match fault.help.as_str() {
-                "" => way.to_owned(),
-                help => format!("{help}; or {way}"),
-            };
-            fault.help(help)
-        })?;
+        let info: ServerInfo = line
+            .get("/rest/api/2/serverInfo")
+            .await
+            .map_err(or_write_the_deployment)?;
         // Servers before version 7 tell no type; Data Center calls itself Server.
         let api = match info.deployment_type.as_deref() {
             Some("Cloud") => Api::Cloud,
@@ -254,49 +231,34 @@ impl Jira {
         Ok(api)
     }
 
-    fn forget_api(&self) {
+    /// What was learnt of a site that seems to have become another.
+    fn forget_site(&self) {
         *self.detected.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.fields.forget();
     }
 
-    /// The account, as known for these secrets or asked for.
-    async fn account(&self, line: &Line<'_>, api: Api) -> Result<Account, Fault> {
-        if let Some(account) = self.known_account(line) {
-            return Ok(account);
+    /// The id of the field that is meant. The list is long and seldom changes, so it is kept for a while; but only a fresh
+    /// one says that there is no such field.
+    async fn field(&self, line: &Line<'_>, api: Api, wanted: &str) -> Result<String, Fault> {
+        if let Some(known) = self.fields.get(line.secrets())
+            && let Ok(id) = fields::resolve(&known, wanted)
+        {
+            return Ok(id.to_owned());
         }
-        self.ask_account(line, api).await
-    }
-
-    fn known_account(&self, line: &Line<'_>) -> Option<Account> {
-        let seen = self.account.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = seen.as_ref()?;
-        let holds = seen.secrets == line.secrets() && seen.at.elapsed() < ACCOUNT_HOLDS;
-        holds.then(|| seen.account.clone())
-    }
-
-    async fn ask_account(&self, line: &Line<'_>, api: Api) -> Result<Account, Fault> {
-        let asked = line.get::<Myself>(&api.path("myself")).await;
-        let account = asked.and_then(|myself| {
-            myself.account().ok_or_else(|| {
-                Fault::new(
-                    FaultClass::Auth,
-                    "Jira names no account for the credentials, expected accountId or name",
-                )
-            })
-        });
-        let mut seen = self.account.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = account.as_ref().ok().map(|account| Seen {
-            account: account.clone(),
-            secrets: line.secrets(),
-            at: Instant::now(),
-        });
-        account
+        let fields: Arc<[Field]> = line.get::<Vec<Field>>(&api.path("field")).await?.into();
+        let id = fields::resolve(&fields, wanted)?.to_owned();
+        self.fields.put(line.secrets(), fields);
+        Ok(id)
     }
 }
 
 #[async_trait]
 impl Source for Jira {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        within(question.timeout, self.figure(question)).await
+        let line = self.open(question.timeout);
+        within(question.timeout, self.figure(&line, question))
+            .await
+            .map_err(|fault| line.veil(fault))
     }
 
     async fn examples(&self, question: Question<'_>, most: usize) -> Result<Vec<String>, Fault> {
@@ -319,18 +281,22 @@ impl Source for Jira {
     }
 }
 
-/// What was read, not yet believed. An empty answer may also be one that gives no number.
-struct Figure {
-    reading: Result<Reading, Fault>,
-    empty: bool,
-}
-
-/// What Jira hides from anybody, such as a project or a field, looks like a mistake in the definition.
-fn may_be_the_login(class: FaultClass) -> bool {
-    matches!(
-        class,
-        FaultClass::Http4xx | FaultClass::Config | FaultClass::BadValue
-    )
+/// The fault of the question for the deployment, with the way round it where one would help: a site that is down or
+/// refuses us does so whatever its deployment.
+fn or_write_the_deployment(fault: Fault) -> Fault {
+    let is_of_the_question = matches!(
+        fault.class,
+        FaultClass::Http4xx | FaultClass::BadType | FaultClass::BadBody | FaultClass::Redirect
+    );
+    if !is_of_the_question {
+        return fault;
+    }
+    let way = "write deployment = \"cloud\" or \"data_center\" so that the site need not be asked";
+    let help = match fault.help.as_str() {
+        "" => way.to_owned(),
+        help => format!("{help}; or {way}"),
+    };
+    fault.help(help)
 }
 
 fn tally(field: &str, issues: &[FoundIssue]) -> Result<fields::Tally, Fault> {
@@ -362,10 +328,7 @@ async fn within<T>(
         .unwrap_or_else(|_| {
             Err(Fault::new(
                 FaultClass::Timeout,
-                format!(
-                    "Jira: no complete answer within {} s",
-                    timeout.as_secs_f64()
-                ),
+                format!("Jira: no complete answer within {}", shown_time(timeout)),
             ))
         })
 }

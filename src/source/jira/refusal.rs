@@ -18,7 +18,8 @@ const LONGEST: usize = 64 * 1024;
 /// Passes an answer with a status below 400.
 ///
 /// # Errors
-/// The class is that of `net` for the status; message and help speak of Jira.
+/// The class is that of `net` for the status, but for a token that is known and too narrow; message and help speak of
+/// Jira.
 pub(super) fn fail_on_status(answer: &Answer) -> Result<(), Fault> {
     let Err(fault) = answer.fail_on_status() else {
         return Ok(());
@@ -33,7 +34,13 @@ pub(super) fn fail_on_status(answer: &Answer) -> Result<(), Fault> {
         .then(|| wait(&answer.headers))
         .flatten();
     let help = help(answer.status, fault.class, &said).map_or(fault.help, str::to_owned);
-    Err(Fault::new(fault.class, message)
+    // The one text that is looked at: who says so has recognised the token.
+    let too_narrow = answer.status == 401 && said.contains("scope does not match");
+    let class = match too_narrow {
+        true => FaultClass::Http4xx,
+        false => fault.class,
+    };
+    Err(Fault::new(class, message)
         .help(help)
         .after(fault.retry_after.max(wait)))
 }
@@ -41,7 +48,6 @@ pub(super) fn fail_on_status(answer: &Answer) -> Result<(), Fault> {
 fn help(status: u16, class: FaultClass, said: &str) -> Option<&'static str> {
     Some(match status {
         400 => "try the JQL in Jira's issue search, logged in as the account of this source",
-        // The one text that is looked at: the credentials are right, but too narrow.
         401 if said.contains("scope") => {
             "give the token the scopes read:jira-work and read:jira-user"
         }
@@ -55,6 +61,16 @@ fn help(status: u16, class: FaultClass, said: &str) -> Option<&'static str> {
         410 => "this Jira has removed that address: write deployment = \"cloud\"",
         _ => return None,
     })
+}
+
+/// A refusal by a Jira that knows who asks: it is about this question only, and the next one may be allowed.
+pub(super) fn not_allowed(name: Option<&str>, fault: &Fault) -> Fault {
+    let whom = name.map_or_else(String::new, |name| format!(" as {name}"));
+    Fault::new(
+        FaultClass::Http4xx,
+        format!("logged in{whom}, not allowed: {}", fault.message),
+    )
+    .help("the account lacks a permission for this question: grant it in Jira, or measure what it may see")
 }
 
 /// A 200 that is an error all the same.

@@ -32,6 +32,45 @@ fn pairs(expected: &[(&str, f64)]) -> Vec<(String, f64)> {
 }
 
 #[tokio::test]
+async fn f23_what_the_newest_number_came_with_survives_a_restart() {
+    let place = Place::new();
+    let goals = goals("UTC", &[("users", reach())]);
+    let noted = |slot: &str, note: Option<&str>| {
+        let mut entry = polled("users", slot, 1.0);
+        if let Ok(reading) = &mut entry.outcome {
+            reading.note = note.map(str::to_owned);
+        }
+        entry
+    };
+    let partly = noted("2026-10-06T06:00:00Z", Some("6 do not carry the field"));
+    let steps = [
+        (noted("2026-10-05T06:00:00Z", Some("older")), Some("older")),
+        (partly.clone(), Some("6 do not carry the field")),
+        // Neither a fault nor a person's word is another number of the source.
+        (
+            failed("users", "2026-10-06T07:00:00Z", FaultClass::Net),
+            Some("6 do not carry the field"),
+        ),
+        (
+            recorded("users", "2026-10-07T06:00:00Z", 2.0),
+            Some("6 do not carry the field"),
+        ),
+        (noted("2026-10-08T06:00:00Z", None), None),
+    ];
+    for (entry, expected) in steps {
+        let store = place.open();
+        store.append(vec![entry]).await.unwrap();
+        drop(store);
+        let loaded = place.open().load(&goals).unwrap();
+        let note = loaded.history.get(&kr("users")).unwrap().note.clone();
+        assert_eq!(note.as_ref().map(|(_, note)| note.as_str()), expected);
+        if note.is_some() && expected != Some("older") {
+            assert_eq!(note, partly.note(), "as the ledger has it");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_value_to_reach_needs_the_first_and_the_last_of_each_local_day() {
     let place = Place::new();
     let store = place.open();

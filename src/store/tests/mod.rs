@@ -88,6 +88,7 @@ fn polled_at(name: &str, slot: Timestamp, value: f64) -> Entry {
             exact: None,
             as_of: None,
             approximate: false,
+            note: None,
         }),
     }
 }

@@ -26,6 +26,7 @@ async fn everything_told_comes_back() {
             exact: Some("9007199254740993".into()),
             as_of: Some(at("2026-10-04T23:00:00Z")),
             approximate: true,
+            note: Some("4 of 10 issues have a value".into()),
         }),
         ..polled("users", SLOT, 0.0)
     };
@@ -48,6 +49,7 @@ async fn everything_told_comes_back() {
         assert_eq!((found.took, found.tries), (entry.took, entry.tries));
         assert_eq!((found.value, &found.exact), (reading.value, &reading.exact));
         assert_eq!(found.approximate, reading.approximate);
+        assert_eq!(found.note, reading.note, "apart from what a person wrote");
         assert_eq!(
             (&found.definition, &found.origin),
             (&entry.definition, &entry.origin)
