@@ -226,7 +226,7 @@ impl Model {
             record.status_since = status;
             record.last_attempt = newest.and_then(Entry::last_attempt);
             loaded.newest_poll = loaded.newest_poll.max(newest.map(|e| e.started_at));
-            let measured = polls.filter(|(_, _, e)| e.outcome.is_ok());
+            let measured = polls.filter(|(_, _, e)| e.outcome.is_ok() && !e.is_late());
             if let Some(slot) = measured.map(|(_, _, e)| e.slot).max() {
                 loaded.last_slot.insert(kr(name), slot);
             }
