@@ -28,6 +28,10 @@ const SETUP: &str = "
     CREATE FUNCTION writes() RETURNS int MODIFIES SQL DATA BEGIN INSERT INTO t(id) VALUES (99); RETURN 1; END;
     CREATE FUNCTION locks() RETURNS int BEGIN RETURN GET_LOCK('okrd-test', 0); END;
     CREATE FUNCTION unlimits() RETURNS int BEGIN SET SESSION time_zone = '+05:00', SESSION sql_mode = 'ANSI_QUOTES'; RETURN 1; END;
+    CREATE FUNCTION hushes() RETURNS int BEGIN SET SESSION sql_select_limit = 1, SESSION max_error_count = 0, SESSION div_precision_increment = 0, SESSION sql_notes = 0; RETURN 1; END;
+    CREATE TABLE shifting(n varchar(9));
+    INSERT INTO shifting VALUES ('7');
+    CREATE VIEW busy AS SELECT BENCHMARK(10000000000, SHA2('x', 512)) AS n;
     CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'r';
     GRANT SELECT ON shop.t TO reader@'127.0.0.1';
     CREATE USER rotating@'127.0.0.1' IDENTIFIED BY 'one';
@@ -151,6 +155,12 @@ async fn f78_f79_f80_nothing_is_written_even_by_root() {
     let file = server.dir.join("outfile");
     let outfile = format!("SELECT 1 INTO OUTFILE '{}'", file.display());
     let outfile_in = format!("SELECT (SELECT 1) INTO/**/DUMPFILE '{}'", file.display());
+    // Two words to the server, where a number ends; and no comment, where the space is none.
+    let glued = |words: &str| format!("SELECT {words} OUTFILE '{}'", file.display());
+    let unseen = format!(
+        "SELECT 1--\u{a0}x INTO OUTFILE '{}'\nFROM (SELECT 1 AS `\u{a0}x`) t",
+        file.display()
+    );
     for source in [root(server), reader(server)] {
         for query in [
             "INSERT INTO t(id) VALUES (9)",
@@ -170,11 +180,19 @@ async fn f78_f79_f80_nothing_is_written_even_by_root() {
             "SELECT SETVAL(s, 9)",
             outfile.as_str(),
             outfile_in.as_str(),
+            glued("1e5INTO").as_str(),
+            glued("1.5INTO").as_str(),
+            glued("1.e5INTO").as_str(),
+            glued(".5INTO").as_str(),
+            glued("\\NINTO").as_str(),
+            unseen.as_str(),
+            "SELECT 1--\u{a0}x + length(load_file('/etc/passwd'))\nFROM (SELECT 1 AS `\u{a0}x`) t",
             "SELECT 1 INTO @a",
             "SELECT @a := 1",
             "SELECT length(LOAD_FILE('/etc/passwd'))",
             "SELECT GET_LOCK('a', 1)",
             "SELECT `get_lock`('a', 1)",
+            "SELECT BENCHMARK(1, 1)",
             "SET STATEMENT max_statement_time=0 FOR SELECT 1",
             "SET SESSION TRANSACTION READ WRITE",
             "SELECT /*!50000 GET_LOCK('a', 1) */",
@@ -281,6 +299,7 @@ async fn f87_what_the_server_warns_of_is_not_believed() {
         ("SELECT CAST('abc' AS SIGNED)", "1292"),
         ("SELECT 1 / 0", "1365"),
         ("SELECT count(*) FROM t WHERE name = 0", "1292"),
+        ("SELECT CAST(-1 AS UNSIGNED)", "1105"),
         (
             "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT count(*) FROM n",
             "1931",
@@ -290,6 +309,47 @@ async fn f87_what_the_server_warns_of_is_not_believed() {
         // The warning is not held against the next one.
         assert_eq!(value(&source, "SELECT 1").await, 1.0);
     }
+}
+
+#[tokio::test]
+async fn f87_settings_of_the_server_make_no_other_number() {
+    let (_up, server) = server().await;
+    let source = root(server);
+    let third = value(&source, "SELECT 1 / 3").await;
+    for _ in 0..2 {
+        assert_eq!(value(&source, "SELECT hushes()").await, 1.0);
+        fault(&source, "SELECT id FROM t", FaultClass::BadValue, "one row").await;
+        assert_eq!(value(&source, "SELECT hushes()").await, 1.0);
+        assert_eq!(value(&source, "SELECT 1 / 3").await, third);
+        let cast = "SELECT CAST('abc' AS SIGNED)";
+        assert_eq!(value(&source, "SELECT hushes()").await, 1.0);
+        fault(&source, cast, FaultClass::Suspect, "1292").await;
+    }
+    let mut admin = admin(server).await;
+    let set = "SET GLOBAL max_error_count = 0, GLOBAL sql_select_limit = 1, GLOBAL div_precision_increment = 0";
+    admin.execute(set).await.unwrap();
+    let fresh = root(server);
+    assert_eq!(value(&fresh, "SELECT 1 / 3").await, third);
+    fault(&fresh, "SELECT id FROM t", FaultClass::BadValue, "one row").await;
+    let unset = "SET GLOBAL max_error_count = DEFAULT, GLOBAL sql_select_limit = DEFAULT, GLOBAL div_precision_increment = DEFAULT";
+    admin.execute(unset).await.unwrap();
+}
+
+#[tokio::test]
+async fn f92_a_text_is_refused_before_the_server_sends_it() {
+    let (_up, server) = server().await;
+    let source = reader(server);
+    let begun = Instant::now();
+    let slow = "SELECT CONCAT(SLEEP(15), REPEAT('x', 900000000))";
+    fault(&source, slow, FaultClass::BadValue, "column of type").await;
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    // The column may be a number the next time.
+    let source = root(server);
+    let query = "SELECT n FROM shifting";
+    fault(&source, query, FaultClass::BadValue, "column of type").await;
+    let alter = "ALTER TABLE shifting MODIFY n int";
+    admin(server).await.execute(alter).await.unwrap();
+    assert_eq!(value(&source, query).await, 7.0);
 }
 
 #[tokio::test]
@@ -347,7 +407,7 @@ async fn f81_f82_what_is_cut_short_gives_no_number() {
     for query in [
         "SELECT SLEEP(60) AS mark_81",
         // Stopped by the server it gives a row with 0, and no error.
-        "SELECT BENCHMARK(10000000000, SHA2('x', 512)) AS mark_81",
+        "SELECT n AS mark_81 FROM busy",
         "SELECT count(*) AS mark_81 FROM seq_1_to_1000000 a, seq_1_to_1000000 b",
     ] {
         let begun = Instant::now();

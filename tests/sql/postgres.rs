@@ -154,6 +154,25 @@ async fn f78_f79_f80_nothing_is_written_even_by_a_superuser() {
     let before = admin_number(server, tables).await;
     let file = server.dir.join("outfile");
     let copy = format!("COPY t TO '{}'", file.display());
+    let large = "SELECT lo_from_bytea(0, 'x')::bigint";
+    let large = admin_number(server, large).await;
+    let export = format!("lo_export({large}, '{}')", file.display());
+    // What the server cuts into words as we do not: to it these are calls, whatever quotes stand around them.
+    let hidden = [
+        format!("SELECT 1 -- x\r + {export}"),
+        format!("SELECT length(E'a'\n'\\'') + {export} + length('')"),
+        format!("SELECT length(E'a' -- c\n'\\'') + {export} + length('')"),
+        format!("SELECT length($\u{a0}$ ' $\u{a0}$) + {export} + length($\u{a0}$ ' $\u{a0}$)"),
+        "SELECT gin_clean_pending_list('words')".into(),
+        "SELECT txid_current()".into(),
+        "SELECT pg_log_backend_memory_contexts(pg_backend_pid())::int".into(),
+    ];
+    for query in &hidden {
+        for source in [root(server), reader(server)] {
+            fault(&source, query, FaultClass::SqlRefused, "found").await;
+        }
+    }
+    assert!(!file.exists());
     for source in [root(server), reader(server)] {
         for query in [
             "INSERT INTO t(id) VALUES (9)",

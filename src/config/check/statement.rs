@@ -51,6 +51,17 @@ fn told(at: &At<'_, &str>, objection: &Objection) -> Finding {
             )
             .label("not a read")
             .help("leave it out; okrd never writes to a source and takes no locks there"),
+        Found::Hidden(c) => at
+            .part(&objection.span)
+            .finding(
+                Code::SrcWrite,
+                format!(
+                    "the query holds the character U+{:04X}, expected plain spaces and line ends outside quotes",
+                    u32::from(*c)
+                ),
+            )
+            .label("not a plain space")
+            .help("type a space in its place; databases differ in what they take it for"),
     }
 }
 

@@ -48,6 +48,21 @@ const POSTGRES_ACTS: &[&str] = &[
     "ts_rewrite",
     "connectby",
     "crosstab*",
+    "xpath_table",
+    "gin_clean_pending_list",
+    "brin_summarize_*",
+    "brin_desummarize_range",
+    "pg_truncate_visibility_map",
+    "pg_stat_statements_reset",
+    "pg_nextoid",
+    "txid_current",
+    "pg_current_xact_id",
+    "pg_log_*",
+    "pg_stop_making_pinned_objects",
+    "pg_restore_*",
+    "pg_clear_*",
+    "pg_buffercache_evict*",
+    "heap_force_*",
 ];
 
 /// The same for MySQL and MariaDB.
@@ -65,6 +80,8 @@ const MYSQL_ACTS: &[&str] = &[
     "master_gtid_wait",
     "wait_for_executed_gtid_set",
     "wait_until_sql_thread_after_gtids",
+    // Cut short by someone's KILL QUERY it gives 0 and no error.
+    "benchmark",
 ];
 
 /// Why a statement is not admitted, and where in its text.
@@ -87,6 +104,8 @@ pub enum Found {
     Second(String),
     /// Something that acts, as a noun to stand in a sentence.
     Act(String),
+    /// A character that one does not see and that servers read in different ways.
+    Hidden(char),
 }
 
 /// The words that begin a reading statement.
@@ -101,7 +120,16 @@ pub fn objections(tokens: &[Token<'_>], dialect: Dialect) -> Vec<Objection> {
         found,
         span: token.span(),
     };
-    let (first, rest) = split(tokens);
+    if dialect != Dialect::Sqlite {
+        found.extend(tokens.iter().filter_map(hidden));
+        // Whether a server cuts the rest as we do is no longer certain.
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    let seen = |token: &&Token<'_>| token.kind != Kind::Control;
+    let tokens: Vec<_> = tokens.iter().filter(seen).copied().collect();
+    let (first, rest) = split(&tokens);
     let second = rest.iter().find(|t| !t.is_punct(";"));
     found.extend(second.map(|t| object(Found::Second(excerpt(t.text)), t)));
     match first.iter().find(|t| !t.is_punct("(")) {
@@ -115,8 +143,9 @@ pub fn objections(tokens: &[Token<'_>], dialect: Dialect) -> Vec<Objection> {
     }
     if dialect != Dialect::Sqlite {
         for (i, token) in first.iter().enumerate() {
-            let following = first.get(i + 1..).unwrap_or_default();
-            let act = side_door(token, following, dialect);
+            let (before, following) = (first.get(..i), first.get(i + 1..));
+            let before = before.and_then(<[_]>::last);
+            let act = side_door(token, before, following.unwrap_or_default(), dialect);
             found.extend(act.map(|act| object(Found::Act(act), token)));
         }
     }
@@ -137,12 +166,39 @@ fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> (&'t [Token<'a>], &'t [Token<'a>]) 
     tokens.split_at(end.unwrap_or(tokens.len()))
 }
 
-fn side_door(token: &Token<'_>, following: &[Token<'_>], dialect: Dialect) -> Option<String> {
+/// A second net below the rules of quoting: outside quotes there are no control characters and no spaces but plain
+/// ones, and nowhere is there the end of a C string.
+fn hidden(token: &Token<'_>) -> Option<Objection> {
+    let (at, c) = match token.kind {
+        Kind::Str | Kind::Quoted => token.text.char_indices().find(|(_, c)| *c == '\0'),
+        Kind::Hint => None,
+        Kind::Word | Kind::Name | Kind::Punct | Kind::Control => {
+            token.text.char_indices().find(|(_, c)| {
+                let no_width = matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}');
+                c.is_control() || c.is_whitespace() || no_width
+            })
+        }
+    }?;
+    let start = token.span().end - token.text.len() + at;
+    Some(Objection {
+        found: Found::Hidden(c),
+        span: start..start + c.len_utf8(),
+    })
+}
+
+fn side_door(
+    token: &Token<'_>,
+    before: Option<&Token<'_>>,
+    following: &[Token<'_>],
+    dialect: Dialect,
+) -> Option<String> {
     let next = following.first();
+    // Behind a point or AS stands a name, whatever it is.
+    let is_name = before.is_some_and(|t| t.is_punct(".") || t.is("as"));
     let next_is = |word: &str| next.is_some_and(|t| t.is(word));
     match token.kind {
         Kind::Hint if speaks_too_much(token.text) => Some("a comment that the server obeys".into()),
-        Kind::Word if token.is("into") => Some("INTO".into()),
+        Kind::Word if token.is("into") && !is_name => Some("INTO".into()),
         Kind::Word if token.is("u") && dialect == Dialect::Postgres => following
             .get(1)
             .filter(|t| matches!(t.kind, Kind::Str | Kind::Quoted) && t.at == token.at + 2)
@@ -153,7 +209,13 @@ fn side_door(token: &Token<'_>, following: &[Token<'_>], dialect: Dialect) -> Op
             Some("a locking clause (FOR …)".into())
         }
         Kind::Word if token.is("lock") && next_is("in") => Some("LOCK IN SHARE MODE".into()),
-        Kind::Word if token.is("next") && next_is("value") => Some("NEXT VALUE FOR".into()),
+        Kind::Word
+            if token.is("next")
+                && next_is("value")
+                && following.get(1).is_some_and(|t| t.is("for")) =>
+        {
+            Some("NEXT VALUE FOR".into())
+        }
         Kind::Punct if token.text == ":=" && dialect == Dialect::Mysql => {
             Some("an assignment (:=)".into())
         }
@@ -165,8 +227,23 @@ fn side_door(token: &Token<'_>, following: &[Token<'_>], dialect: Dialect) -> Op
             })
             .filter(|_| following.get(1).is_some_and(|t| !t.is_punct("(")))
             .map(|t| t.text.to_ascii_uppercase()),
+        _ if is_with_query(before, following) => None,
         _ => acting_function(token, next, dialect),
     }
+}
+
+/// Whether what precedes these tokens is the name in `WITH name(a, b) AS (SELECT …`.
+fn is_with_query(before: Option<&Token<'_>>, following: &[Token<'_>]) -> bool {
+    let listed = before.is_some_and(|t| t.is("with") || t.is("recursive") || t.is_punct(","));
+    let column = |t: &&Token<'_>| t.identifier().is_some() || t.is_punct(",");
+    let columns = following.iter().skip(1).take_while(column).count();
+    let behind = following.get(columns + 1..).unwrap_or_default();
+    let [close, a, open, read, ..] = behind else {
+        return false;
+    };
+    // Behind a function stands `AS (a int)` at most: no column of it may be named SELECT or WITH.
+    let query = open.is_punct("(") && (read.is("select") || read.is("with"));
+    listed && close.is_punct(")") && a.is("as") && query
 }
 
 /// `/*! */` is run as text; of the optimizer's hints two change the session.
@@ -244,6 +321,13 @@ mod tests {
             "SELECT lo_create(0)",
             "SELECT nextval('s')",
             "SELECT query_to_xml('select 1', true, true, '')",
+            "SELECT gin_clean_pending_list('i')",
+            "SELECT txid_current()",
+            "SELECT pg_catalog.pg_current_xact_id()",
+            "SELECT brin_summarize_new_values('i')",
+            "SELECT pg_log_standby_snapshot()",
+            "SELECT 1 FROM t, dblink(a, b) AS (c int)",
+            "WITH q AS (SELECT 1) SELECT 1 FROM q, lo_unlink(a) AS lo_unlink(b)",
         ] {
             assert!(!admits(sql, Dialect::Postgres), "{sql}");
         }
@@ -257,8 +341,56 @@ mod tests {
             "SELECT @a := 1",
             "SELECT 1 FROM t LOCK IN SHARE MODE",
             "SELECT NEXT VALUE FOR s",
+            "SELECT BENCHMARK(1, 2)",
         ] {
             assert!(!admits(sql, Dialect::Mysql), "{sql}");
+        }
+    }
+
+    /// Each was a string or comment to us and code to the server, or one word to us and two to it.
+    #[test]
+    fn f79_what_a_server_would_cut_otherwise_is_refused() {
+        for sql in [
+            "SELECT 1 -- x\r + lo_export(1, '/tmp/x')",
+            "SELECT length(E'a'\n'\\'') + lo_export(1, '/tmp/x') + length('')",
+            "SELECT length(E'a' -- c\n'\\'') + lo_export(1, '/tmp/x') + length('')",
+            "SELECT length(E'a' -- c\r\n -- d\n 'b' \n'\\'') + lo_export(1, '/tmp/x') + length('')",
+            "SELECT length($\u{a0}$ ' $\u{a0}$) + lo_export(1, '/tmp/x') + length($\u{a0}$ ' $\u{a0}$)",
+            "SELECT length($\u{3000}$ ' $\u{3000}$) + lo_export(1, '/tmp/x') + length('')",
+            "SELECT 1FOR UPDATE",
+            "SELECT $1FOR UPDATE",
+            "SELECT 1u&'\\0041'",
+            "SELECT 'a\0'",
+            "SELECT 1 \0",
+            "SELECT\u{b}1",
+            "SELECT\u{c}1",
+            "SELECT /* \r */ 1",
+            "\u{feff}SELECT 1",
+            "SELECT\u{a0}1",
+            "SELECT \u{85}1",
+        ] {
+            assert!(!admits(sql, Dialect::Postgres), "{sql:?}");
+        }
+        for sql in [
+            "SELECT 1--\u{a0}x+length(load_file('/etc/passwd'))\nFROM (SELECT 1 AS `\u{a0}x`) t",
+            "SELECT 1--\u{85}x INTO OUTFILE '/tmp/x'\nFROM (SELECT 1 AS `\u{85}x`) t",
+            "SELECT 1e5INTO OUTFILE '/tmp/x'",
+            "SELECT 1e+5INTO OUTFILE '/tmp/x'",
+            "SELECT 1.5INTO OUTFILE '/tmp/x'",
+            "SELECT 1.e5INTO OUTFILE '/tmp/x'",
+            "SELECT .5INTO OUTFILE '/tmp/x'",
+            "SELECT \\NINTO OUTFILE '/tmp/x'",
+            "SELECT 1 # \r\n, \r 2",
+            "SELECT 1\u{2003}",
+        ] {
+            assert!(!admits(sql, Dialect::Mysql), "{sql:?}");
+        }
+        for (sql, at) in [("SELECT é\u{a0}", "\u{a0}"), ("SELECT 1 -- x\r+1", "\r")] {
+            let found = objections(&tokens(sql, Dialect::Postgres), Dialect::Postgres);
+            let c = at.chars().next().unwrap();
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].found, Found::Hidden(c));
+            assert_eq!(sql.get(found[0].span.clone()), Some(at));
         }
     }
 
@@ -275,6 +407,12 @@ mod tests {
             "SELECT replace(a, 'x', 'y'), (replace(b, 'x', 'y')) FROM t",
             "SELECT \"into\".\"update\" FROM \"into\"",
             "SELECT lock FROM t WHERE next > 1 AND u&1 = 1",
+            "SELECT 1\r\n-- x\r\n, 1.5e-3, 1.::int, .5 /* combien\u{a0}? \r\n */",
+            "SELECT '\u{a0}\r\u{b}', \"a\u{a0}b\", $q$\u{a0}\r$q$ FROM größe WHERE 名 = 1",
+            "SELECT E'a'\n'\\'', 'a'\n'\\' FROM t",
+            "SELECT 1 AS into, l.into, next value FROM t l",
+            "WITH lo_totals(a, \"b\") AS (SELECT 1, 2) SELECT sum(a) FROM lo_totals",
+            "WITH a AS (SELECT 1), crosstab_x(a) AS (WITH b AS (SELECT 1) SELECT * FROM b) SELECT a FROM crosstab_x",
         ] {
             assert!(admits(sql, Dialect::Postgres), "{sql}");
         }

@@ -1,5 +1,7 @@
 //! Cuts one SQL statement into tokens, as far as needed to tell names and keywords from strings, quoted
-//! identifiers and comments. Knows the quoting rules of three dialects and no grammar.
+//! identifiers and comments. Knows the quoting rules of three dialects and no grammar. Where a server would cut
+//! otherwise, a string of ours might be its code: hence spaces are ASCII, a number ends where it ends for the server,
+//! and what servers take for a space or a line's end in different ways is a token that the gate refuses.
 
 use std::ops::Range;
 
@@ -27,8 +29,10 @@ pub enum Kind {
     Name,
     /// A comment that is no comment: `/*! … */` is run by the server, `/*+ … */` instructs it.
     Hint,
-    /// One character of punctuation; `::` and `:=` are one token each.
+    /// One character of punctuation; `::`, `:=` and MySQL's `\N` are one token each.
     Punct,
+    /// A control character outside quotes, in a comment too: a lone carriage return ends one for some servers only.
+    Control,
 }
 
 /// One token.
@@ -103,6 +107,7 @@ pub fn tokens(sql: &str, dialect: Dialect) -> Vec<Token<'_>> {
         at: 0,
         dialect,
         brackets: 0,
+        escaped: None,
         out: Vec::new(),
     };
     while lexer.step() {}
@@ -114,6 +119,8 @@ struct Lexer<'a> {
     at: usize,
     dialect: Dialect,
     brackets: usize,
+    /// Where PostgreSQL's last `E''` string ended: one that follows on another line goes on with its rules.
+    escaped: Option<usize>,
     out: Vec<Token<'a>>,
 }
 
@@ -130,11 +137,13 @@ impl<'a> Lexer<'a> {
         };
         let postgres = self.dialect == Dialect::Postgres;
         match first {
-            c if c.is_whitespace() => self.at += c.len_utf8(),
+            ' ' | '\t' | '\n' => self.at += 1,
+            '\r' if rest.starts_with("\r\n") => self.at += 2,
+            c if c.is_ascii_control() => self.take(Kind::Control, 1),
             '-' if rest.starts_with("--") && self.dashes_comment(rest) => self.skip_line(),
             '#' if self.dialect == Dialect::Mysql => self.skip_line(),
             '/' if rest.starts_with("/*") => self.comment(rest),
-            '\'' => self.take(Kind::Str, quoted(rest, '\'', self.backslashes())),
+            '\'' => self.string(rest),
             '"' if self.dialect == Dialect::Mysql => self.take(Kind::Str, quoted(rest, '"', true)),
             '"' => self.take(Kind::Quoted, quoted(rest, '"', false)),
             '`' if !postgres => self.take(Kind::Quoted, quoted(rest, '`', false)),
@@ -145,8 +154,14 @@ impl<'a> Lexer<'a> {
                 self.take(Kind::Str, dollar_quote(rest).unwrap_or(rest.len()));
             }
             ':' => self.colon(rest),
-            c if is_word(c) => {
-                let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+            '\\' if self.dialect == Dialect::Mysql && rest.starts_with("\\N") => {
+                self.take(Kind::Punct, 2);
+            }
+            c if number(rest) > 0 || is_word(c) => {
+                let end = match number(rest) {
+                    0 => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+                    digits => digits,
+                };
                 self.take(Kind::Word, end);
             }
             c => {
@@ -173,15 +188,33 @@ impl<'a> Lexer<'a> {
 
     /// MySQL wants a space after two dashes: `5--1` is six there.
     fn dashes_comment(&self, rest: &str) -> bool {
-        self.dialect != Dialect::Mysql
-            || rest
-                .chars()
-                .nth(2)
-                .is_none_or(|c| c.is_whitespace() || c.is_control())
+        let third = rest.as_bytes().get(2);
+        self.dialect != Dialect::Mysql || third.is_none_or(|c| *c == b' ' || c.is_ascii_control())
     }
 
+    /// Passes a comment up to the line's end.
     fn skip_line(&mut self) {
-        self.at += self.rest().find('\n').map_or(self.rest().len(), |i| i + 1);
+        let ends: &[char] = match self.dialect {
+            Dialect::Postgres => &['\n', '\r'],
+            Dialect::Sqlite | Dialect::Mysql => &['\n'],
+        };
+        let rest = self.rest();
+        self.skip(rest.find(ends).unwrap_or(rest.len()));
+    }
+
+    /// Passes a comment of this length, all but its control characters.
+    fn skip(&mut self, length: usize) {
+        let end = self.at + length;
+        while let Some(odd) = self.sql.get(self.at..end).and_then(control) {
+            self.at += odd;
+            // Its line feed may be the first character behind the comment.
+            if self.rest().starts_with("\r\n") {
+                self.at += 1;
+            } else {
+                self.take(Kind::Control, 1);
+            }
+        }
+        self.at = end;
     }
 
     fn comment(&mut self, rest: &'a str) {
@@ -191,19 +224,28 @@ impl<'a> Lexer<'a> {
         if self.dialect == Dialect::Mysql && speaks {
             self.take(Kind::Hint, length);
         } else {
-            self.at += length;
+            self.skip(length);
         }
     }
 
-    /// Whether a backslash escapes in the string that starts here: always in MySQL, in PostgreSQL after `E`.
+    fn string(&mut self, rest: &'a str) {
+        let backslash = self.backslashes();
+        self.take(Kind::Str, quoted(rest, '\'', backslash));
+        self.escaped = backslash.then_some(self.at);
+    }
+
+    /// Whether a backslash escapes in the string that starts here: always in MySQL, in PostgreSQL after `E`, and in
+    /// what continues such a string on another line.
     fn backslashes(&self) -> bool {
         match self.dialect {
             Dialect::Mysql => true,
             Dialect::Sqlite => false,
-            Dialect::Postgres => self
-                .out
-                .last()
-                .is_some_and(|t| t.is("e") && t.at + 1 == self.at),
+            Dialect::Postgres => self.out.last().is_some_and(|t| {
+                let behind = |end: usize| end == t.span().end;
+                let between = self.sql.get(t.span().end..self.at).unwrap_or_default();
+                (t.is("e") && between.is_empty())
+                    || (self.escaped.is_some_and(behind) && between.contains(['\n', '\r']))
+            }),
         }
     }
 
@@ -234,13 +276,56 @@ impl<'a> Lexer<'a> {
             && self.brackets > 0
             && self.out.last().is_some_and(|t| match t.kind {
                 Kind::Punct => t.text == ")" || t.text == "]",
+                Kind::Word => !BEFORE_A_VALUE.iter().any(|word| t.is(word)),
                 _ => true,
             })
     }
 }
 
+/// Words that may stand in brackets and are no value themselves.
+const BEFORE_A_VALUE: [&str; 19] = [
+    "select", "distinct", "where", "having", "on", "by", "limit", "offset", "case", "when", "then",
+    "else", "and", "or", "not", "between", "in", "like", "from",
+];
+
+/// To all three servers every character beyond ASCII may stand in a name, whatever it looks like.
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$' || (!c.is_ascii() && !c.is_whitespace())
+    c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
+}
+
+/// The length of the number that starts here, or of PostgreSQL's `$1`; 0 without one. A word may follow at once:
+/// `1.5INTO` is two tokens to MySQL.
+fn number(text: &str) -> usize {
+    let digits = |from: usize| {
+        let rest = text.get(from..).unwrap_or_default();
+        rest.bytes().take_while(u8::is_ascii_digit).count()
+    };
+    if text.starts_with('$') && digits(1) > 0 {
+        return 1 + digits(1);
+    }
+    let whole = digits(0);
+    let mut end = whole;
+    if text.as_bytes().get(end) == Some(&b'.') {
+        let part = digits(end + 1);
+        if whole + part == 0 {
+            return 0;
+        }
+        end += 1 + part;
+    }
+    let mut exponent = text.get(end..).unwrap_or_default().chars();
+    if end > 0 && matches!(exponent.next(), Some('e' | 'E')) {
+        let signed = usize::from(matches!(exponent.next(), Some('+' | '-')));
+        let power = digits(end + 1 + signed);
+        if power > 0 {
+            end += 1 + signed + power;
+        }
+    }
+    end
+}
+
+/// Where the first control character is that is no space to every server.
+fn control(text: &str) -> Option<usize> {
+    text.find(|c: char| c.is_ascii_control() && c != '\t' && c != '\n')
 }
 
 /// The length of a quoted text, both quotes included; a doubled quote stands for one.
@@ -360,6 +445,26 @@ mod tests {
             (Mysql, "SELECT @a := 1", vec![]),
             (Mysql, "SELECT '12:30', 1 : 2", vec![]),
             (Mysql, "SELECT 'open :now", vec![]),
+            (
+                Postgres,
+                "SELECT ARRAY[CASE WHEN :now > a THEN :today END], a[b:c]",
+                vec!["now", "today"],
+            ),
+            (Postgres, "SELECT 1 -- x\r, :now", vec!["now"]),
+            (Mysql, "SELECT 1 -- x\r, :now", vec![]),
+            (Mysql, "SELECT 1--\u{a0}:now", vec!["now"]),
+            (Postgres, "SELECT $\u{a0}$ :now $\u{a0}$", vec![]),
+            (
+                Postgres,
+                "SELECT E'a' -- x\n'\\':now', :today",
+                vec!["today"],
+            ),
+            (Postgres, "SELECT E'a', '\\', :today", vec!["today"]),
+            (
+                Postgres,
+                "SELECT a[1:now], a[1.5:now], $1, 2.:now",
+                vec!["now"],
+            ),
         ] {
             assert_eq!(names(sql, dialect), expected, "{sql}");
         }
@@ -387,7 +492,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_cut_without_panic_and_in_order(sql in "[ -~é'\"$:\\[\\]/*#\\n`-]{0,60}") {
+        fn any_text_is_cut_without_panic_and_in_order(sql in "[ -~é\u{a0}\r'\"$:\\[\\]/*#\\n`-]{0,60}") {
             for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
                 let mut end = 0;
                 for token in tokens(&sql, dialect) {

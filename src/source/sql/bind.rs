@@ -109,6 +109,10 @@ fn admit(tokens: &[Token<'_>], dialect: Dialect) -> Result<(), Fault> {
         Found::Act(act) => {
             format!("found {act} in the statement, expected one that only reads")
         }
+        Found::Hidden(c) => format!(
+            "found the character U+{:04X} in the statement, expected plain spaces and line ends outside quotes",
+            u32::from(c)
+        ),
     }))
 }
 

@@ -6,6 +6,7 @@
 //! the server and on our side, and a rollback at the end whatever happened.
 
 mod bind;
+mod file;
 pub mod mysql;
 pub mod postgres;
 mod reader;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sqlx::mysql::{
-    MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode,
+    MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode,
 };
 use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Connection, Error, Executor, Row, SqlSafeStr,
@@ -27,6 +27,9 @@ use crate::source::{Question, Source};
 /// Fixed, so that a statement means the same on each server and is cut into tokens as the server does.
 const MODE: &str =
     "STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
+
+/// How many conditions of a statement the server keeps to be told.
+const CONDITIONS: usize = 64;
 
 /// A MySQL or MariaDB server.
 pub struct Mysql(Turns<Live>);
@@ -97,8 +100,10 @@ impl Session for Live {
         })
     }
 
-    /// Sets all that a question relies on, and begins a read-only transaction. A statement without tables leaves the
-    /// warnings of the one before it in place; the last one here has a derived table, which clears them.
+    /// Sets all that a question relies on, and begins a read-only transaction: each of these may be set otherwise on the
+    /// server, or by a function that the question before called, and makes another number or keeps a warning quiet. A
+    /// statement without tables leaves the warnings of the one before it in place; the last one here has a derived table,
+    /// which clears them.
     async fn begin(&mut self, clock: &Clock) -> Result<(), Error> {
         let left = clock.left();
         let limit = if self.mariadb {
@@ -108,8 +113,10 @@ impl Session for Live {
         };
         let text = format!(
             "SET SESSION {limit}, SESSION lock_wait_timeout = 1, SESSION sql_mode = '{MODE}', \
-             SESSION time_zone = '+00:00', SESSION sql_notes = 0; \
-             SET SESSION TRANSACTION READ ONLY; \
+             SESSION time_zone = '+00:00', SESSION sql_notes = 1, SESSION max_error_count = {CONDITIONS}, \
+             SESSION sql_select_limit = 18446744073709551615, SESSION div_precision_increment = 4, \
+             SESSION sql_auto_is_null = 0; \
+             SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
              START TRANSACTION READ ONLY; \
              DO (SELECT 1 FROM (SELECT 1) x)"
         );
@@ -126,7 +133,9 @@ impl Session for Live {
     ) -> Result<Answer, Error> {
         let text = AssertSqlSafe(statement.text.clone()).into_sql_str();
         let prepared = self.connection.prepare(text).await?;
-        if let Err(fault) = super::one_column(prepared.columns().len()) {
+        if let Err(fault) = one_number_column(prepared.columns()) {
+            // As it was prepared first; the next time the table may be another.
+            self.connection.clear_cached_statements().await?;
             return Ok((Err(fault), true));
         }
         let Some(moments) = moments else {
@@ -174,23 +183,23 @@ impl Session for Live {
 
 impl Live {
     /// The first warning of the last statement as a fault. A server that warns of cut recursion or a text taken for 0
-    /// gives a number all the same.
+    /// gives a number all the same. Of a negative number made a huge one MariaDB only takes note.
     async fn warned(&mut self) -> Result<Option<Fault>, Error> {
-        let rows = sqlx::raw_sql("SHOW WARNINGS LIMIT 1")
+        let rows = sqlx::raw_sql("SHOW WARNINGS")
             .fetch_all(&mut self.connection)
             .await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let code: String = row.try_get_unchecked(1)?;
-        let said: String = row.try_get_unchecked(2)?;
-        Ok(Some(
-            Fault::new(
-                FaultClass::Suspect,
-                format!("the server warns: {said} ({code})"),
-            )
-            .help("write the statement so that the server has nothing to warn of"),
-        ))
+        for row in &rows {
+            let level: String = row.try_get_unchecked(0)?;
+            let code: String = row.try_get_unchecked(1)?;
+            let said: String = row.try_get_unchecked(2)?;
+            // A full list may have kept what matters out.
+            if level != "Note" || code == "1105" || rows.len() >= CONDITIONS {
+                let message = format!("the server warns: {said} ({code})");
+                let help = "write the statement so that the server has nothing to warn of";
+                return Ok(Some(Fault::new(FaultClass::Suspect, message).help(help)));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -277,6 +286,24 @@ fn database_fault(error: &Error, address: &Address) -> Fault {
     };
     let said = e.message();
     address.scrub(Fault::new(class, format!("{said} ({number})")).help(help))
+}
+
+/// Judged before the statement runs: a text may be of any length. The type of NULL says nothing yet.
+fn one_number_column(columns: &[MySqlColumn]) -> Result<(), Fault> {
+    super::one_column(columns.len())?;
+    let kind = columns.first().map_or("NULL", |c| c.type_info().name());
+    let whole = kind.trim_end_matches(" UNSIGNED");
+    match whole {
+        "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "FLOAT" | "DOUBLE"
+        | "DECIMAL" | "NULL" => Ok(()),
+        _ => {
+            let kind = kind.to_ascii_lowercase();
+            Err(super::no_number(
+                &format!("a column of type {kind}"),
+                cast(&kind),
+            ))
+        }
+    }
 }
 
 fn number(row: &MySqlRow) -> Result<Reading, Fault> {

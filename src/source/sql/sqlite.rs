@@ -1,6 +1,7 @@
 //! SQLite files as a source. Questions wait in one queue; threads of our own take them, each with its connection and
 //! its prepared statements. One thread serves them all as long as answers are quick; another starts only when a
-//! question waits behind a slow one. Threads end when nobody asks. Knows no other source.
+//! question waits behind a slow one, and none for a statement that another thread cannot be stopped from. Threads end
+//! when nobody asks. Knows no other source.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::reader::{Identity, Reader, Until, late};
+use super::file::Identity;
+use super::reader::{Reader, Until, late};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
@@ -29,6 +31,8 @@ const TOGETHER: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_secs(30);
 /// How long after the deadline a thread may take to say that it stopped.
 const GRACE: Duration = Duration::from_millis(800);
+/// How often a file may be written to while it is read without locks, before we leave it.
+const TRIES: usize = 3;
 
 /// A SQLite file.
 pub struct Sqlite {
@@ -49,7 +53,8 @@ type Reply = oneshot::Sender<Result<Reading, Fault>>;
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<Arc<Job>>,
+    at_work: Vec<Arc<Job>>,
     threads: usize,
     idle: usize,
     closed: bool,
@@ -57,16 +62,13 @@ struct Queue {
 
 /// A question on its way to a thread.
 struct Job {
-    what: Task,
+    sql: String,
+    /// `None` to prepare only.
+    moments: Option<Moments>,
     asked: Instant,
-    until: Until,
-    answer: Reply,
-}
-
-enum Task {
-    Ask(String, Moments),
-    /// Prepare only; the reading is a dummy.
-    Describe(String),
+    until: Arc<Until>,
+    answer: Mutex<Option<Reply>>,
+    answered: AtomicBool,
 }
 
 impl Sqlite {
@@ -84,36 +86,40 @@ impl Sqlite {
     /// # Errors
     /// The fault that asking would end in, as far as preparing shows it.
     pub async fn describe(&self, query: &str, timeout: Duration) -> Result<(), Fault> {
-        let what = Task::Describe(query.to_owned());
-        self.put(what, timeout).await.map(|_| ())
+        self.put(query, None, timeout).await.map(|_| ())
     }
 
-    async fn put(&self, what: Task, timeout: Duration) -> Result<Reading, Fault> {
+    async fn put(
+        &self,
+        sql: &str,
+        moments: Option<Moments>,
+        timeout: Duration,
+    ) -> Result<Reading, Fault> {
         let (answer, mut reply) = oneshot::channel();
-        let given_up = Arc::new(AtomicBool::new(false));
         let asked = Instant::now();
         let deadline = asked + timeout;
-        let until = Until {
-            deadline,
-            given_up: Arc::clone(&given_up),
-        };
+        let until = Arc::new(Until::new(deadline));
         // However this future ends, the thread stops working for it.
-        let _stop = GiveUp(given_up);
+        let _stop = GiveUp(Arc::clone(&until));
         self.enqueue(Job {
-            what,
+            sql: sql.to_owned(),
+            moments,
             asked,
-            until,
-            answer,
+            until: Arc::clone(&until),
+            answer: Mutex::new(Some(answer)),
+            answered: AtomicBool::new(false),
         })?;
         let last = deadline + GRACE;
         loop {
-            let patient = (Instant::now() + PATIENCE).min(last);
+            let now = Instant::now();
+            let end = if now < deadline { deadline } else { last };
+            let patient = (now + PATIENCE).min(end);
             if let Ok(reply) = tokio::time::timeout_at(patient.into(), &mut reply).await {
                 return reply.unwrap_or_else(|_| Err(lost()));
             }
             if patient == last {
                 return Err(late(Some(
-                    "no answer within the timeout, and the statement does not stop: is the disk stuck?",
+                    "no answer within the timeout, and the statement has not stopped yet: one step of it takes long, or the disk is stuck",
                 )));
             }
             // Again and again: our answer may be put out just before the thread turns to a slow neighbour.
@@ -123,7 +129,12 @@ impl Sqlite {
 
     fn enqueue(&self, job: Job) -> Result<(), Fault> {
         let mut queue = self.shared.lock();
-        queue.waiting.push_back(job);
+        if queue.is_stuck_at(&job.sql) {
+            return Err(late(Some(
+                "the same statement still runs from an earlier poll and cannot be stopped: one step of it takes long, or the disk is stuck",
+            )));
+        }
+        queue.waiting.push_back(Arc::new(job));
         if queue.threads == 0 {
             return self.start(&mut queue);
         }
@@ -135,10 +146,14 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Hands over what is answered, and starts another thread when questions wait and all threads are busy.
+    /// Hands over what is answered, stops what nobody waits for, and starts another thread when questions wait and all
+    /// threads are busy.
     fn hurry(&self) {
         self.shared.hand_over();
         let mut queue = self.shared.lock();
+        // An interrupt that came just before a statement began was lost.
+        let overdue = queue.at_work.iter().filter(|job| job.until.is_over());
+        overdue.for_each(|job| job.until.interrupt());
         if !queue.waiting.is_empty() && queue.idle == 0 && queue.threads < THREADS {
             // When it cannot start, the threads there are go on.
             let _ = self.start(&mut queue);
@@ -165,9 +180,9 @@ impl Sqlite {
 #[async_trait]
 impl Source for Sqlite {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let query = super::query_of(question.measure)?.to_owned();
-        let what = Task::Ask(query, question.moments.clone());
-        self.put(what, question.timeout).await
+        let query = super::query_of(question.measure)?;
+        let moments = Some(question.moments.clone());
+        self.put(query, moments, question.timeout).await
     }
 
     fn permits(&self) -> usize {
@@ -196,12 +211,20 @@ impl Shared {
     }
 }
 
+impl Queue {
+    /// Whether a thread is at work on this statement though nobody waits for it any more.
+    fn is_stuck_at(&self, sql: &str) -> bool {
+        let mut same = self.at_work.iter().filter(|job| job.sql == sql);
+        same.any(|job| !job.answered.load(Ordering::Relaxed) && job.until.is_over_for(GRACE))
+    }
+}
+
 /// Tells the thread to stop, on the way out.
-struct GiveUp(Arc<AtomicBool>);
+struct GiveUp(Arc<Until>);
 
 impl Drop for GiveUp {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.give_up();
     }
 }
 
@@ -220,6 +243,8 @@ struct Worker {
     looked: Option<Instant>,
     /// Since when answers of this thread wait to be handed over.
     answered: Option<Instant>,
+    /// What it works on, as the queue knows it.
+    job: Option<Arc<Job>>,
     counted: bool,
 }
 
@@ -231,24 +256,28 @@ impl Worker {
             reader: None,
             looked: None,
             answered: None,
+            job: None,
             counted: true,
         }
     }
 
     fn run(mut self) {
         while let Some(job) = self.next() {
-            self.serve(job);
+            self.serve(&job);
         }
     }
 
     /// The next question; `None` when the thread should end, which is then counted out under the same lock: a
     /// question put in a moment later finds no thread and starts one.
-    fn next(&mut self) -> Option<Job> {
+    fn next(&mut self) -> Option<Arc<Job>> {
         let shared = Arc::clone(&self.shared);
         let mut queue = shared.lock();
+        self.forget_job(&mut queue);
         let idle_until = Instant::now() + IDLE;
         loop {
             if let Some(job) = queue.waiting.pop_front() {
+                queue.at_work.push(Arc::clone(&job));
+                self.job = Some(Arc::clone(&job));
                 return Some(job);
             }
             if self.answered.take().is_some() {
@@ -270,6 +299,12 @@ impl Worker {
         }
     }
 
+    fn forget_job(&mut self, queue: &mut Queue) {
+        if let Some(done) = self.job.take() {
+            queue.at_work.retain(|job| !Arc::ptr_eq(job, &done));
+        }
+    }
+
     /// Drops the connection when the name leads to another file, or the file changed outside SQLite's sight. One look
     /// serves all questions that were asked before it.
     fn look(&mut self, asked: Instant) {
@@ -278,23 +313,20 @@ impl Worker {
         }
         self.looked = Some(Instant::now());
         let now = Identity::of(&self.path).ok();
-        if now.is_none()
-            || !self
-                .reader
-                .as_ref()
-                .is_some_and(|r| now.is_some_and(|i| r.is_of(i)))
-        {
-            self.reader = None;
-        }
+        self.reader = self
+            .reader
+            .take()
+            .filter(|reader| now.is_some_and(|now| reader.is_of(now)));
     }
 
-    fn serve(&mut self, job: Job) {
-        if job.answer.is_closed() {
-            return;
+    fn serve(&mut self, job: &Job) {
+        let reply = job.reply().filter(|reply| !reply.is_closed());
+        if let Some(reply) = reply {
+            self.look(job.asked);
+            let answer = self.answer(job);
+            job.answered.store(true, Ordering::Relaxed);
+            self.put_out(reply, answer);
         }
-        self.look(job.asked);
-        let answer = self.answer(&job);
-        self.put_out(job.answer, answer);
     }
 
     /// Puts an answer out to be handed over with its neighbours, before the next wait at the latest. Should a slow
@@ -314,18 +346,32 @@ impl Worker {
         }
     }
 
+    /// The answer of a file that held still meanwhile.
     fn answer(&mut self, job: &Job) -> Result<Reading, Fault> {
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
-            None => {
-                let identity = Identity::of(&self.path)?;
-                self.reader.insert(Reader::open(&self.path, identity)?)
+        for _ in 0..TRIES {
+            let reader = match self.reader.take().filter(Reader::held_still) {
+                Some(reader) => self.reader.insert(reader),
+                None => {
+                    let identity = Identity::of(&self.path)?;
+                    let fresh = Reader::open(&self.path, identity, &job.until)?;
+                    self.reader.insert(fresh)
+                }
+            };
+            let answer = reader.ask(&job.sql, job.moments.as_ref(), &job.until);
+            if reader.held_still() {
+                return answer;
             }
-        };
-        match &job.what {
-            Task::Ask(sql, moments) => reader.ask(sql, moments, &job.until),
-            Task::Describe(sql) => reader.describe(sql).map(|()| Reading::whole(0)),
         }
+        Err(late(Some(
+            "the file was written to each time while it was read",
+        )))
+    }
+}
+
+impl Job {
+    fn reply(&self) -> Option<Reply> {
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        answer.take()
     }
 }
 
@@ -336,7 +382,9 @@ impl Drop for Worker {
             return;
         }
         self.shared.hand_over();
-        let mut queue = self.shared.lock();
+        let shared = Arc::clone(&self.shared);
+        let mut queue = shared.lock();
+        self.forget_job(&mut queue);
         queue.threads -= 1;
         if queue.threads == 0 {
             queue.waiting.clear();
