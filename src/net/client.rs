@@ -96,16 +96,18 @@ impl Client {
             .build()
             .map_err(|e| of_transport(&asked, &e.without_url()))?;
         let request = hide_login(request, &built);
+        let guard = |fault| request.guard(&asked, fault);
         let response = timeout_at(ends, self.execute(&client, built))
             .await
             .map_err(|_| late("no answer"))?
-            .map_err(|e| of_transport(&asked, &e.without_url()))?;
-        fail_on_redirect(&asked, &response)?;
-        fail_on_encoding(&asked, &response)?;
+            .map_err(|e| guard(of_transport(&asked, &e.without_url())))?;
+        fail_on_redirect(&asked, &response).map_err(guard)?;
+        fail_on_encoding(&asked, &response).map_err(guard)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = timeout_at(ends, read(response, &asked, request.max_body))
             .await
-            .map_err(|_| late("the answer is not complete"))??;
+            .map_err(|_| late("the answer is not complete"))?
+            .map_err(guard)?;
         *self.answered() = Some(Instant::now());
         Ok(Answer {
             status,

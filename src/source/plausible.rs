@@ -45,7 +45,9 @@ impl PlausibleSource {
         answer
             .fail_on_status()
             .map_err(|fault| explain(answer.status, fault))?;
-        query.read(&body, &answer)
+        query
+            .read(&body, &answer)
+            .map_err(|fault| answer.guard(fault))
     }
 }
 
