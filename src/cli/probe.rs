@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::args::{Format, ProbeArgs};
 use super::exit::{Failure, Verdict, say};
 use super::table::{Align, Table, printable};
-use super::{configuration, key_results, runtime, when};
+use super::{configuration, filters, key_results, runtime, when};
 use crate::config::spec::{Config, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass};
@@ -21,7 +21,7 @@ use crate::domain::id::Slug;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::source::{self, Question, Source};
+use crate::source::{Question, Source};
 
 /// Asks and prints.
 ///
@@ -98,11 +98,12 @@ const EXAMPLES: usize = 5;
 
 /// Asks for each, all sources at a time and each within its own limit; the answers come in the order of the polls.
 pub async fn ask<'a>(config: &'a Config, polls: Vec<&'a Poll>, now: Timestamp) -> Vec<Answer<'a>> {
+    let open = filters::opener();
     let mut sources: BTreeMap<&Slug, Arc<Opened>> = BTreeMap::new();
     for poll in &polls {
         if let Some(spec) = config.sources.get(&poll.source) {
             sources.entry(&poll.source).or_insert_with(|| {
-                let source = source::open(spec);
+                let source = open(spec);
                 let permits = Semaphore::new(source.permits().max(1));
                 Arc::new(Opened { source, permits })
             });
@@ -237,7 +238,7 @@ impl Answer<'_> {
                 moments,
                 timeout: self.poll.timeout,
             };
-            let examples = source::open(spec).examples(question, EXAMPLES).await;
+            let examples = filters::opener()(spec).examples(question, EXAMPLES).await;
             self.examples = examples.unwrap_or_default();
         }
     }

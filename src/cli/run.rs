@@ -14,7 +14,7 @@ use super::exit::{Failure, Verdict, complain, say};
 use super::log::{self, Both, EventLog};
 use super::reload::{Fixed, Reloads};
 use super::runtime::{self, VERSION};
-use super::{configuration, faces, status};
+use super::{configuration, faces, filters, status};
 use crate::config::spec::Config;
 use crate::domain::fault::Fault;
 use crate::domain::id::KeyResultId;
@@ -24,7 +24,6 @@ use crate::engine::event::{Event, Observe};
 use crate::engine::vitals::Vitals;
 use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
-use crate::source;
 use crate::store::Store;
 
 /// Runs the daemon until it is told to end, or polls everything once.
@@ -111,7 +110,7 @@ impl Daemon {
         let (engine, handle) = Engine::new(Setup {
             config,
             store: store.clone(),
-            open: Arc::new(source::open),
+            open: Arc::new(filters::opener()),
             observe: Arc::new(Both(Arc::clone(&metrics), EventLog::default())),
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
@@ -177,7 +176,7 @@ async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
     let (engine, handle) = Engine::new(Setup {
         config: config.clone(),
         store: store.clone(),
-        open: Arc::new(source::open),
+        open: Arc::new(filters::opener()),
         observe: Arc::new(Arc::clone(&failures)),
         clock,
         vitals: Arc::new(Vitals::starting(now)),
