@@ -113,6 +113,8 @@ impl<'a> Inquiry<'a> {
         if early > 0 {
             found.push(self.too_early(early));
         }
+        let remarks = source.remarks().into_iter();
+        found.extend(remarks.map(|remark| self.remarked(&remark)));
         found
     }
 
@@ -202,6 +204,13 @@ impl<'a> Inquiry<'a> {
             help => finding.help(help),
         };
         self.places.at_measure(finding, key_result)
+    }
+
+    fn remarked(&self, remark: &str) -> Finding {
+        let message = format!("source {} answers, but {remark}", self.name);
+        let finding = Finding::new(Code::SrcAnswer, message).severity(Severity::Warning);
+        let finding = finding.label("answers otherwise than it seems");
+        self.places.at_source(finding, self.name)
     }
 
     fn too_early(&self, count: usize) -> Finding {

@@ -1,6 +1,6 @@
 //! `okrd probe`: asks sources now and shows what they answer. Records nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,6 +89,8 @@ pub struct Answer<'a> {
     pub took: Duration,
     /// The number, or why there is none.
     pub outcome: Result<Reading, Fault>,
+    /// What its source has to remark besides.
+    pub remarks: Vec<String>,
     /// A few of the things behind the number, where its source can tell.
     pub examples: Vec<String>,
 }
@@ -129,7 +131,7 @@ async fn ask_one<'a>(
     now: Timestamp,
 ) -> Answer<'a> {
     let moments = cycle.and_then(|cycle| Moments::at(now, cycle, poll.window));
-    let (outcome, took) = match (source, &moments) {
+    let (outcome, took) = match (&source, &moments) {
         (Some(opened), Some(moments)) => {
             let _permit = opened.permits.acquire().await;
             let began = Instant::now();
@@ -150,6 +152,7 @@ async fn ask_one<'a>(
         moments,
         took,
         outcome,
+        remarks: source.map_or_else(Vec::new, |opened| opened.source.remarks()),
         examples: Vec::new(),
     }
 }
@@ -176,6 +179,7 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
         ("WINDOW", Align::Left),
     ]);
     let mut faults = String::new();
+    let mut remarks = BTreeSet::new();
     for answer in answers {
         let (value, kind) = match &answer.outcome {
             Ok(reading) => (digits(reading), value_type(reading)),
@@ -185,6 +189,10 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
                 ("failed".to_owned(), fault.class.as_str())
             }
         };
+        for remark in &answer.remarks {
+            let line = format!("source {}: {remark}", answer.poll.source);
+            remarks.insert(printable(&line));
+        }
         table.row([
             answer.poll.key_result.to_string(),
             value,
@@ -195,8 +203,10 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
             answer.window(config),
         ]);
     }
-    let gap = if faults.is_empty() { "" } else { "\n" };
-    format!("{}{gap}{faults}", table.render(0))
+    let remarks: String = remarks.iter().map(|line| format!("{line}\n")).collect();
+    let below = format!("{faults}{remarks}");
+    let gap = if below.is_empty() { "" } else { "\n" };
+    format!("{}{gap}{below}", table.render(0))
 }
 
 fn took(took: Duration) -> String {
@@ -279,6 +289,7 @@ impl Answer<'_> {
             "type": reading.map(value_type),
             "duration_seconds": self.took.as_secs_f64(),
             "window": window,
+            "remarks": self.remarks,
             "examples": self.examples,
             "fault": self.outcome.as_ref().err().map(|fault| json!({
                 "class": fault.class.as_str(),

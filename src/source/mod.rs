@@ -56,6 +56,12 @@ pub trait Source: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// What the newest answer showed besides its number, for someone who checks a configuration: one line each, empty
+    /// where there is nothing to remark.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A value that changes when its secrets do, so that a source held back for its credentials is asked
     /// again as soon as someone rotated them. Secrets that cannot be read count as a value of their own.
     fn credentials(&self) -> u64 {
