@@ -26,7 +26,7 @@ const FLOORS: [(&str, u8); 10] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 18] = [
+const LIBRARIES: [(&str, &[&str]); 19] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
     ("chrono", &["engine/ticker.rs"]),
@@ -41,6 +41,7 @@ const LIBRARIES: [(&str, &[&str]); 18] = [
     ("reqwest", &["net/"]),
     ("reqwest_jira", &["source/jira/"]),
     ("rusqlite", &["store/", "source/sql/", "demo/"]),
+    ("rustix", &["source/worker/"]),
     ("rustls", &["net/", "source/sql/server.rs"]),
     ("sqlx", &["source/sql/"]),
     ("tokio_cron_scheduler", &["engine/ticker.rs"]),

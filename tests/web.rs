@@ -17,6 +17,7 @@ mod http;
 mod plausible;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::civil::date;
 use okrd::config::secret::Setting;
@@ -24,6 +25,12 @@ use okrd::config::spec::HttpSpec;
 use okrd::domain::cycle::Cycle;
 use okrd::domain::id::CycleName;
 use okrd::domain::window::{Moments, Window};
+use okrd::source::worker::Workers;
+
+/// Workers that are the built program.
+fn workers() -> Arc<Workers> {
+    Arc::new(Workers::new(env!("CARGO_BIN_EXE_okrd").into()))
+}
 
 fn spec(url: &str) -> HttpSpec {
     HttpSpec {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::source::worker::COMMAND;
+
 /// Measures OKRs: polls the sources behind key results, keeps every value, exports progress to Prometheus.
 #[derive(Debug, Parser)]
 #[command(name = "okrd", version, long_version = LONG_VERSION, propagate_version = true, about, max_term_width = 100, after_help = EXIT_CODES)]
@@ -57,6 +59,9 @@ pub enum Command {
     Schema,
     /// Show okrd at work: example configuration, simulated sources, the real daemon
     Demo(DemoArgs),
+    /// What okrd starts by itself to run filters; ends with its input
+    #[command(name = COMMAND, hide = true)]
+    JqWorker,
 }
 
 /// Text for people or JSON for programs.

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod exit;
 pub mod exposition;
 pub mod faces;
+pub mod filters;
 pub mod history;
 pub mod key_results;
 pub mod log;
@@ -51,5 +52,6 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Record(args) => record::run(config, &args),
         Command::Schema => schema::run(),
         Command::Demo(args) => demo::run(config, &args),
+        Command::JqWorker => filters::serve(),
     }
 }

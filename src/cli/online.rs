@@ -2,6 +2,7 @@
 //! source is asked for each of its key results once, a statement is prepared before it is run, and a source that cannot
 //! be reached or refuses us is left alone. Records nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -10,6 +11,7 @@ use futures_util::stream;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::filters;
 use crate::config::check::places::Places;
 use crate::config::files::Files;
 use crate::config::finding::{Code, Finding, Severity};
@@ -20,7 +22,7 @@ use crate::domain::id::Slug;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::source::jira::{Api, Identity, Jira};
-use crate::source::{self, Question, Source, sql};
+use crate::source::{Question, Source, sql};
 
 /// How long a source may take to say who it is when no key result says more.
 const GREETING: Duration = Duration::from_secs(30);
@@ -34,7 +36,11 @@ pub async fn ask(config: &Config, files: &Files, now: Timestamp) -> Vec<Finding>
         .iter()
         .map(|(name, spec)| Inquiry::new(config, &places, name, spec, now))
         .collect();
-    let found = join_all(inquiries.iter().map(Inquiry::findings)).await;
+    let open = filters::opener();
+    let found = inquiries
+        .iter()
+        .map(|inquiry| inquiry.findings(open(inquiry.spec)));
+    let found = join_all(found).await;
     let mut found: Vec<Finding> = found.into_iter().flatten().collect();
     let nth = |file: &str| files.files.iter().position(|f| f.shown() == file);
     found.sort_by_key(|f| (nth(&f.file), f.line, f.column));
@@ -81,7 +87,7 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    async fn findings(&self) -> Vec<Finding> {
+    async fn findings(&self, source: Arc<dyn Source>) -> Vec<Finding> {
         let mut found = Vec::new();
         match self.greet().await {
             Ok(greeting) => found.extend(greeting),
@@ -90,7 +96,6 @@ impl<'a> Inquiry<'a> {
                 return vec![self.at_source(Finding::new(Code::SrcAnswer, message), &fault)];
             }
         }
-        let source = source::open(self.spec);
         let questions = self.polls.iter().map(|(poll, cycle)| {
             let asking = self.ask(source.as_ref(), poll, cycle);
             async move { (*poll, asking.await) }
@@ -112,6 +117,8 @@ impl<'a> Inquiry<'a> {
         if early > 0 {
             found.push(self.too_early(early));
         }
+        let remarks = source.remarks().into_iter();
+        found.extend(remarks.map(|remark| self.remarked(&remark)));
         found
     }
 
@@ -246,6 +253,13 @@ impl<'a> Inquiry<'a> {
             help => finding.help(help),
         };
         self.places.at_measure(finding, key_result)
+    }
+
+    fn remarked(&self, remark: &str) -> Finding {
+        let message = format!("source {} answers, but {remark}", self.name);
+        let finding = Finding::new(Code::SrcAnswer, message).severity(Severity::Warning);
+        let finding = finding.label("answers otherwise than it seems");
+        self.places.at_source(finding, self.name)
     }
 
     fn too_early(&self, count: usize) -> Finding {

@@ -1,6 +1,6 @@
 //! `okrd probe`: asks sources now and shows what they answer. Records nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::args::{Format, ProbeArgs};
 use super::exit::{Failure, Verdict, say};
 use super::table::{Align, Table, printable};
-use super::{configuration, key_results, runtime, when};
+use super::{configuration, filters, key_results, runtime, when};
 use crate::config::spec::{Config, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass, Remedy};
@@ -22,7 +22,7 @@ use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::source::{self, Question, Source};
+use crate::source::{Question, Source};
 
 /// Asks and prints.
 ///
@@ -90,6 +90,8 @@ pub struct Answer<'a> {
     pub took: Duration,
     /// The number, or why there is none.
     pub outcome: Result<Reading, Fault>,
+    /// What its source has to remark besides.
+    pub remarks: Vec<String>,
     /// A few of the things behind the number, where its source can tell.
     pub examples: Vec<String>,
 }
@@ -101,11 +103,12 @@ const EXAMPLES: usize = 5;
 /// first question to a source goes ahead alone, and a source that refuses our login or asks for patience is asked
 /// nothing more: twenty wrong passwords at once would lock the account.
 pub async fn ask<'a>(config: &'a Config, polls: Vec<&'a Poll>, now: Timestamp) -> Vec<Answer<'a>> {
+    let open = filters::opener();
     let mut sources: BTreeMap<&Slug, Arc<Opened>> = BTreeMap::new();
     for poll in &polls {
         if let Some(spec) = config.sources.get(&poll.source) {
             sources.entry(&poll.source).or_insert_with(|| {
-                let source = source::open(spec);
+                let source = open(spec);
                 Arc::new(Opened {
                     source,
                     permits: Semaphore::new(1),
@@ -166,7 +169,7 @@ async fn ask_one<'a>(
     now: Timestamp,
 ) -> Answer<'a> {
     let moments = cycle.and_then(|cycle| Moments::at(now, cycle, poll.window));
-    let (outcome, took) = match (source, &moments) {
+    let (outcome, took) = match (&source, &moments) {
         (Some(opened), Some(moments)) => {
             let question = Question {
                 measure: &poll.measure,
@@ -185,6 +188,7 @@ async fn ask_one<'a>(
         moments,
         took,
         outcome,
+        remarks: source.map_or_else(Vec::new, |opened| opened.source.remarks()),
         examples: Vec::new(),
     }
 }
@@ -210,7 +214,8 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
         ("TOOK", Align::Right),
         ("WINDOW", Align::Left),
     ]);
-    let mut remarks = String::new();
+    let mut below = String::new();
+    let mut remarks = BTreeSet::new();
     for answer in answers {
         let (value, kind, remark) = match &answer.outcome {
             Ok(reading) => (digits(reading), value_type(reading), reading.note.clone()),
@@ -222,7 +227,11 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
         };
         if let Some(remark) = remark {
             let line = format!("{}: {remark}", answer.poll.key_result);
-            remarks.push_str(&format!("{}\n", printable(&line)));
+            below.push_str(&format!("{}\n", printable(&line)));
+        }
+        for remark in &answer.remarks {
+            let line = format!("source {}: {remark}", answer.poll.source);
+            remarks.insert(printable(&line));
         }
         table.row([
             answer.poll.key_result.to_string(),
@@ -234,8 +243,9 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
             answer.window(config),
         ]);
     }
-    let gap = if remarks.is_empty() { "" } else { "\n" };
-    format!("{}{gap}{remarks}", table.render(0))
+    below.extend(remarks.iter().map(|line| format!("{line}\n")));
+    let gap = if below.is_empty() { "" } else { "\n" };
+    format!("{}{gap}{below}", table.render(0))
 }
 
 fn took(took: Duration) -> String {
@@ -277,7 +287,7 @@ impl Answer<'_> {
                 moments,
                 timeout: self.poll.timeout,
             };
-            let examples = source::open(spec).examples(question, EXAMPLES).await;
+            let examples = filters::opener()(spec).examples(question, EXAMPLES).await;
             self.examples = examples.unwrap_or_default();
         }
     }
@@ -319,6 +329,7 @@ impl Answer<'_> {
             "note": reading.and_then(|r| r.note.clone()),
             "duration_seconds": self.took.as_secs_f64(),
             "window": window,
+            "remarks": self.remarks,
             "examples": self.examples,
             "fault": self.outcome.as_ref().err().map(|fault| json!({
                 "class": fault.class.as_str(),

@@ -15,7 +15,7 @@ use super::faces::Desk;
 use super::log::{self, Both, EventLog};
 use super::reload::{Fixed, Reloads};
 use super::runtime::{self, VERSION};
-use super::{configuration, faces, status};
+use super::{configuration, faces, filters, status};
 use crate::config::spec::Config;
 use crate::domain::fault::Fault;
 use crate::domain::id::KeyResultId;
@@ -27,7 +27,6 @@ use crate::engine::vitals::Vitals;
 use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
-use crate::source;
 use crate::store::Store;
 
 /// Runs the daemon until it is told to end, or polls everything once.
@@ -132,7 +131,7 @@ impl Daemon {
         let (engine, handle) = Engine::new(Setup {
             config,
             store: store.clone(),
-            open: Arc::new(source::open),
+            open: Arc::new(filters::opener()),
             observe: Arc::new(Both(Arc::clone(&metrics), EventLog::default())),
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
@@ -214,7 +213,7 @@ async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
     let (engine, handle) = Engine::new(Setup {
         config: config.clone(),
         store: store.clone(),
-        open: Arc::new(source::open),
+        open: Arc::new(filters::opener()),
         observe: Arc::new(Arc::clone(&failures)),
         clock,
         vitals: Arc::new(Vitals::starting(now)),

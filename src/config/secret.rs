@@ -1,8 +1,13 @@
 //! Secrets: where they are kept, and a type that cannot be printed. The only file besides `load` that reads
-//! files and environment. A secret is read at each use, so that a rotated one works without a restart.
+//! files and environment. A secret is read at each use, so that a rotated one works without a restart; a file system
+//! that does not answer holds up nobody for long.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -77,7 +82,8 @@ impl SecretRef {
     }
 
     fn read_file(&self, path: &Path) -> Result<String, SecretError> {
-        let bytes = std::fs::read(path).map_err(|e| SecretError::Unreadable {
+        let bytes = PATIENTLY.read(path, read_regular_file);
+        let bytes = bytes.map_err(|e| SecretError::Unreadable {
             path: path.display().to_string(),
             why: e.to_string(),
         })?;
@@ -90,6 +96,71 @@ impl SecretRef {
             }
         }
         Ok(text)
+    }
+}
+
+/// The largest secret file in bytes; keys with their certificates stay far below.
+const LARGEST: u64 = 64 * 1024;
+
+/// Reads a file that is one: a pipe or a device may have no end, or no beginning.
+fn read_regular_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        let why = format!("it is larger than {LARGEST} bytes: is it the right file");
+        return Err(io::Error::other(why));
+    }
+    Ok(bytes)
+}
+
+/// Reads on threads of their own, because a file system on the network may not answer for hours.
+struct Patiently {
+    /// How long a read is waited for.
+    limit: Duration,
+    /// The files whose reads were given up and have not ended: nobody waits for them a second time.
+    stuck: Mutex<BTreeSet<PathBuf>>,
+}
+
+static PATIENTLY: Patiently = Patiently {
+    limit: Duration::from_millis(500),
+    stuck: Mutex::new(BTreeSet::new()),
+};
+
+impl Patiently {
+    fn read(
+        &'static self,
+        path: &Path,
+        how: impl FnOnce(&Path) -> io::Result<Vec<u8>> + Send + 'static,
+    ) -> io::Result<Vec<u8>> {
+        let given_up = || io::Error::other("the file system does not answer");
+        if self.stuck().contains(path) {
+            return Err(given_up());
+        }
+        let (tell, told) = mpsc::channel();
+        let own = path.to_owned();
+        std::thread::Builder::new().spawn(move || {
+            let bytes = how(&own);
+            // The lock is held meanwhile, so that a read given up at this very moment is not taken for stuck.
+            let mut stuck = self.stuck();
+            stuck.remove(&own);
+            let _ = tell.send(bytes);
+        })?;
+        if let Ok(bytes) = told.recv_timeout(self.limit) {
+            return bytes;
+        }
+        let mut stuck = self.stuck();
+        told.try_recv().unwrap_or_else(|_nothing_yet| {
+            stuck.insert(path.to_owned());
+            Err(given_up())
+        })
+    }
+
+    fn stuck(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,6 +234,51 @@ mod tests {
         assert!(matches!(place.read(), Err(SecretError::NotText(_))));
         std::fs::write(&path, [0xff, 0xfe]).unwrap();
         assert!(matches!(place.read(), Err(SecretError::NotText(_))));
+    }
+
+    #[test]
+    fn f58_only_regular_files_of_a_sane_size_are_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        let large = dir.path().join("large");
+        std::fs::write(&large, vec![b'x'; 64 * 1024 + 1]).unwrap();
+        let zero = PathBuf::from("/dev/zero");
+        for (path, why) in [
+            (fifo, "no regular file"),
+            (zero, "no regular file"),
+            (dir.path().into(), "no regular file"),
+            (large.clone(), "larger than"),
+        ] {
+            let error = SecretRef::File(path).read().unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        std::fs::write(&large, vec![b'x'; 64 * 1024]).unwrap();
+        assert!(SecretRef::File(large).read().is_ok());
+    }
+
+    #[test]
+    fn f58_a_file_system_that_does_not_answer_is_waited_for_once() {
+        static QUICK: Patiently = Patiently {
+            limit: Duration::from_millis(50),
+            stuck: Mutex::new(BTreeSet::new()),
+        };
+        let (answer, hangs) = mpsc::channel::<()>();
+        let path = Path::new("/far/away");
+        let error = QUICK.read(path, move |_| {
+            let _ = hangs.recv();
+            Ok(Vec::new())
+        });
+        assert!(error.unwrap_err().to_string().contains("does not answer"));
+        let again = QUICK.read(path, |_| unreachable!("it is not asked a second time"));
+        assert!(again.is_err());
+        let other = QUICK.read(Path::new("/near"), |_| Ok(b"near".to_vec()));
+        assert_eq!(other.unwrap(), b"near");
+        drop(answer);
+        while QUICK.read(path, |_| Ok(b"far".to_vec())).is_err() {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -257,7 +257,7 @@ pub enum Body {
 }
 
 /// Where the number stands in an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Extract {
     /// A JSON Pointer (RFC 6901), empty or starting with `/`.
     Pointer(String),
@@ -266,7 +266,7 @@ pub enum Extract {
 }
 
 /// What an empty answer (no body, `[]`, `{}`, no jq output) means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Empty {
     /// A fault.
     #[default]

@@ -30,7 +30,7 @@ impl Answer {
     /// The answer itself if its status is below 400.
     ///
     /// # Errors
-    /// `auth` for 401 and 403, `rate_limited` for 429, 503 with `Retry-After` and exhausted 403s, `timeout` for 408,
+    /// `auth` for 401 and 403, `rate_limited` for 429, 5xx with `Retry-After` and exhausted 403s, `timeout` for 408,
     /// `http_4xx` and `http_5xx` for the rest; `retry_after` is set whenever the server named a time.
     pub fn fail_on_status(&self) -> Result<&Self, Fault> {
         if self.status < 400 {
@@ -64,8 +64,8 @@ impl Answer {
     /// # Errors
     /// `bad_type`.
     pub fn fail_on_type(&self) -> Result<(), Fault> {
-        let found = self.content_type();
-        let kind = found
+        let kind = self
+            .sent_type()
             .split(';')
             .next()
             .unwrap_or_default()
@@ -81,13 +81,14 @@ impl Answer {
         );
         let first = self.body.iter().find(|b| !b.is_ascii_whitespace());
         let looks_like_markup = first == Some(&b'<');
-        if (is_json || may_be || self.body.is_empty()) && !looks_like_markup {
+        // The type of nothing says nothing.
+        let no_content = self.status == 204 && self.body.is_empty();
+        if (is_json || may_be || no_content) && !looks_like_markup {
             return Ok(());
         }
-        let found = if found.is_empty() {
-            "no content type".into()
-        } else {
-            found
+        let found = match self.content_type() {
+            none if none.is_empty() => "no content type to show".into(),
+            found => found,
         };
         let looks = if looks_like_markup {
             " whose first character is `<`"
@@ -101,12 +102,17 @@ impl Answer {
         Err(fault.help("a login page perhaps: check the source's auth and url, and whether a proxy stands in between"))
     }
 
-    /// The content type as sent, cleaned and cut; empty if there is none.
+    /// The content type as sent: to decide by, not to show.
+    fn sent_type(&self) -> &str {
+        let value = self.headers.get(CONTENT_TYPE);
+        value.map_or("", |v| v.to_str().unwrap_or("?"))
+    }
+
+    /// The content type as it may be shown, cut; empty if there is none or if it repeats a secret.
     #[must_use]
     pub fn content_type(&self) -> String {
-        let value = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-        let shown: String = value.unwrap_or_default().chars().take(60).collect();
-        if self.gives_away(&shown) {
+        let shown: String = self.sent_type().chars().take(60).collect();
+        if self.gives_away(self.sent_type()) {
             String::new()
         } else {
             shown
@@ -119,7 +125,7 @@ impl Answer {
     pub fn snippet(&self) -> String {
         const LONGEST: usize = 80;
         const LOOKED_AT: usize = 4096;
-        let kind = self.content_type().to_ascii_lowercase();
+        let kind = self.sent_type().to_ascii_lowercase();
         if !(kind.contains("json") || kind.starts_with("text/plain")) {
             return String::new();
         }
@@ -131,6 +137,13 @@ impl Answer {
             return String::new();
         }
         snippet
+    }
+
+    /// The same fault, if need be without words that repeat a secret that was sent: every fault made of what an answer
+    /// says must pass here.
+    #[must_use]
+    pub fn guard(&self, fault: Fault) -> Fault {
+        self.hidden.guard(&self.asked, fault)
     }
 
     /// Whether a text holds part of a secret that was sent with the request.
@@ -216,6 +229,26 @@ mod tests {
                 assert_eq!(fault.class, FaultClass::BadType, "{kind} {body}");
             }
         }
+    }
+
+    #[test]
+    fn f9_an_empty_page_is_a_page_too() {
+        for (status, kind, good) in [
+            (200, "text/html", false),
+            (200, "application/json", true),
+            (200, "", true),
+            (204, "text/html", true),
+        ] {
+            let read = answer(status, kind, "").fail_on_type();
+            assert_eq!(read.is_ok(), good, "{status} {kind}");
+        }
+    }
+
+    #[test]
+    fn f9_a_type_that_repeats_a_secret_is_judged_and_not_shown() {
+        let page = answer(200, "text/canary-4711", "7");
+        let fault = page.fail_on_type().unwrap_err();
+        assert!(!fault.to_string().contains("canary"), "{fault}");
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Client {
         let hidden = request.hidden();
         let answered = self.exchange(&client, built, &asked, &request, ends).await;
         // The target of a redirect and the name of an encoding are the server's words.
-        let (status, headers, body) = answered.map_err(|fault| hidden.veil(fault))?;
+        let (status, headers, body) = answered.map_err(|fault| hidden.guard(&asked, fault))?;
         Ok(Answer {
             status,
             headers,

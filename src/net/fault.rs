@@ -120,14 +120,14 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     })
 }
 
-/// The fault behind a status of 400 and above. A rate limit is recognised by 429, by 503 with `Retry-After`, and by 403
+/// The fault behind a status of 400 and above. A rate limit is recognised by 429, by 5xx with `Retry-After`, and by 403
 /// with `Retry-After` or an emptied `X-RateLimit-Remaining`.
 pub(super) fn of_status(asked: &str, status: u16, headers: &HeaderMap, snippet: &str) -> Fault {
     let wait = retry_after(headers);
     let emptied = text(headers, "x-ratelimit-remaining") == Some("0");
     let limited = match status {
         429 => true,
-        503 => headers.contains_key(RETRY_AFTER),
+        500.. => headers.contains_key(RETRY_AFTER),
         403 => headers.contains_key(RETRY_AFTER) || emptied,
         _ => false,
     };
@@ -309,7 +309,8 @@ mod tests {
             (429, vec![], RateLimited),
             (429, vec![wait], RateLimited),
             (500, vec![], Http5xx),
-            (502, vec![wait], Http5xx),
+            (500, vec![wait], RateLimited),
+            (502, vec![wait], RateLimited),
             (503, vec![], Http5xx),
             (503, vec![wait], RateLimited),
             (599, vec![], Http5xx),

@@ -1,6 +1,8 @@
 //! JSON read strictly: one document, UTF-8, no byte order mark, no key twice, bounded nesting. What is ambiguous
 //! is refused, because a number must not depend on which of two keys a parser prefers.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -12,13 +14,17 @@ use crate::domain::fault::FaultClass;
 /// Why bytes are no JSON document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonError {
-    /// `bad_body`, or `bad_value` for a number beyond every float.
+    /// `bad_body`, `bad_value` for a number beyond every float, or `too_large` for too many values.
     pub class: FaultClass,
     /// What is wrong, without the bytes themselves.
     pub message: String,
     /// The remedy; may be empty.
     pub help: &'static str,
 }
+
+/// The most values in one document, each item and entry counted. Small ones take a hundred times their bytes once they
+/// are built.
+const MOST: u32 = 1_000_000;
 
 /// Reads one document.
 ///
@@ -32,7 +38,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 /// Checks that the bytes are exactly one document, without building it.
 ///
 /// # Errors
-/// As [`JsonError`] says; nesting is refused beyond 128 levels.
+/// As [`JsonError`] says; nesting is refused beyond 128 levels, a document beyond a million values.
 pub fn validate(bytes: &[u8]) -> Result<(), JsonError> {
     if bytes.is_empty() {
         return Err(bad("the body is empty, expected JSON".into(), ""));
@@ -49,8 +55,17 @@ pub fn validate(bytes: &[u8]) -> Result<(), JsonError> {
         bad(format!("the body is not UTF-8 after byte {good}"), "")
     })?;
     let mut reader = serde_json::Deserializer::from_str(text);
-    let read = Strict.deserialize(&mut reader).and_then(|()| reader.end());
+    let left = Cell::new(MOST);
+    let read = Strict(&left).deserialize(&mut reader);
+    let read = read.and_then(|()| reader.end());
     read.map_err(|e| {
+        if left.get() == 0 {
+            return JsonError {
+                class: FaultClass::TooLarge,
+                message: format!("the answer holds more than {MOST} values"),
+                help: "ask for less: fields, page size, a count instead of a list",
+            };
+        }
         if e.to_string().starts_with("number out of range") {
             return JsonError {
                 class: FaultClass::BadValue,
@@ -76,17 +91,23 @@ fn bad(message: String, help: &'static str) -> JsonError {
 
 /// Walks a document, keeps nothing, and refuses a key that stands twice in one object. The key is not told: it is
 /// the server's text.
-struct Strict;
+#[derive(Clone, Copy)]
+struct Strict<'a>(&'a Cell<u32>);
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        let left = self.0.get().saturating_sub(1);
+        self.0.set(left);
+        if left == 0 {
+            return Err(D::Error::custom("too many values"));
+        }
         reader.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,19 +139,46 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Self)?.is_some() {}
+        while items.next_element_seed(self)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let mut seen = HashSet::new();
-        while let Some(key) = entries.next_key::<String>()? {
+        while let Some(key) = entries.next_key_seed(Key)? {
             if !seen.insert(key) {
                 return Err(A::Error::custom("a key stands twice in one object"));
             }
-            entries.next_value_seed(Self)?;
+            entries.next_value_seed(self)?;
         }
         Ok(())
+    }
+}
+
+/// A key, copied only when it is written with escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
     }
 }
 
@@ -167,6 +215,14 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert_eq!(error.class, FaultClass::BadBody, "{text:?}");
         }
+    }
+
+    #[test]
+    fn f20_a_document_of_too_many_values_is_too_large() {
+        let list = |items: usize| format!("[{}0]", "[],".repeat(items - 1));
+        assert!(validate(list(900_000).as_bytes()).is_ok());
+        let error = validate(list(1_000_000).as_bytes()).unwrap_err();
+        assert_eq!(error.class, FaultClass::TooLarge);
     }
 
     #[test]

@@ -150,8 +150,7 @@ impl Request {
         shown
     }
 
-    /// Whether a text holds a part of a secret that this request carries. Six characters in a row count, so that an
-    /// echo in another encoding is caught too.
+    /// Whether a text holds a part of a secret that this request carries; six characters in a row count.
     #[must_use]
     pub fn gives_away(&self, text: &str) -> bool {
         gives_away(&self.hidden, text)
@@ -180,20 +179,28 @@ impl Hidden {
         gives_away(&self.0, text)
     }
 
-    /// The fault; of its words only those that repeat none of them.
+    /// The same fault, if need be without words that repeat one of them: the one place through which faults of a
+    /// request and its answer pass. What was asked was looked at when it was made.
     #[must_use]
-    pub fn veil(&self, mut fault: Fault) -> Fault {
-        if self.gives_away(&fault.message) {
-            let message =
-                "what the source answered repeats a secret that was sent and is not shown";
-            fault = Fault::new(fault.class, message)
-                .help(&fault.help)
-                .after(fault.retry_after);
+    pub fn guard(&self, asked: &str, mut fault: Fault) -> Fault {
+        let words = fault.message.strip_prefix(asked).unwrap_or(&fault.message);
+        if self.gives_away(words) {
+            let colon = if asked.is_empty() { "" } else { ": " };
+            let message = format!(
+                "{asked}{colon}what the source answered repeats a secret that was sent and is not shown"
+            );
+            fault.message = Fault::new(fault.class, message).message;
         }
         if self.gives_away(&fault.help) {
             fault.help.clear();
         }
         fault
+    }
+
+    /// As [`Hidden::guard`], for a fault that does not tell what was asked.
+    #[must_use]
+    pub fn veil(&self, fault: Fault) -> Fault {
+        self.guard("", fault)
     }
 
     /// Whether these are the same secrets.
@@ -238,15 +245,93 @@ impl fmt::Display for Method {
 }
 
 fn gives_away(hidden: &[SecretString], text: &str) -> bool {
-    const RUN: usize = 6;
-    let text = text.to_lowercase();
+    if hidden.is_empty() {
+        return false;
+    }
+    let texts = readings(text);
     hidden.iter().any(|secret| {
-        let secret: Vec<char> = secret.expose_secret().to_lowercase().chars().collect();
-        !secret.is_empty()
-            && secret
-                .windows(RUN.min(secret.len()))
-                .any(|run| text.contains(&run.iter().collect::<String>()))
+        let secrets = readings(secret.expose_secret());
+        secrets.iter().any(|s| texts.iter().any(|t| repeats(s, t)))
     })
+}
+
+/// Whether a text holds six characters in a row of a secret, or all of a shorter one.
+fn repeats(secret: &str, text: &str) -> bool {
+    const RUN: usize = 6;
+    let secret: Vec<char> = secret.chars().collect();
+    !secret.is_empty()
+        && secret
+            .windows(RUN.min(secret.len()))
+            .any(|run| text.contains(&run.iter().collect::<String>()))
+}
+
+/// A text as it stands and as it reads once its escapes are undone: servers echo what they got percent-encoded, as a
+/// form, in JSON or in a page, and some of it twice over.
+fn readings(text: &str) -> Vec<String> {
+    const ROUNDS: usize = 3;
+    let mut found = vec![text.to_owned()];
+    for _ in 0..ROUNDS {
+        let Some(next) = found.last().map(|text| unescape(text)) else {
+            break;
+        };
+        if found.contains(&next) {
+            break;
+        }
+        found.push(next);
+    }
+    // A form's plus is a space, and no secret is told from another by its case.
+    let same = |text: String| text.to_lowercase().replace('+', " ");
+    found.into_iter().map(same).collect()
+}
+
+/// The text with one layer of `%2F`, `\/`, `\u002f`, `&amp;` and `&#47;` undone; what is no escape stays.
+fn unescape(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let (plain, length) = escaped(rest).unwrap_or_else(|| {
+            let mut own = [0; 4];
+            (
+                first.encode_utf8(&mut own).as_bytes().to_vec(),
+                first.len_utf8(),
+            )
+        });
+        bytes.extend(plain);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The bytes behind the escape that a text begins with, and how long it is.
+fn escaped(text: &str) -> Option<(Vec<u8>, usize)> {
+    let hex = |from: usize, to: usize| u32::from_str_radix(text.get(from..to)?, 16).ok();
+    let char = |code: u32| Some(char::from_u32(code)?.to_string().into_bytes());
+    match text.as_bytes() {
+        [b'%', ..] => Some((vec![u8::try_from(hex(1, 3)?).ok()?], 3)),
+        [b'\\', b'u', ..] => Some((char(hex(2, 6)?)?, 6)),
+        [b'\\', b'x', ..] => Some((char(hex(2, 4)?)?, 4)),
+        [b'\\', plain @ (b'"' | b'\'' | b'\\' | b'/'), ..] => Some((vec![*plain], 2)),
+        [b'&', b'#', ..] => {
+            let end = text.find(';').filter(|end| *end <= 9)?;
+            let code = match text.get(2..3)? {
+                "x" | "X" => hex(3, end)?,
+                _ => text.get(2..end)?.parse().ok()?,
+            };
+            Some((char(code)?, end + 1))
+        }
+        [b'&', ..] => {
+            const NAMED: [(&str, u8); 5] = [
+                ("&amp;", b'&'),
+                ("&lt;", b'<'),
+                ("&gt;", b'>'),
+                ("&quot;", b'"'),
+                ("&apos;", b'\''),
+            ];
+            let (name, plain) = NAMED.iter().find(|(name, _)| text.starts_with(name))?;
+            Some((vec![*plain], name.len()))
+        }
+        _ => None,
+    }
 }
 
 fn header_name(name: &str) -> Result<HeaderName, Fault> {
@@ -285,6 +370,58 @@ mod tests {
         assert!(request.gives_away("you sent TOK-12345!"));
         assert!(!request.gives_away("no valid bearer token"));
         assert!(!request.gives_away("not found"));
+    }
+
+    #[test]
+    fn f71_a_secret_is_known_again_in_other_clothes() {
+        let secret = r#"p@s/w"r&d+x=\ü"#;
+        let request = request("http://h.example/").hide(secret);
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let json = serde_json::to_string(secret).unwrap();
+        let percent = form.replace('+', "%20");
+        for echo in [
+            secret.to_owned(),
+            form.clone(),
+            percent.to_lowercase(),
+            percent.replace('%', "%25"),
+            json.clone(),
+            json.replace('/', r"\/"),
+            serde_json::to_string(&json).unwrap(),
+            serde_json::to_string(&form).unwrap(),
+            r"\u0070\u0040\u0073\u002f\u0077\u0022".to_owned(),
+            "p&#64;s&#x2F;w&quot;r&amp;d+x".to_owned(),
+        ] {
+            assert!(request.gives_away(&format!("you sent <{echo}>")), "{echo}");
+        }
+        for other in [
+            "100%",
+            "%zz",
+            r"\u12",
+            "&#;",
+            "&#999999999;",
+            "&nbsp;",
+            "p@s",
+        ] {
+            assert!(!request.gives_away(other), "{other}");
+        }
+        // A secret that is kept encoded is known when it comes back decoded.
+        let encoded = request.hide("a%2Fb%2Fc%2Fd");
+        assert!(encoded.gives_away("no such thing: a/b/c/d"));
+    }
+
+    #[test]
+    fn f71_a_guarded_fault_keeps_its_class_and_what_was_asked() {
+        let request = request("http://h.example/").hide("hunter22");
+        let asked = "GET http://hunter22.example/";
+        let fault = |words: &str| {
+            let message = format!("{asked}: {words}");
+            let fault = Fault::new(FaultClass::Partial, message).help(words);
+            request.hidden().guard(asked, fault)
+        };
+        assert_eq!(fault("too few").message, format!("{asked}: too few"));
+        let kept = fault("you are HUNTER22");
+        assert_eq!(kept.class, FaultClass::Partial);
+        assert!(kept.message.starts_with(asked) && !kept.to_string().contains("HUNTER"));
     }
 
     #[test]

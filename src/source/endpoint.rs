@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::config::secret::{Secret, SecretError, Setting};
+use crate::config::secret::{Secret, SecretError, SecretRef, Setting};
 use crate::config::spec::{Auth, HttpSpec};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::net::answer::Answer;
@@ -72,6 +72,12 @@ impl Endpoint {
     /// A value that changes when any of the secrets does; see [`Source::credentials`](super::Source::credentials).
     #[must_use]
     pub fn credentials(&self) -> u64 {
+        self.credentials_with(&[])
+    }
+
+    /// The same, for secrets at these places too.
+    #[must_use]
+    pub fn credentials_with(&self, places: &[SecretRef]) -> u64 {
         let mut hash = DefaultHasher::new();
         let mut add = |read: Result<Secret, SecretError>| match read {
             Ok(secret) => secret.expose().hash(&mut hash),
@@ -83,6 +89,9 @@ impl Endpoint {
         }
         for setting in self.spec.headers.values() {
             add(setting.read());
+        }
+        for place in places {
+            add(place.read());
         }
         hash.finish()
     }
@@ -184,7 +193,6 @@ fn not_a_base(why: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::secret::SecretRef;
     use std::collections::BTreeMap;
 
     fn endpoint(url: &str) -> Endpoint {

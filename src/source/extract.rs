@@ -1,149 +1,118 @@
 //! From an answer's bytes to one finite number: a JSON Pointer or a jq filter, with what an empty answer means and what
-//! makes an answer an error. Parsing and filters run on a worker with a deadline. Knows no HTTP.
-
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+//! makes an answer an error. A plain function of its arguments; who calls it minds time and memory. Knows no HTTP.
 
 use jaq_json::{Num, Val, read};
+use serde::de::IgnoredAny;
 
 pub use super::jq::Filter;
-use super::worker::{self, WorkError};
+use super::pointer::Pointer;
 use crate::config::spec::{Empty, Extract, HttpMeasure};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::net::json;
 
-/// How one measure's number is found; compiled once and kept.
+/// How one measure's number is found, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// Where the number stands.
+    pub value: Extract,
+    /// What makes an answer an error.
+    pub fail_if: Option<String>,
+    /// What an empty answer means.
+    pub empty: Empty,
+}
+
+impl Rule {
+    /// Whether a filter is run: what it needs of time and memory nobody knows beforehand.
+    #[must_use]
+    pub fn filters(&self) -> bool {
+        matches!(self.value, Extract::Jq(_)) || self.fail_if.is_some()
+    }
+}
+
+impl From<&HttpMeasure> for Rule {
+    fn from(measure: &HttpMeasure) -> Self {
+        Self {
+            value: measure.value.clone(),
+            fail_if: measure.fail_if.clone(),
+            empty: measure.empty,
+        }
+    }
+}
+
+/// A rule, compiled.
 #[derive(Debug)]
 pub struct Extraction {
     value: Place,
     fail_if: Option<Filter>,
     empty: Empty,
-    /// Raised when the evaluation that was given up last has ended after all.
-    left_behind: Mutex<Option<Arc<AtomicBool>>>,
 }
 
 #[derive(Debug)]
 enum Place {
-    Pointer { text: String, keys: Vec<String> },
+    Pointer(Pointer),
     Jq(Filter),
 }
 
 impl Extraction {
-    /// Compiles what the measure says.
+    /// Compiles what the rule says.
     ///
     /// # Errors
     /// One line naming the key (`value` or `fail_if`) and what is wrong with it.
-    pub fn compile(measure: &HttpMeasure) -> Result<Self, String> {
-        let value = match &measure.value {
-            Extract::Pointer(text) => Place::Pointer {
-                keys: pointer(text).map_err(|e| format!("value: {e}"))?,
-                text: text.clone(),
-            },
-            Extract::Jq(text) => {
-                Place::Jq(Filter::compile(text).map_err(|e| format!("value: {e}"))?)
-            }
+    pub fn compile(rule: &Rule) -> Result<Self, String> {
+        let value = match &rule.value {
+            Extract::Pointer(text) => Pointer::parse(text).map(Place::Pointer),
+            Extract::Jq(text) => Filter::compile(text).map(Place::Jq),
         };
-        let fail_if = measure.fail_if.as_deref().map(Filter::compile).transpose();
+        let fail_if = rule.fail_if.as_deref().map(Filter::compile).transpose();
         Ok(Self {
-            value,
+            value: value.map_err(|e| format!("value: {e}"))?,
             fail_if: fail_if.map_err(|e| format!("fail_if: {e}"))?,
-            empty: measure.empty,
-            left_behind: Mutex::default(),
+            empty: rule.empty,
         })
     }
 
-    /// Reads the number out of a whole body.
+    /// Reads the number out of a whole body; `moments` are what the variables of filters stand for. With a filter this
+    /// must run in a worker: nothing else ends one that does not end, or one that eats the memory.
     ///
     /// # Errors
-    /// `bad_body` for what is no JSON or matches `fail_if`, `bad_value` where no finite number stands, `timeout` when a
-    /// filter does not end, `config` when a filter can never work.
-    pub async fn read(self: &Arc<Self>, body: Vec<u8>, within: Duration) -> Result<Reading, Fault> {
-        let late = || {
-            Fault::new(FaultClass::Timeout, "the filter did not end in time")
-                .help("look for nested loops over the whole answer in value and fail_if")
-        };
-        if self.still_runs() {
-            return Err(late());
-        }
-        let ended = Arc::new(AtomicBool::new(false));
-        let (own, at_end) = (Arc::clone(self), Raise(Arc::clone(&ended)));
-        let work = move || {
-            let _at_end = at_end;
-            own.evaluate(&body)
-        };
-        match worker::run(within, work).await {
-            Ok(read) => read,
-            Err(WorkError::Late) => {
-                *self.left_behind() = Some(ended);
-                Err(late())
-            }
-            Err(e) => Err(Fault::new(
-                FaultClass::Internal,
-                format!("the filter gave nothing: {e}"),
-            )),
-        }
-    }
-
-    /// Whether an evaluation that was given up has not ended yet: starting another would only pile them up.
-    fn still_runs(&self) -> bool {
-        let left_behind = self.left_behind();
-        left_behind
-            .as_ref()
-            .is_some_and(|ended| !ended.load(Ordering::Acquire))
-    }
-
-    fn left_behind(&self) -> MutexGuard<'_, Option<Arc<AtomicBool>>> {
-        self.left_behind
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn evaluate(&self, body: &[u8]) -> Result<Reading, Fault> {
+    /// `bad_body` for what is no JSON or matches `fail_if`, `bad_value` where no finite number stands, `config` when a
+    /// filter can never work.
+    pub fn evaluate(&self, body: &[u8], moments: &[String]) -> Result<Reading, Fault> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return self.nothing("the answer has no body");
         }
         json::validate(body).map_err(|e| Fault::new(e.class, e.message).help(e.help))?;
-        let document = read::parse_single(body)
-            .map_err(|e| Fault::new(FaultClass::BadBody, format!("the body is not JSON: {e}")))?;
-        self.refuse(&document)?;
-        match &document {
-            Val::Arr(items) if items.is_empty() => return self.nothing("the answer is `[]`"),
-            Val::Obj(entries) if entries.is_empty() => return self.nothing("the answer is `{}`"),
+        let document = match (&self.value, &self.fail_if) {
+            (Place::Pointer(_), None) => Val::Null,
+            _ => parse(body)?,
+        };
+        if let Some(filter) = &self.fail_if {
+            refuse(filter, document.clone(), moments)?;
+        }
+        match bare(body).as_slice() {
+            b"[]" => return self.nothing("the answer is `[]`"),
+            b"{}" => return self.nothing("the answer is `{}`"),
             _ => {}
         }
         match &self.value {
-            Place::Pointer { text, keys } => {
-                let found = follow(&document, keys).ok_or_else(|| missing(text))?;
-                number(found, &format!("value {text}"))
+            Place::Pointer(pointer) => {
+                let found = pointer
+                    .follow(body)
+                    .ok_or_else(|| missing(pointer.text()))?;
+                pointed_at(found, &format!("value {}", pointer.text()))
             }
-            Place::Jq(filter) => self.filtered(filter, document),
+            Place::Jq(filter) => self.filtered(filter, document, moments),
         }
     }
 
-    /// Fails when `fail_if` yields anything but false and null, or cannot be evaluated: then nobody knows.
-    fn refuse(&self, document: &Val) -> Result<(), Fault> {
-        const OUTPUTS: usize = 1000;
-        let Some(filter) = &self.fail_if else {
-            return Ok(());
-        };
-        let outputs = filter.outputs(document.clone(), OUTPUTS);
-        let outputs =
-            outputs.map_err(|e| Fault::new(FaultClass::BadBody, format!("fail_if: {e}")))?;
-        let fails = |output: &Val| !matches!(output, Val::Null | Val::Bool(false));
-        if outputs.iter().any(fails) {
-            let filter: String = filter.text().chars().take(80).collect();
-            return Err(Fault::new(
-                FaultClass::BadBody,
-                format!("the answer is an error by its own account: fail_if `{filter}` holds"),
-            ));
-        }
-        Ok(())
-    }
-
-    fn filtered(&self, filter: &Filter, document: Val) -> Result<Reading, Fault> {
-        let outputs = filter.outputs(document, 2);
+    fn filtered(
+        &self,
+        filter: &Filter,
+        document: Val,
+        moments: &[String],
+    ) -> Result<Reading, Fault> {
+        let outputs: Result<Vec<Val>, _> = filter.outputs(document, moments).take(2).collect();
         let outputs =
             outputs.map_err(|e| Fault::new(FaultClass::BadValue, format!("value: {e}")))?;
         match outputs.as_slice() {
@@ -173,50 +142,51 @@ impl Extraction {
     }
 }
 
-/// Raises a flag when the work ends, panics included.
-struct Raise(Arc<AtomicBool>);
-
-impl Drop for Raise {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-/// The keys of a JSON Pointer (RFC 6901), unescaped.
-fn pointer(text: &str) -> Result<Vec<String>, String> {
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Some(rest) = text.strip_prefix('/') else {
-        return Err(format!(
-            "found `{text}`, expected a JSON Pointer that begins with `/`"
-        ));
-    };
-    let keys = rest.split('/').map(|key| {
-        let mut escapes = key.split('~').skip(1);
-        if escapes.any(|after| !after.starts_with(['0', '1'])) {
-            return Err(format!(
-                "found `~` in `{key}`, expected ~0 for `~` or ~1 for `/`"
+/// Fails when `fail_if` yields anything but false and null, however late, or cannot be evaluated: then nobody knows.
+fn refuse(filter: &Filter, document: Val, moments: &[String]) -> Result<(), Fault> {
+    for output in filter.outputs(document, moments) {
+        let output =
+            output.map_err(|e| Fault::new(FaultClass::BadBody, format!("fail_if: {e}")))?;
+        if !matches!(output, Val::Null | Val::Bool(false)) {
+            let filter: String = filter.text().chars().take(80).collect();
+            return Err(Fault::new(
+                FaultClass::BadBody,
+                format!("the answer is an error by its own account: fail_if `{filter}` holds"),
             ));
         }
-        Ok(key.replace("~1", "/").replace("~0", "~"))
-    });
-    keys.collect()
+    }
+    Ok(())
 }
 
-fn follow<'a>(document: &'a Val, keys: &[String]) -> Option<&'a Val> {
-    keys.iter().try_fold(document, |value, key| match value {
-        Val::Obj(entries) => entries.get(&Val::from(key.clone())),
-        // RFC 6901 section 4: digits without a leading zero.
-        Val::Arr(items) if key == "0" || (!key.starts_with('0') && is_digits(key)) => {
-            items.get(key.parse::<usize>().ok()?)
+/// A document that was found valid.
+fn parse(body: &[u8]) -> Result<Val, Fault> {
+    read::parse_single(body)
+        .map_err(|e| Fault::new(FaultClass::BadBody, format!("the body is not JSON: {e}")))
+}
+
+/// The first bytes of a document that are no white space: enough to tell an empty list or object.
+fn bare(body: &[u8]) -> Vec<u8> {
+    let bytes = body.iter().filter(|b| !b.is_ascii_whitespace());
+    bytes.take(3).copied().collect()
+}
+
+/// The number that a pointer points at. Lists and objects are counted, not built.
+fn pointed_at(text: &str, what: &str) -> Result<Reading, Fault> {
+    match text.as_bytes().first() {
+        Some(b'[') => {
+            let items: Vec<IgnoredAny> = serde_json::from_str(text).unwrap_or_default();
+            no_number(what, &format!("a list of {} items", items.len()))
         }
-        _ => None,
-    })
+        Some(b'{') => no_number(what, "an object"),
+        _ => number(&parse(text.as_bytes())?, what),
+    }
 }
 
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+fn no_number(what: &str, found: &str) -> Result<Reading, Fault> {
+    Err(Fault::new(
+        FaultClass::BadValue,
+        format!("{what}: found {found}, expected a finite number"),
+    ))
 }
 
 fn missing(text: &str) -> Fault {
@@ -229,12 +199,7 @@ fn missing(text: &str) -> Fault {
 
 /// The finite number that `value` is. Text counts when all of it is a plain decimal number.
 fn number(value: &Val, what: &str) -> Result<Reading, Fault> {
-    let found = |kind: &str| {
-        Err(Fault::new(
-            FaultClass::BadValue,
-            format!("{what}: found {kind}, expected a finite number"),
-        ))
-    };
+    let found = |kind: &str| no_number(what, kind);
     let parse = |text: &str| {
         Reading::parse(text)
             .map_err(|fault| Fault::new(fault.class, format!("{what}: {}", fault.message)))
@@ -262,15 +227,9 @@ fn number(value: &Val, what: &str) -> Result<Reading, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::spec::{Body, Method};
-    use std::collections::BTreeMap;
 
-    fn measure(value: &str) -> HttpMeasure {
-        HttpMeasure {
-            path: String::new(),
-            query: BTreeMap::new(),
-            method: Method::Get,
-            body: Body::None,
+    fn measure(value: &str) -> Rule {
+        Rule {
             value: if value.is_empty() || value.starts_with('/') {
                 Extract::Pointer(value.into())
             } else {
@@ -281,10 +240,10 @@ mod tests {
         }
     }
 
-    fn evaluate(measure: &HttpMeasure, body: &str) -> Result<Reading, Fault> {
-        Extraction::compile(measure)
-            .unwrap()
-            .evaluate(body.as_bytes())
+    fn evaluate(rule: &Rule, body: &str) -> Result<Reading, Fault> {
+        let moments: Vec<String> = (0..6).map(|n| format!("2026-11-0{n}")).collect();
+        let extraction = Extraction::compile(rule).unwrap();
+        extraction.evaluate(body.as_bytes(), &moments)
     }
 
     fn read(value: &str, body: &str) -> Result<Reading, Fault> {
@@ -441,7 +400,7 @@ mod tests {
         ] {
             let ask = |empty| {
                 evaluate(
-                    &HttpMeasure {
+                    &Rule {
                         empty,
                         ..measure(value)
                     },
@@ -468,7 +427,7 @@ mod tests {
         let ask = |fail_if: &str, body: &str| {
             let fail_if = Some(fail_if.to_owned());
             evaluate(
-                &HttpMeasure {
+                &Rule {
                     fail_if,
                     ..measure("/n")
                 },
@@ -508,7 +467,7 @@ mod tests {
     fn bad_filters_are_named_by_their_key() {
         let bad_value = Extraction::compile(&measure("now")).unwrap_err();
         assert!(bad_value.starts_with("value: "), "{bad_value}");
-        let bad_if = HttpMeasure {
+        let bad_if = Rule {
             fail_if: Some(".a |".into()),
             ..measure("/a")
         };
@@ -519,23 +478,26 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn a_filter_without_end_is_left_behind_and_not_started_again() {
-        let all_pairs = "reduce (.[] as $a | .[] as $b | .[] as $c | .[] as $d | .[] as $e | 1) as $x (0; . + 1)";
-        let extraction = Arc::new(Extraction::compile(&measure(all_pairs)).unwrap());
-        let body = format!("[{}0]", "0,".repeat(99));
-        let within = Duration::from_millis(50);
-        let first = extraction.read(body.clone().into_bytes(), within).await;
-        assert_eq!(first.unwrap_err().class, FaultClass::Timeout);
-        // Its thread still runs, so that the second attempt takes no time and no second thread.
-        let second = extraction
-            .read(body.into_bytes(), Duration::from_secs(3600))
-            .await;
-        assert_eq!(second.unwrap_err().class, FaultClass::Timeout);
-        let other = Arc::new(Extraction::compile(&measure("/a")).unwrap());
-        let read = other
-            .read(br#"{"a":5}"#.to_vec(), Duration::from_secs(5))
-            .await;
-        assert_eq!(read.unwrap().value, 5.0);
+    #[test]
+    fn f10_fail_if_is_looked_for_until_the_end() {
+        let late = format!(
+            r#"{{"n":1,"items":[{}{{"bad":true}}]}}"#,
+            r#"{"bad":false},"#.repeat(5000)
+        );
+        let fail_if = Some(".items[].bad".to_owned());
+        let rule = Rule {
+            fail_if,
+            ..measure("/n")
+        };
+        let fault = evaluate(&rule, &late).unwrap_err();
+        assert_eq!(fault.class, FaultClass::BadBody, "{fault}");
+        assert!(evaluate(&rule, &late.replace("true", "false")).is_ok());
+    }
+
+    #[test]
+    fn filters_compare_with_the_moments_of_the_poll() {
+        let since = "[.[] | select(.at >= $now and .at < $window_end)] | length";
+        let body = r#"[{"at":"2025-12-31"},{"at":"2026-11-01"},{"at":"2026-11-05"}]"#;
+        assert_eq!(read(since, body).unwrap().value, 1.0);
     }
 }

@@ -1,7 +1,7 @@
 //! The generic HTTP source: asks any endpoint that answers JSON and takes one number out of the answer. Reads secrets at
 //! each use. Knows no vendor.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::endpoint::{Endpoint, unreadable};
-use super::extract::Extraction;
-use super::template::fill;
+use super::extract::{Extraction, Rule};
+use super::template::{fill, variables};
+use super::worker::Workers;
 use super::{Question, Source};
-use crate::config::secret::Setting;
+use crate::config::secret::{SecretRef, Setting};
 use crate::config::spec::{Body, HttpMeasure, HttpSpec, Measure, Method};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
@@ -28,32 +29,71 @@ pub(super) const PERMITS: usize = 4;
 #[derive(Debug)]
 pub struct HttpSource {
     endpoint: Endpoint,
-    /// Compiled filters by what they were compiled from.
-    extractions: Mutex<HashMap<String, Arc<Extraction>>>,
+    workers: Arc<Workers>,
+    /// Rules that were found to compile.
+    sound: Mutex<HashSet<Rule>>,
+    /// Where the secrets of the questions are kept, beside those of the endpoint.
+    places: Mutex<Vec<SecretRef>>,
 }
 
 impl HttpSource {
-    /// A source; neither reads secrets nor connects.
+    /// A source whose filters run on these workers; neither reads secrets nor connects.
     #[must_use]
-    pub fn new(spec: &HttpSpec) -> Self {
+    pub fn new(spec: &HttpSpec, workers: Arc<Workers>) -> Self {
         Self {
             endpoint: Endpoint::new(spec),
-            extractions: Mutex::default(),
+            workers,
+            sound: Mutex::default(),
+            places: Mutex::default(),
         }
     }
 
-    fn extraction(&self, measure: &HttpMeasure) -> Result<Arc<Extraction>, Fault> {
-        let key = format!("{:?}", (&measure.value, &measure.fail_if, measure.empty));
-        let mut kept = self
-            .extractions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(extraction) = kept.get(&key) {
-            return Ok(Arc::clone(extraction));
+    /// Remembers where a question's secrets are kept: a source that refused them is asked again when they change.
+    fn remember(&self, measure: &HttpMeasure) {
+        let form = match &measure.body {
+            Body::Form(fields) => Some(fields.values()),
+            _ => None,
+        };
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        for setting in measure.query.values().chain(form.into_iter().flatten()) {
+            if let Setting::Secret(place) = setting
+                && !places.contains(place)
+            {
+                places.push(place.clone());
+            }
         }
-        let compiled = Extraction::compile(measure);
-        let compiled = compiled.map_err(|why| Fault::new(FaultClass::Config, why))?;
-        Ok(Arc::clone(kept.entry(key).or_insert(Arc::new(compiled))))
+    }
+
+    /// The rule of a measure, once it was found to compile: nothing is asked for what can never be read.
+    fn rule(&self, measure: &HttpMeasure) -> Result<Rule, Fault> {
+        let rule = Rule::from(measure);
+        let mut sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        if !sound.contains(&rule) {
+            let compiled = Extraction::compile(&rule);
+            compiled.map_err(|why| Fault::new(FaultClass::Config, why))?;
+            sound.insert(rule.clone());
+        }
+        Ok(rule)
+    }
+
+    /// The number in a body. Only filters need a worker, so that a pointer never waits for one.
+    async fn read(
+        &self,
+        rule: Rule,
+        moments: &Moments,
+        body: Vec<u8>,
+        within: Duration,
+    ) -> Result<Reading, Fault> {
+        if rule.filters() {
+            let moments = variables(moments);
+            return self.workers.read(&rule, &moments, &body, within).await;
+        }
+        let pointed = move || {
+            let extraction = Extraction::compile(&rule);
+            let extraction = extraction.map_err(|why| Fault::new(FaultClass::Config, why))?;
+            extraction.evaluate(&body, &[])
+        };
+        off_the_runtime(pointed).await
     }
 
     fn request(
@@ -101,7 +141,8 @@ impl Source for HttpSource {
             ));
         };
         let ends = Instant::now() + question.timeout;
-        let extraction = self.extraction(measure)?;
+        let rule = self.rule(measure)?;
+        self.remember(measure);
         let request = self.request(measure, question.moments, question.timeout)?;
         let mut answer = self.endpoint.send(request).await?;
         answer.fail_on_status()?;
@@ -109,7 +150,7 @@ impl Source for HttpSource {
         answer.fail_on_type()?;
         let body = std::mem::take(&mut answer.body);
         let left = ends.saturating_duration_since(Instant::now()).max(LEAST);
-        let read = extraction.read(body, left).await;
+        let read = self.read(rule, question.moments, body, left).await;
         read.map_err(|fault| tell(&answer, fault))
     }
 
@@ -118,8 +159,21 @@ impl Source for HttpSource {
     }
 
     fn credentials(&self) -> u64 {
-        self.endpoint.credentials()
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = places.clone();
+        self.endpoint.credentials_with(&places)
     }
+}
+
+/// Runs work that surely ends but may take a while on a thread for such work.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_panic| {
+        let why = "okrd itself failed while it read the answer";
+        Err(Fault::new(FaultClass::Internal, why))
+    })
 }
 
 /// Names and values as a form or query: plain values are filled, secret ones are sent as they are and remembered.
@@ -144,26 +198,27 @@ fn encode(
     Ok(encoded.finish())
 }
 
-/// A success that is not the whole answer: 202 promises one for later, 206 is a part of it.
+/// What is no error and no whole answer either: 202 promises one for later, 206 is a part of it, 205 and what is below
+/// 200 speak of something else. Nothing of it may pass for an empty answer.
 fn fail_on_unfinished(answer: &Answer) -> Result<(), Fault> {
-    let why = match answer.status {
-        202 => "the answer is not ready yet",
-        206 => "the answer is a part of the whole",
+    let (class, why) = match answer.status {
+        202 => (FaultClass::Partial, "the answer is not ready yet"),
+        206 => (FaultClass::Partial, "the answer is a part of the whole"),
+        205 | ..200 | 300.. => (
+            FaultClass::BadBody,
+            "this answers no question, expected 200",
+        ),
         _ => return Ok(()),
     };
     Err(Fault::new(
-        FaultClass::Partial,
+        class,
         format!("{} answered {}: {why}", answer.asked, answer.status),
     ))
 }
 
-/// The same fault with what was asked before it; words of the source that repeat a secret are dropped.
+/// The same fault with what was asked before it.
 fn tell(answer: &Answer, mut fault: Fault) -> Fault {
-    let words = if answer.gives_away(&fault.message) {
-        "the answer cannot be used, and its words repeat a secret"
-    } else {
-        fault.message.as_str()
-    };
-    fault.message = Fault::new(fault.class, format!("{}: {words}", answer.asked)).message;
-    fault
+    let message = format!("{}: {}", answer.asked, fault.message);
+    fault.message = Fault::new(fault.class, message).message;
+    answer.guard(fault)
 }

@@ -1,9 +1,11 @@
 //! jq filters, tamed: compiled once, without what reads the world (environment, clock, files), writes to the log, ends
-//! the process or recurses without bound. A filter that loops runs out of steps. Knows no HTTP.
+//! the process or recurses without bound. A filter that loops runs out of steps. What it needs of memory and stack nobody
+//! can bound in here: it is run by a worker. Knows no HTTP.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
+use std::sync::LazyLock;
 
 use jaq_core::box_iter::box_once;
 use jaq_core::compile::{Compiler, Undefined};
@@ -15,7 +17,7 @@ use jaq_core::{Ctx, Cv, Error, Exn, Native, ValXs, Vars};
 use jaq_json::{Val, read};
 use jaq_std::ValT as _;
 
-use super::worker;
+use crate::domain::window::Moments;
 use crate::net::json;
 
 type Data = JustLut<Val>;
@@ -63,6 +65,13 @@ const OWN_DEFINITIONS: &str = "
 /// The most steps of one evaluation; far more than items in an answer of the usual size.
 const STEPS: u32 = 500_000;
 
+/// Stack for the parser, which recurses on nested text. Address space, not memory: pages are taken as it grows.
+const STACK: usize = 64 * 1024 * 1024;
+
+/// The variables of every filter, in the order of their values.
+static VARIABLES: LazyLock<[String; Moments::NAMES.len()]> =
+    LazyLock::new(|| Moments::NAMES.map(|name| format!("${name}")));
+
 /// The longest filter in bytes: the parser recurses, and a filter is a line, not a program.
 const LONGEST: usize = 4096;
 
@@ -101,8 +110,13 @@ impl Filter {
             ));
         }
         let text = text.to_owned();
-        // The parser recurses on nested text: it gets the deep stack of a worker, and its panics end there.
-        worker::run_now(move || compile(text)).unwrap_or_else(|e| Err(e.to_string()))
+        // A panic of the parser ends with its thread.
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let compiled = thread.spawn(move || compile(text));
+        let compiled = compiled.map_err(|e| format!("no thread to compile it: {e}"))?;
+        compiled
+            .join()
+            .unwrap_or_else(|_panic| Err("the parser broke off".into()))
     }
 
     /// The text it was made of.
@@ -111,17 +125,19 @@ impl Filter {
         &self.text
     }
 
-    /// Runs the filter and takes at most `most` outputs. Must run on a worker.
-    ///
-    /// # Errors
-    /// The filter's first error, without the document's text, or that it ran out of steps.
-    pub(super) fn outputs(&self, input: Val, most: usize) -> Result<Vec<Val>, FilterError> {
+    /// The outputs of the filter, one after another; `moments` are the values of its variables in the order of
+    /// [`Moments::NAMES`]. Each is the output, or the filter's first error without the document's text.
+    pub(super) fn outputs(
+        &self,
+        input: Val,
+        moments: &[String],
+    ) -> impl Iterator<Item = Result<Val, FilterError>> + '_ {
         STEPS_LEFT.set(STEPS);
-        let ctx = Ctx::<Data>::new(&self.program.lut, Vars::new([]));
-        let outputs = self.program.id.run((ctx, input)).take(most);
-        outputs
-            .map(|output| output.map_err(|exn| FilterError(explain(exn))))
-            .collect()
+        let value = |n: usize| moments.get(n).map_or(Val::Null, |m| Val::from(m.clone()));
+        let values: Vec<Val> = (0..VARIABLES.len()).map(value).collect();
+        let ctx = Ctx::<Data>::new(&self.program.lut, Vars::new(values));
+        let outputs = self.program.id.run((ctx, input));
+        outputs.map(|output| output.map_err(|exn| FilterError(explain(exn))))
     }
 }
 
@@ -150,6 +166,7 @@ fn compile(text: String) -> Result<Filter, String> {
         .map_err(|_| "import is not offered".to_owned())?;
     let program = Compiler::default()
         .with_funs(natives())
+        .with_global_vars(VARIABLES.iter().map(String::as_str))
         .compile(modules)
         .map_err(|errors| tell_undefined(&errors))?;
     Ok(Filter { text, program })
@@ -294,14 +311,13 @@ mod tests {
     use super::*;
 
     fn ask(filter: &'static str, input: &'static str) -> Result<String, String> {
-        worker::run_now(move || {
-            let input = read::parse_single(input.as_bytes()).map_err(|e| e.to_string())?;
-            let filter = compile(filter.to_owned())?;
-            let outputs = filter.outputs(input, 3).map_err(|e| e.to_string())?;
-            let shown: Vec<String> = outputs.iter().map(ToString::to_string).collect();
-            Ok(shown.join(" "))
-        })
-        .unwrap()
+        let input = read::parse_single(input.as_bytes()).map_err(|e| e.to_string())?;
+        let filter = Filter::compile(filter)?;
+        let moments: Vec<String> = (0..6).map(|n| format!("moment {n}")).collect();
+        let outputs: Result<Vec<Val>, _> = filter.outputs(input, &moments).take(3).collect();
+        let outputs = outputs.map_err(|e| e.to_string())?;
+        let shown: Vec<String> = outputs.iter().map(ToString::to_string).collect();
+        Ok(shown.join(" "))
     }
 
     #[test]
@@ -346,6 +362,15 @@ mod tests {
     }
 
     #[test]
+    fn the_moments_of_the_poll_are_variables() {
+        for (n, name) in Moments::NAMES.iter().enumerate() {
+            let filter: &'static str = Box::leak(format!("[.[] | ${name}] | add").into());
+            assert_eq!(ask(filter, "[1]").unwrap(), format!("\"moment {n}\""));
+        }
+        assert_eq!(ask(". as $now | $now", "1").unwrap(), "1");
+    }
+
+    #[test]
     fn filters_that_reach_outside_or_recurse_are_refused_when_compiled() {
         for (filter, word) in [
             ("env", "env/0"),
@@ -374,6 +399,7 @@ mod tests {
             ("", "expected"),
             ("nosuch(1)", "nosuch/1"),
             ("$x", "$x"),
+            ("$yesterday", "$yesterday"),
         ] {
             let refused = Filter::compile(filter).unwrap_err();
             assert!(refused.contains(word), "{filter}: {refused}");

@@ -7,6 +7,7 @@ pub mod http;
 pub mod jira;
 pub mod jq;
 pub mod plausible;
+mod pointer;
 pub mod sql;
 pub mod template;
 pub mod worker;
@@ -55,6 +56,12 @@ pub trait Source: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// What the newest answer showed besides its number, for someone who checks a configuration: one line each, empty
+    /// where there is nothing to remark.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A value that changes when its secrets do, so that a source held back for its credentials is asked
     /// again as soon as someone rotated them. Secrets that cannot be read count as a value of their own.
     fn credentials(&self) -> u64 {
@@ -62,15 +69,16 @@ pub trait Source: Send + Sync {
     }
 }
 
-/// The registry: a source of each kind. Never connects; what cannot work shows at the first question.
+/// The registry: a source of each kind. Never connects; what cannot work shows at the first question. Those that filter
+/// share the workers.
 #[must_use]
-pub fn open(spec: &SourceSpec) -> Arc<dyn Source> {
+pub fn open(spec: &SourceSpec, workers: &Arc<worker::Workers>) -> Arc<dyn Source> {
     match spec {
         SourceSpec::Sqlite { path } => Arc::new(sql::sqlite::Sqlite::new(path.clone())),
         SourceSpec::Postgres { url } => Arc::new(sql::postgres::Postgres::new(url.clone())),
         SourceSpec::Mysql { url } => Arc::new(sql::mysql::Mysql::new(url.clone())),
         SourceSpec::Jira { http, deployment } => Arc::new(jira::Jira::new(http, *deployment)),
-        SourceSpec::Http(http) => Arc::new(http::HttpSource::new(http)),
+        SourceSpec::Http(http) => Arc::new(http::HttpSource::new(http, Arc::clone(workers))),
         SourceSpec::Plausible { http, site } => {
             Arc::new(plausible::PlausibleSource::new(http, site))
         }

@@ -1,10 +1,14 @@
 //! Plausible Analytics, Stats API v2: one metric of one site over the days of the window, in one request. Sends the days
 //! themselves, because its shortcuts disagree on today, and believes only an answer to exactly that question.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::Duration;
 use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
@@ -13,7 +17,7 @@ use super::{Question, Source};
 use crate::config::spec::{HttpSpec, Measure, SiteMetric};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
-use crate::domain::window::Span;
+use crate::domain::window::{Moments, Span};
 use crate::net::answer::Answer;
 use crate::net::request::Method;
 
@@ -22,6 +26,8 @@ use crate::net::request::Method;
 pub struct PlausibleSource {
     endpoint: Endpoint,
     site: String,
+    /// How the newest answer counted its days, if not as it was asked to.
+    other_days: Mutex<Option<String>>,
 }
 
 impl PlausibleSource {
@@ -31,7 +37,14 @@ impl PlausibleSource {
         Self {
             endpoint: Endpoint::new(http),
             site: site.to_owned(),
+            other_days: Mutex::default(),
         }
+    }
+
+    fn other_days(&self) -> MutexGuard<'_, Option<String>> {
+        self.other_days
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn ask(&self, query: &Query<'_>, deadline: Duration) -> Result<Reading, Fault> {
@@ -45,7 +58,11 @@ impl PlausibleSource {
         answer
             .fail_on_status()
             .map_err(|fault| explain(answer.status, fault))?;
-        query.read(&body, &answer)
+        let (reading, other_days) = query
+            .read(&body, &answer)
+            .map_err(|fault| answer.guard(fault))?;
+        *self.other_days() = other_days;
+        Ok(reading)
     }
 }
 
@@ -60,7 +77,7 @@ impl Source for PlausibleSource {
         };
         let ends = Instant::now() + question.timeout;
         let goal = goal.as_deref();
-        let query = Query::new(*metric, goal, &question.moments.window)?;
+        let query = Query::new(*metric, goal, question.moments)?;
         let reading = self.ask(&query, question.timeout).await?;
         let Some(whole) = query.denominator().filter(|_| reading.value == 0.0) else {
             return Ok(reading);
@@ -83,6 +100,10 @@ impl Source for PlausibleSource {
         PERMITS
     }
 
+    fn remarks(&self) -> Vec<String> {
+        self.other_days().clone().into_iter().collect()
+    }
+
     fn credentials(&self) -> u64 {
         self.endpoint.credentials()
     }
@@ -95,11 +116,13 @@ struct Query<'a> {
     metric: &'static str,
     goal: Option<&'a str>,
     days: &'a Span,
+    /// The zone whose days they are meant to be.
+    zone: &'a TimeZone,
 }
 
 impl<'a> Query<'a> {
     /// Conversions are the `events` of a goal: `visitors` of a goal are people, who count once each.
-    fn new(metric: SiteMetric, goal: Option<&'a str>, days: &'a Span) -> Result<Self, Fault> {
+    fn new(metric: SiteMetric, goal: Option<&'a str>, moments: &'a Moments) -> Result<Self, Fault> {
         if metric.needs_goal() && goal.is_none() {
             return Err(Fault::new(
                 FaultClass::Config,
@@ -114,7 +137,12 @@ impl<'a> Query<'a> {
             SiteMetric::ConversionRate => "conversion_rate",
             SiteMetric::BounceRate => "bounce_rate",
         };
-        Ok(Self { metric, goal, days })
+        Ok(Self {
+            metric,
+            goal,
+            days: &moments.window,
+            zone: &moments.zone,
+        })
     }
 
     /// What a rate is a share of.
@@ -145,7 +173,8 @@ impl<'a> Query<'a> {
         query
     }
 
-    fn read(&self, asked: &Value, answer: &Answer) -> Result<Reading, Fault> {
+    /// The number, and how its days differ from those that were meant, if they do.
+    fn read(&self, asked: &Value, answer: &Answer) -> Result<(Reading, Option<String>), Fault> {
         let document = answer.json()?;
         let fault = |class, what: String| Fault::new(class, format!("{}: {what}", answer.asked));
         let found: Found = serde_json::from_value(document).map_err(|_| {
@@ -190,8 +219,25 @@ impl<'a> Query<'a> {
                 format!("found {values} values, expected one"),
             ));
         };
-        self.number(value)
-            .map_err(|what| fault(FaultClass::BadValue, what))
+        let reading = self.number(value);
+        let reading = reading.map_err(|what| fault(FaultClass::BadValue, what))?;
+        Ok((reading, self.other_days(&found.query)))
+    }
+
+    /// The days are right by then, but a site in another zone begins and ends them at another hour. Its zone is its
+    /// owner's to choose, so this is no fault.
+    fn other_days(&self, understood: &Value) -> Option<String> {
+        let echoed = understood.get("date_range")?.get(0)?.as_str()?;
+        let found: Timestamp = echoed.parse().ok()?;
+        let begins = self.days.first_day.to_zoned(self.zone.clone()).ok()?;
+        if found == begins.timestamp() {
+            return None;
+        }
+        let zone = self.zone.iana_name().unwrap_or("the cycle");
+        Some(format!(
+            "the days of the site begin at {found}, those of {zone} at {}: give the site and okrd the same time zone",
+            begins.timestamp()
+        ))
     }
 
     /// A whole number for counts, 0 to 100 for rates.

@@ -32,6 +32,13 @@ pub fn fill(text: &str, moments: &Moments, place: impl Fn(&str) -> String) -> St
     filled
 }
 
+/// What the variables of a filter stand for, in the order of [`Moments::NAMES`]: each as `{name}` would be written.
+#[must_use]
+pub fn variables(moments: &Moments) -> Vec<String> {
+    let values = Moments::NAMES.map(|name| value(name, moments));
+    values.into_iter().map(Option::unwrap_or_default).collect()
+}
+
 /// The names that a text binds. A measure that binds `now` or an end of its window is replayable.
 #[must_use]
 pub fn names(text: &str) -> Vec<&'static str> {

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod everything;
 mod faults;
+mod filters;
 mod home;
 mod kill;
 mod lifecycle;

@@ -12,7 +12,7 @@ use okrd::source::http::HttpSource;
 use okrd::source::{Question, Source};
 
 use crate::fakes::wire::{Act, Wire, head, json, respond};
-use crate::{moments, spec};
+use crate::{moments, spec, workers};
 
 const PATIENT: Duration = Duration::from_secs(20);
 
@@ -42,7 +42,7 @@ async fn ask_at(
         moments,
         timeout: PATIENT,
     };
-    HttpSource::new(spec).measure(question).await
+    HttpSource::new(spec, workers()).measure(question).await
 }
 
 async fn ask(spec: &HttpSpec, measure: HttpMeasure) -> Result<Reading, Fault> {
@@ -168,7 +168,7 @@ async fn f18_expired_credentials_are_auth_until_the_file_changes() {
     spec.auth = Some(Auth::Bearer {
         token: SecretRef::File(path.clone()),
     });
-    let source = HttpSource::new(&spec);
+    let source = HttpSource::new(&spec, workers());
     let measure = Measure::Http(measure("/n"));
     let moments = moments("2026-11-23T12:00:00Z", "30d");
     let question = Question {
@@ -444,9 +444,142 @@ async fn a_slow_answer_ends_with_the_question() {
         moments: &moments,
         timeout: Duration::from_millis(200),
     };
-    let source = HttpSource::new(&spec(&wire.url()));
+    let source = HttpSource::new(&spec(&wire.url()), workers());
     let started = std::time::Instant::now();
     let fault = source.measure(question).await.unwrap_err();
     assert_eq!(fault.class, FaultClass::Timeout);
     assert!(started.elapsed() < Duration::from_millis(1200));
+}
+
+#[tokio::test]
+async fn f10_only_a_whole_success_may_be_empty() {
+    let zero = |url: &str| {
+        let measure = HttpMeasure {
+            empty: Empty::Zero,
+            ..measure("/n")
+        };
+        (spec(url), measure)
+    };
+    for (status, kind, good) in [
+        (200, Some("application/json"), true),
+        (200, None, true),
+        (204, None, true),
+        (200, Some("text/html"), false),
+        (205, None, false),
+        (202, None, false),
+    ] {
+        let headers: Vec<_> = kind
+            .map(|kind| ("Content-Type", kind))
+            .into_iter()
+            .collect();
+        let wire = Wire::always(respond(status, &headers, b"")).await;
+        let (spec, measure) = zero(&wire.url());
+        let read = ask(&spec, measure).await;
+        assert_eq!(read.is_ok(), good, "{status} {kind:?}: {read:?}");
+    }
+    let switching =
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
+    let wire = Wire::always(vec![Act::Send(switching.to_vec())]).await;
+    let (spec, measure) = zero(&wire.url());
+    assert!(ask(&spec, measure).await.is_err());
+}
+
+#[tokio::test]
+async fn f18_a_rotated_secret_in_query_or_form_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let wire = Wire::always(json(401, "{}")).await;
+    let source = HttpSource::new(&spec(&wire.url()), workers());
+    let moments = moments("2026-11-23T12:00:00Z", "30d");
+    for place in ["query", "form"] {
+        let path = dir.path().join(place);
+        std::fs::write(&path, "old-secret").unwrap();
+        let fields = BTreeMap::from([(
+            "key".to_owned(),
+            Setting::Secret(SecretRef::File(path.clone())),
+        )]);
+        let mut measure = measure("/n");
+        if place == "query" {
+            measure.query = fields;
+        } else {
+            (measure.method, measure.body) = (Method::Post, Body::Form(fields));
+        }
+        let question = Question {
+            measure: &Measure::Http(measure),
+            moments: &moments,
+            timeout: PATIENT,
+        };
+        let fault = source.measure(question).await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Auth, "{fault}");
+        let refused = source.credentials();
+        assert_eq!(source.credentials(), refused);
+        std::fs::write(&path, "new-secret").unwrap();
+        assert_ne!(source.credentials(), refused, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn f71_a_secret_is_hidden_wherever_and_however_a_server_says_it() {
+    let secret = r#"p@s/w"r&d+x=\y"#;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("token");
+    std::fs::write(&path, secret).unwrap();
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let json_text = serde_json::to_string(secret).unwrap();
+    let host = "canary-4711-token";
+    let says =
+        |text: &str| [("Content-Type", "text/plain")].map(|h| respond(400, &[h], text.as_bytes()));
+    let mut answers: Vec<Vec<Act>> = Vec::new();
+    answers.extend(says(&form));
+    answers.extend(says(&json_text));
+    answers.extend(says(&format!("Bearer {secret}")));
+    for acts in answers {
+        let wire = Wire::always(acts).await;
+        let mut spec = spec(&wire.url());
+        spec.auth = Some(Auth::Bearer {
+            token: SecretRef::File(path.clone()),
+        });
+        let shown = ask(&spec, measure("/n")).await.unwrap_err().to_string();
+        for part in ["p%40s", "p@s", "%2Fw", r#"w\"r"#, "r&d"] {
+            assert!(!shown.contains(part), "{shown}");
+        }
+    }
+    std::fs::write(&path, host).unwrap();
+    let location = format!("https://{host}.example/login");
+    for (status, header) in [
+        (302, ("Location", location.as_str())),
+        (200, ("Content-Encoding", host)),
+        (200, ("Content-Type", "text/canary-4711-token")),
+    ] {
+        let wire = Wire::always(respond(status, &[header], b"7")).await;
+        let mut spec = spec(&wire.url());
+        spec.auth = Some(Auth::Bearer {
+            token: SecretRef::File(path.clone()),
+        });
+        let fault = ask(&spec, measure("/n")).await.unwrap_err();
+        assert!(!fault.to_string().contains("canary"), "{fault}");
+        assert!(fault.message.contains(&wire.url()), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn f20_an_answer_of_too_many_values_is_too_large() {
+    let body = format!(r#"{{"n":[{}0]}}"#, "[],".repeat(1_000_000));
+    let fault = read(json(200, &body), "/n").await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::TooLarge, "{fault}");
+}
+
+#[tokio::test]
+async fn filters_know_the_moments_of_the_poll() {
+    let body = r#"[{"day":"2026-10-23"},{"day":"2026-10-24"},{"day":"2026-11-22"}]"#;
+    for (filter, value) in [
+        ("[.[] | select(.day >= $cycle_start[:10])] | length", 3.0),
+        ("[.[] | select(.day > $window_start)] | length", 2.0),
+        ("$now | fromdate", 1_795_435_200.0),
+        ("if $today == \"2026-11-23\" then 1 else 0 end", 1.0),
+    ] {
+        let wire = Wire::always(json(200, body)).await;
+        let moments = moments("2026-11-23T12:00:00.9Z", "30d");
+        let read = ask_at(&spec(&wire.url()), measure(filter), &moments).await;
+        assert_eq!(read.unwrap().value, value, "{filter}");
+    }
 }

@@ -287,6 +287,55 @@ async fn an_answer_to_another_question_is_suspect() {
 }
 
 #[tokio::test]
+async fn a_site_in_another_zone_is_remarked_on() {
+    for (zone, remark) in [
+        ("Europe/Amsterdam", None),
+        ("UTC", Some("2026-10-01T00:00:00Z")),
+    ] {
+        let mut service = service();
+        let site = service.sites.get_mut("acme.example").unwrap();
+        site.zone = jiff::tz::TimeZoneDatabase::bundled().get(zone).unwrap();
+        let wire = serve(service).await;
+        let mut spec = spec(&wire.url());
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("key"), KEY).unwrap();
+        spec.auth = Some(Auth::Bearer {
+            token: SecretRef::File(dir.path().join("key")),
+        });
+        let source = PlausibleSource::new(&spec, "acme.example");
+        let question = Question {
+            measure: &Measure::Plausible {
+                metric: SiteMetric::Visitors,
+                goal: None,
+            },
+            moments: &moments(USUAL.now, USUAL.window),
+            timeout: Duration::from_secs(20),
+        };
+        source.measure(question).await.unwrap();
+        let remarks = source.remarks();
+        match remark {
+            None => assert!(remarks.is_empty(), "{remarks:?}"),
+            Some(words) => assert!(remarks[0].contains(words), "{remarks:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn f71_a_warning_that_repeats_the_key_is_not_shown() {
+    let wire = serve_twisted(service(), |_, mut answer| {
+        answer["meta"] = json!({"metric_warnings": {"visitors": {"code": KEY}}});
+        answer
+    })
+    .await;
+    let fault = USUAL
+        .ask(&wire, SiteMetric::Visitors, None)
+        .await
+        .unwrap_err();
+    assert_eq!(fault.class, FaultClass::Partial);
+    assert!(!fault.to_string().contains("key-0815"), "{fault}");
+}
+
+#[tokio::test]
 async fn what_is_no_count_or_percentage_is_no_reading() {
     let twists: [(SiteMetric, FaultClass, Twist); 9] = [
         (SiteMetric::Visitors, FaultClass::BadValue, |a| {

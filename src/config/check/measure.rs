@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::FilterJudge;
-use super::braces::braces;
+use super::braces::{Brace, braces};
 use super::source::settings;
 use super::statement::sql;
 use super::suggest::nearest;
@@ -110,6 +110,23 @@ fn plausible(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Measure> {
             .label("of which goal?");
         out.push(finding.help("add `goal` with the name of the goal as Plausible shows it"));
     }
+    if metric == SiteMetric::Pageviews
+        && let Some(at) = table
+            .text("goal")
+            .filter(|at| !at.value.starts_with("Visit "))
+    {
+        let message = format!(
+            "`pageviews` of the goal {} are 0 unless the goal is a page",
+            quoted(at.value)
+        );
+        let finding = at.finding(Code::CfgValue, message);
+        out.push(
+            finding
+                .severity(Severity::Warning)
+                .label("a custom event has no page views")
+                .help("write metric = \"conversions\" to count how often the goal was reached"),
+        );
+    }
     Some(Measure::Plausible { metric, goal })
 }
 
@@ -132,6 +149,7 @@ fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Optio
         templates(table.get(key), out);
     }
     if let Some(at) = table.text("fail_if") {
+        unbound(&at, false, out);
         filter("fail_if", &at, filters, out);
     }
     Some(HttpMeasure {
@@ -167,6 +185,24 @@ fn path(table: Table<'_>, out: &mut Vec<Finding>) -> String {
     }
 }
 
+/// Names in braces mean nothing to a filter or a pointer: a comparison with one would find nothing and count 0.
+fn unbound(at: &At<'_, &str>, is_pointer: bool, out: &mut Vec<Finding>) {
+    let known = |brace: &Brace<'_>| {
+        Moments::NAMES.contains(&brace.name) && brace.form.is_none_or(|form| FORMS.contains(&form))
+    };
+    for brace in braces(at.value).into_iter().filter(known) {
+        let part = at.part(&brace.span);
+        let message = format!("{} is not replaced here", quoted(part.value));
+        let name = brace.name;
+        let finding = part.finding(Code::CfgRef, message).label("stays as it is");
+        out.push(finding.help(if is_pointer {
+            format!("a JSON Pointer knows no moments: write a jq filter with `${name}`")
+        } else {
+            format!("write `${name}`, outside of quotes: filters know the moments of the poll as variables")
+        }));
+    }
+}
+
 /// A filter that does not compile would fail at each poll.
 fn filter(key: &str, at: &At<'_, &str>, filters: FilterJudge, out: &mut Vec<Finding>) {
     if let Err(why) = filters(at.value) {
@@ -181,7 +217,9 @@ fn filter(key: &str, at: &At<'_, &str>, filters: FilterJudge, out: &mut Vec<Find
 
 fn extract(at: &At<'_, &str>, filters: FilterJudge, out: &mut Vec<Finding>) -> Extract {
     let text = at.value.to_owned();
-    if !text.is_empty() && !text.starts_with('/') {
+    let is_pointer = text.is_empty() || text.starts_with('/');
+    unbound(at, is_pointer, out);
+    if !is_pointer {
         filter("value", at, filters, out);
         return Extract::Jq(text);
     }
@@ -275,10 +313,6 @@ fn template(at: &At<'_, &str>, forms: &[&str], out: &mut Vec<Finding>) {
         let known = Moments::NAMES.contains(&brace.name);
         let help = match (known, brace.form) {
             (true, None) => continue,
-            (true, Some("date")) if !forms.is_empty() => continue,
-            (true, Some(_)) if brace.name == "today" => {
-                "`today` is a day already: write {today}".to_owned()
-            }
             (true, Some(form)) if forms.contains(&form) => continue,
             (true, Some(_)) if forms.is_empty() => {
                 format!("write {{{}}}; forms are for HTTP texts", brace.name)

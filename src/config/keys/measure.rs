@@ -131,11 +131,11 @@ static HTTP: TableKind = TableKind::new(
         key(
             "value",
             Shape::Code,
-            "Where the number stands: a JSON Pointer when it starts with `/`, otherwise a jq filter that yields exactly one finite number.",
+            "Where the number stands: a JSON Pointer when it starts with `/`, otherwise a jq filter that yields exactly one finite number. A filter knows the moments of the poll as $now $today $cycle_start $cycle_end $window_start $window_end: RFC 3339 text, `$today` a date.",
         )
         .needed()
-        .examples(&["\"/data/total\"", "\".items | length\""]),
-        key("fail_if", Shape::Code, "A jq filter; when it yields true the answer is an error.")
+        .examples(&["\"/data/total\"", "\".items | length\"", "\"[.items[] | select(.at >= $window_start)] | length\""]),
+        key("fail_if", Shape::Code, "A jq filter; when it yields true the answer is an error. It knows the same moments as `value`.")
             .examples(&["\".errors != null\""]),
         key(
             "empty",
