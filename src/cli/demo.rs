@@ -33,7 +33,7 @@ const TRADE_EVERY: Duration = Duration::from_secs(1);
 pub fn run(args: &DemoArgs) -> Result<Verdict, Failure> {
     let metrics = faces::metrics()?;
     log::start(metrics.log_layer())?;
-    runtime::daemon()?.block_on(async {
+    runtime::live(async {
         let shutdown = end_on_signal()?;
         let file = args.dir.join("okrd.toml");
         let stood = remembered(&file);

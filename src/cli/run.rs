@@ -40,7 +40,7 @@ pub fn run(config: Option<&Path>, args: &RunArgs) -> Result<Verdict, Failure> {
     let metrics = faces::metrics()?;
     log::start(metrics.log_layer())?;
     let config = configuration::valid(Some(&path))?;
-    runtime::daemon()?.block_on(async {
+    runtime::live(async {
         let shutdown = end_on_signal()?;
         Daemon::start(config, path, metrics, shutdown)
             .await?

@@ -1,5 +1,8 @@
 //! The runtimes that commands run on, and the version they tell.
 
+use std::future::Future;
+use std::time::Duration;
+
 use tokio::runtime::{Builder, Runtime};
 
 use super::exit::Failure;
@@ -11,8 +14,23 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 ///
 /// # Errors
 /// When the system gives no threads.
-pub fn daemon() -> Result<Runtime, Failure> {
+fn daemon() -> Result<Runtime, Failure> {
     build(Builder::new_multi_thread().worker_threads(2))
+}
+
+/// How long the end waits for threads that are busy, with a disk that hangs for one.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Does a daemon's work on its runtime, then lets go of it. What a thread still does is left behind: nothing that must
+/// not be lost is done there without being waited for.
+///
+/// # Errors
+/// When the system gives no threads, or as the work does.
+pub fn live<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = daemon()?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST);
+    outcome
 }
 
 /// The runtime of a short command.
