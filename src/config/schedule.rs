@@ -149,21 +149,35 @@ impl Schedule {
         }
     }
 
-    /// The longest gap between the slots that follow `from`: what "three missed polls" is measured by.
+    /// The longest gap between the slots that follow `from`: what "three missed polls" is measured by. Looks over a whole
+    /// week, so that the nights and the weekend of office hours are seen, and over a dozen slots of rarer patterns.
     #[must_use]
     pub fn longest_gap(&self, from: Timestamp) -> Duration {
-        const LOOK_AHEAD: usize = 12;
-        if let Self::Every(every) = self {
-            return *every;
-        }
+        const SLOTS: usize = 12;
+        const DAYS: SignedDuration = SignedDuration::from_hours(8 * 24);
+        // More than every minute of those days.
+        const MOST_SLOTS: usize = 12_000;
+        let cron = match self {
+            Self::Every(every) => return *every,
+            Self::Cron(cron) => cron,
+        };
+        let mut fields = cron.pattern.split_whitespace().skip(1);
+        let days = if fields.all(|field| field == "*") {
+            SignedDuration::ZERO
+        } else {
+            DAYS
+        };
         let mut slot = self.next_after(from);
         let mut longest = SignedDuration::ZERO;
-        for _ in 0..LOOK_AHEAD {
+        for nth in 0..MOST_SLOTS {
             let next = slot.and_then(|s| self.next_after(s));
             let (Some(a), Some(b)) = (slot, next) else {
                 break;
             };
             longest = longest.max(b.duration_since(a));
+            if nth + 1 >= SLOTS && b.duration_since(from) >= days {
+                break;
+            }
             slot = next;
         }
         longest.unsigned_abs()
@@ -299,6 +313,13 @@ mod tests {
         assert_eq!(hours("0 * * * *"), 1);
         assert_eq!(hours("0 9 * * 1-5"), 72);
         assert_eq!(hours("every 6h"), 6);
+        assert_eq!(hours("0 9-17 * * 1-5"), 64, "from Friday to Monday");
+        assert_eq!(hours("*/5 8-19 * * *"), 12);
+        assert_eq!(
+            hours("0 6 1 1,7 *"),
+            184 * 24 + 1,
+            "and the hour of winter time"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Formulas and their reasons: the domain's `target`.
 
 use super::table::{At, Table, number};
-use crate::config::finding::{Code, Finding, Severity, quoted};
+use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, Target, TargetError};
 
 const BANDS: [&str; 3] = ["at_most", "at_least", "between"];
@@ -53,6 +53,7 @@ fn reach(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Reach> {
         .filter(|key| !table.has(key))
     {
         let finding = table.finding(Code::KrNum, format!("a key result lacks the key `{key}`"));
+        let finding = finding.rests_on(Rests::Table(table.span().start));
         out.push(finding.label(format!("no `{key}` here")).help(
             "give baseline and target (baseline = \"first\" takes the first measurement), or a level to hold: at_most, at_least, between",
         ));

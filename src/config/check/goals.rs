@@ -13,7 +13,7 @@ use super::measure::{canonical, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
 use super::{FilterJudge, aim, hex};
-use crate::config::finding::{Code, Finding, Severity, quoted};
+use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::schedule::Schedule;
 use crate::config::spec::{Measure, Poll};
 use crate::domain::cycle::Cycle;
@@ -53,12 +53,14 @@ pub(super) struct Draft<'a> {
 /// What all objectives of a file share.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
+    /// Which of the files it is.
+    pub(super) nth: usize,
     pub(super) cycle: CycleName,
     pub(super) team: Option<Slug>,
 }
 
 impl<'a> Reader<'a, '_> {
-    /// Reads one objective; `None` when its id is none.
+    /// Reads one objective.
     pub(super) fn objective(
         &mut self,
         shared: &Shared,
@@ -67,7 +69,7 @@ impl<'a> Reader<'a, '_> {
     ) -> Option<Draft<'a>> {
         let id = ObjectiveId {
             cycle: shared.cycle.clone(),
-            objective: Slug::parse(name.value).ok()?,
+            objective: id_or_stand_in(name, shared.nth)?,
         };
         let mut polls = Vec::new();
         let mut key_results = Vec::new();
@@ -134,7 +136,11 @@ impl<'a> Reader<'a, '_> {
                 .help("keep those that prove the aim, or split the objective"),
             _ => return,
         };
-        self.out.push(finding);
+        let rests = match count {
+            0 | 1 => Rests::KeyResults(table.span().start),
+            _ => Rests::Itself,
+        };
+        self.out.push(finding.rests_on(rests));
     }
 
     /// Weights that cannot be meant: nothing counts, or one key result counts for nearly all.
@@ -198,7 +204,7 @@ impl<'a> Reader<'a, '_> {
         let id = KeyResultId {
             cycle: objective.cycle.clone(),
             objective: objective.objective.clone(),
-            key_result: Slug::parse(name.value).ok()?,
+            key_result: id_or_stand_in(name, 0)?,
         };
         let feed = match &asked {
             Asked::Source(source, ..) => Feed::Polled {
@@ -324,7 +330,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn stale_after(
-        &self,
+        &mut self,
         objective: &ObjectiveId,
         asked: &Asked,
         schedule: Option<&Schedule>,
@@ -336,7 +342,9 @@ impl<'a> Reader<'a, '_> {
             .cycles
             .get(&objective.cycle)
             .map_or(Timestamp::UNIX_EPOCH, Cycle::start);
-        let gap = schedule.map_or(Duration::ZERO, |schedule| schedule.longest_gap(start));
+        let gap = schedule.map_or(Duration::ZERO, |schedule| {
+            self.schedules.longest_gap(schedule, start)
+        });
         gap.saturating_mul(3).max(STALE_AT_LEAST)
     }
 
@@ -383,6 +391,7 @@ impl<'a> Reader<'a, '_> {
                     self.out.push(
                         at.finding(Code::CfgRef, message)
                             .label("unknown key result")
+                            .rests_on(Rests::File)
                             .help(help),
                     );
                 }
@@ -418,6 +427,13 @@ enum Asked {
     Nobody,
     /// The measure has its finding.
     Wrongly,
+}
+
+/// The id; where the name is none, which has its finding, one that nothing else has, so that what stands under it is
+/// read all the same.
+fn id_or_stand_in(name: &At<'_, &str>, file: usize) -> Option<Slug> {
+    let stand_in = || Slug::parse(&format!("stand-in-{file}-{}", name.span.start));
+    Slug::parse(name.value).or_else(|_| stand_in()).ok()
 }
 
 fn parent_of(at: &At<'_, &str>, table: Table<'_>) -> Option<Parent> {

@@ -8,8 +8,9 @@ use toml::de::DeValue;
 use super::rules::{bad_name, is_variable, text_fits};
 use super::suggest::{did_you_mean, nearest};
 use super::table::{At, Table, date, found, number};
-use crate::config::finding::{Code, Finding, Severity, quoted};
+use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::keys::{Key, Names, Shape, TableKind, measure, source};
+use crate::config::login::is_speakable;
 
 /// The deepest nesting of a JSON value.
 const DEEPEST_JSON: usize = 32;
@@ -62,6 +63,10 @@ impl<'a> Shapes<'a> {
                         .finding(code, message)
                         .severity(Severity::Error)
                         .label(format!("no `{}` here", key.name))
+                        .rests_on(match code {
+                            Code::ObjKrs => Rests::KeyResults(table.span().start),
+                            _ => Rests::Table(table.span().start),
+                        })
                         .help(add(key)),
                 );
             }
@@ -78,7 +83,12 @@ impl<'a> Shapes<'a> {
             || format!("{} knows the keys {}", kind.name, known.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        let message = format!("unknown key {} in {}", quoted(name.value), kind.name);
+        // A secret that slipped into the place of a key must not be told.
+        let message = if kind.secretive {
+            format!("unknown key in {}", kind.name)
+        } else {
+            format!("unknown key {} in {}", quoted(name.value), kind.name)
+        };
         let finding = name
             .finding(Code::CfgKey, message)
             .label("unknown key")
@@ -205,7 +215,12 @@ impl<'a> Shapes<'a> {
                 shape.expected()
             )));
         }
-        if let Err((why, help)) = text_fits(shape, text) {
+        let named = if spot.secretive {
+            "the value".to_owned()
+        } else {
+            quoted(text)
+        };
+        if let Err((why, help)) = text_fits(shape, text, &named) {
             self.wrong_value(at, spot, &why, &help);
         }
     }
@@ -268,10 +283,15 @@ impl<'a> Shapes<'a> {
                 let finding = name.finding(Code::CfgValue, message).label("not a name");
                 self.out.push(finding.help("rename it"));
             }
+            let logs_in = matches!(each, Shape::Setting | Shape::Parameter | Shape::Secret);
             let each_spot = Spot {
-                key: name.value,
+                key: if logs_in {
+                    speakable(name.value)
+                } else {
+                    name.value
+                },
                 within: spot.key,
-                secretive: spot.secretive,
+                secretive: spot.secretive || logs_in,
             };
             self.value(each, &value, each_spot);
         }
@@ -338,11 +358,12 @@ impl<'a> Shapes<'a> {
             let message = format!("source {} lacks the key `type`", quoted(spot.key));
             let finding = table
                 .finding(Code::CfgMissing, message)
-                .label("no `type` here");
+                .label("no `type` here")
+                .rests_on(Rests::Table(table.span().start));
             let known: Vec<_> = words().collect();
-            return self
-                .out
+            self.out
                 .push(finding.help(format!("add `type`, one of {}", known.join(", "))));
+            return self.table(&source::ANY, table);
         };
         let Some(word) = kind.value.as_str() else {
             let spot = Spot {
@@ -365,6 +386,9 @@ impl<'a> Shapes<'a> {
             let finding = kind.finding(Code::CfgValue, message);
             finding.help(did_you_mean(word, words(), "types"))
         });
+        if !source::LATER.contains(&word) {
+            self.table(&source::ANY, table);
+        }
     }
 
     fn measure(&mut self, at: &At<'a, &'a DeValue<'a>>, spot: Spot<'_>) {
@@ -380,7 +404,8 @@ impl<'a> Shapes<'a> {
         let Some(name) = table.get("source") else {
             let finding = table
                 .finding(Code::CfgMissing, "a measure lacks the key `source`")
-                .label("no `source` here");
+                .label("no `source` here")
+                .rests_on(Rests::Table(table.span().start));
             return self.out.push(
                 finding.help("name a source, or leave `measure` out and record values by hand"),
             );
@@ -407,6 +432,7 @@ impl<'a> Shapes<'a> {
                 self.out.push(
                     name.finding(Code::CfgRef, message)
                         .label("unknown source")
+                        .rests_on(Rests::AllFiles)
                         .help(help),
                 );
             }
@@ -428,6 +454,11 @@ pub(super) fn literal_secret<T>(at: &At<'_, T>, key: &str) -> Finding {
 
 fn hide(finding: Finding, secretive: bool) -> Finding {
     if secretive { finding.hidden() } else { finding }
+}
+
+/// The name of a header or parameter as messages may show it: a secret may have slipped into its place.
+pub(super) fn speakable(name: &str) -> &str {
+    if is_speakable(name) { name } else { "…" }
 }
 
 /// A key as messages show it.

@@ -6,25 +6,32 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::files::File;
-use crate::config::finding::{Code, Finding};
+use crate::config::finding::{Code, Finding, quoted};
+use crate::config::veil::Veil;
 
 /// Parses a file as far as it goes.
 pub(super) fn parse(file: &File) -> (Spanned<DeTable<'_>>, Vec<Finding>) {
     let (table, errors) = DeTable::parse_recoverable(file.text());
     let mut findings: Vec<Finding> = Vec::new();
     let mut twice = 0..0;
+    let mut veil = None;
     for error in errors {
         if findings.len() >= super::MOST_FINDINGS {
             break;
         }
         let span = error.span().unwrap_or(file.text().len()..file.text().len());
+        // What the parser says of no place at all follows from what it said before.
+        if span == (0..0) && !findings.is_empty() {
+            continue;
+        }
         let finding = if error.message() == "duplicate key" {
             // Whatever stands twice in a table that stands twice is no fault of its own.
             if twice.contains(&span.start) {
                 continue;
             }
             twice = section(file, span.start);
-            duplicate(file, table.get_ref(), &span)
+            let veil = veil.get_or_insert_with(|| Veil::over(file.text()));
+            duplicate(file, table.get_ref(), &span, veil)
         } else {
             let finding = file.finding(
                 &span,
@@ -53,17 +60,23 @@ fn help(message: &str) -> &'static str {
 }
 
 /// A key or table that is there already: names both places.
-fn duplicate(file: &File, table: &DeTable<'_>, span: &Range<usize>) -> Finding {
-    let name = file.slice(span);
+fn duplicate(file: &File, table: &DeTable<'_>, span: &Range<usize>, veil: &Veil) -> Finding {
+    // Among logins a key may be a secret that slipped.
+    let mut message = if veil.shows(span) {
+        format!("{} is defined twice", quoted(file.slice(span)))
+    } else {
+        "a key is defined twice".to_owned()
+    };
+    let first = first_header(file, span).or_else(|| first_key(file, table, span));
+    if let Some(first) = &first {
+        let line = file.place(first.start).line;
+        message = format!("{message}, first in {} line {line}", file.shown());
+    }
     let finding = file
-        .finding(
-            span,
-            Code::CfgDuplicate,
-            format!("{} is defined twice", crate::config::finding::quoted(name)),
-        )
+        .finding(span, Code::CfgDuplicate, message)
         .label("second definition")
         .help("keep one of the two, or rename one");
-    match first_header(file, span).or_else(|| first_key(file, table, span)) {
+    match first {
         Some(first) => finding.also(file, &first, "first definition"),
         None => finding,
     }
