@@ -904,6 +904,153 @@ fn f52_a_missing_key_hides_no_fault_beside_it() {
     }
 }
 
+/// The findings of a text as `severity code line: message`.
+fn messages(text: &str) -> Vec<String> {
+    let (_, findings, _) = check_text(text);
+    let told = |f: &Finding| format!("{} {} {}", f.severity.as_str(), f.code, f.message);
+    findings.iter().map(told).collect()
+}
+
+#[test]
+fn amendments_change_what_is_there_to_what_can_be() {
+    let amended = |date: &str, field: &str, from: &str, to: &str| {
+        let amendment = format!(
+            "[[objectives.a.key_results.late.amendments]]\ndate = {date}\nfield = \"{field}\"\nfrom = {from}\nto = {to}\nreason = \"R\"\napproved_by = \"lead\"\n"
+        );
+        messages(&(SMALL.replace("target = 2", "target = \"+30%\"") + &amendment))
+    };
+    let day = "2026-11-02";
+    assert_eq!(amended(day, "target", "\"+20%\"", "\"+30%\""), [""; 0]);
+    for (date, field, from, to, told) in [
+        (
+            day,
+            "target",
+            "\"+30%\"",
+            "\"+20%\"",
+            "warning CFG-VALUE the amendment of 2026-11-02 says that `target` became `+20%`, but it is `+30%`",
+        ),
+        (
+            day,
+            "target",
+            "\"+30%\"",
+            "\"+30%\"",
+            "warning CFG-VALUE the amendment changes nothing: `from` and `to` are equal",
+        ),
+        (
+            day,
+            "target",
+            "true",
+            "\"+30%\"",
+            "error CFG-TYPE `from` in an amendment: found true, expected a number, or a change such as \"+30%\", \"-25%\", \"+150\" or \"+5pp\"",
+        ),
+        (
+            day,
+            "weight",
+            "1",
+            "\"2\"",
+            "error CFG-TYPE `to` in an amendment: found a text, expected a number",
+        ),
+        (
+            day,
+            "at_most",
+            "1",
+            "2",
+            "warning CFG-VALUE the key result has no `at_most` that was amended",
+        ),
+        (
+            "2026-09-01",
+            "weight",
+            "1",
+            "2",
+            "warning CFG-VALUE the amendment is dated 2026-09-01, outside its cycle",
+        ),
+        (
+            "2027-09-01",
+            "weight",
+            "1",
+            "2",
+            "error CFG-VALUE the amendment is dated 2027-09-01, outside its cycle",
+        ),
+    ] {
+        assert_eq!(amended(date, field, from, to), [told]);
+    }
+}
+
+#[test]
+fn a_value_may_not_be_stale_before_the_next_can_come() {
+    let with = |stale: &str| {
+        let schedule = "schedule = \"0 6 * * 1\"";
+        messages(&SMALL.replace(schedule, &format!("{schedule}\nstale_after = \"{stale}\"")))
+    };
+    assert_eq!(
+        with("0s"),
+        ["error CFG-VALUE `stale_after` is 0, so every value would be stale at once"]
+    );
+    assert_eq!(
+        with("2d"),
+        [
+            "warning CFG-VALUE `stale_after` is 2d, shorter than the longest gap of the schedule, 169h"
+        ]
+    );
+    assert_eq!(with("8d"), [""; 0]);
+}
+
+/// Office hours leave a weekend without polls, and three missed polls reach over it.
+#[test]
+fn office_hours_are_not_stale_on_monday() {
+    let (config, ..) = check_text(&SMALL.replace("0 6 * * 1", "0 9-17 * * 1-5"));
+    let config = config.unwrap();
+    let (_, key_result) = config.goals.key_results().next().unwrap();
+    assert_eq!(
+        key_result.stale_after.as_secs() / 3600,
+        3 * 64,
+        "from Friday 17:00 to Monday 9:00"
+    );
+}
+
+#[test]
+fn headers_are_okrds_own_or_there_once() {
+    let with = |headers: &str| {
+        let source = "[sources.a]\ntype = \"http\"\nurl = \"https://x.example\"\nheaders";
+        messages(&measuring(&format!("{source} = {{ {headers} }}"), ""))
+    };
+    assert_eq!(with("Accept = \"a\""), [""; 0]);
+    assert_eq!(
+        with("Host = \"a\""),
+        ["error CFG-VALUE header `host` is okrd's own affair"]
+    );
+    assert_eq!(
+        with("Accept = \"a\", accept = \"b\""),
+        ["error CFG-DUPLICATE header `accept` is defined twice, first in okrd.toml line 8"]
+    );
+}
+
+#[test]
+fn other_programs_words_for_logins_are_known() {
+    let text = "[sources.a]\ntype = \"matmo\"\nurl = \"https://x.example\"\nauth = { username = \"a\", password = { env = \"B\" } }\n";
+    let (_, findings, _) = check_text(text);
+    let helps: Vec<_> = findings.iter().map(|f| f.help.as_str()).collect();
+    for near in ["matomo", "user", "token"] {
+        let help = format!("did you mean `{near}`?");
+        assert!(helps.contains(&help.as_str()), "{helps:?}");
+    }
+}
+
+/// No more findings are shown than anyone reads, and it is said so.
+#[test]
+fn a_capped_list_says_so() {
+    let text: String = (0..3000).map(|n| format!("k{n} = 1\n")).collect();
+    let (_, findings, _) = check_text(&text);
+    assert_eq!(findings.len(), 1001);
+    assert!(
+        findings
+            .last()
+            .unwrap()
+            .message
+            .contains("there may be more")
+    );
+}
+
 #[test]
 fn byte_order_marks_and_windows_line_ends_are_taken() {
     let text = format!("\u{feff}{}", SMALL.replace('\n', "\r\n"));

@@ -31,10 +31,14 @@ struct Broken {
 impl<'f> Faults<'f> {
     pub(super) fn of(findings: &[Finding], all: &'f Files) -> Self {
         let mut files: BTreeMap<&str, Vec<Broken>> = BTreeMap::new();
+        let mut headers: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
         for finding in findings.iter().filter(|f| f.code == Code::CfgSyntax) {
             if let Some(file) = all.get(&finding.file) {
+                let headers = headers
+                    .entry(file.shown())
+                    .or_insert_with(|| headers_of(file));
                 let broken = files.entry(file.shown()).or_default();
-                broken.push(Broken::of(file, finding));
+                broken.push(Broken::of(file, headers, finding));
             }
         }
         let missing = |f: &Finding| f.code == Code::CfgFile && f.severity == Severity::Error;
@@ -63,32 +67,26 @@ impl<'f> Faults<'f> {
 }
 
 impl Broken {
-    fn of(file: &File, finding: &Finding) -> Self {
+    fn of(file: &File, headers: &[(usize, &str)], finding: &Finding) -> Self {
         let text = file.slice(&file.line(finding.span.start));
         let header = is_header(text);
-        let before = file.text().get(..file.line(finding.span.start).start);
-        let before = before.unwrap_or_default();
-        let above = before
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| is_header(line))
-            .last();
-        let behind = file.text().get(file.line(finding.span.start).end..);
-        let length = behind
-            .unwrap_or_default()
-            .lines()
-            .skip(1)
-            .position(is_header);
+        let nth = headers.partition_point(|(line, _)| *line < finding.line);
+        let above = nth.checked_sub(1).and_then(|nth| headers.get(nth));
+        let below = headers
+            .iter()
+            .skip(nth)
+            .find(|(line, _)| *line > finding.line);
         let path = match above {
             _ if header => words(text),
             Some((_, header)) => words(header),
             None => Vec::new(),
         };
-        let swallows = ["unclosed array", "unclosed inline table", "multi-line"];
+        // What is wrong inside of brackets often is that they were never closed.
+        let swallows = ["array", "inline table", "key-value pairs", "multi-line"];
         Self {
             line: finding.line,
-            section: above.map_or(0, |(nth, _)| nth + 1)
-                ..length.map_or(usize::MAX, |length| finding.line + length + 1),
+            section: above.map_or(0, |(line, _)| *line)
+                ..below.map_or(usize::MAX, |(line, _)| *line),
             path,
             header,
             open: swallows.iter().any(|what| finding.message.contains(what)),
@@ -123,6 +121,15 @@ impl Broken {
         }
         self.path == path
     }
+}
+
+/// The lines of a file that look like headers, with their numbers.
+fn headers_of(file: &File) -> Vec<(usize, &str)> {
+    let lines = file.text().split('\n').zip(1..);
+    lines
+        .filter(|(line, _)| is_header(line))
+        .map(|(line, nth)| (nth, line))
+        .collect()
 }
 
 fn is_header(line: &str) -> bool {

@@ -108,8 +108,8 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
         .iter()
         .filter(|f| f.severity == Severity::Warning)
         .count();
-    if out.len() > MOST_FINDINGS {
-        let rest = out.len() - MOST_FINDINGS;
+    // Whoever looks stops there, too, so that of more nobody knows how many.
+    if out.len() >= MOST_FINDINGS {
         out.truncate(MOST_FINDINGS);
         if let Some(last) = out.last().cloned() {
             let note = Finding {
@@ -120,7 +120,7 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
                 },
                 label: String::new(),
                 also: None,
-                message: format!("{rest} more findings are not shown"),
+                message: format!("only {MOST_FINDINGS} findings are shown, there may be more"),
                 help: "mend those above first".into(),
                 ..last
             };

@@ -9,13 +9,26 @@ use super::rules::{bad_name, is_variable, text_fits};
 use super::suggest::{did_you_mean, nearest};
 use super::table::{At, Table, date, found, number};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
-use crate::config::keys::{Key, Names, Shape, TableKind, measure, source};
+use crate::config::keys::{Key, Names, Shape, TableKind, measure, okr, source};
 use crate::config::login::is_speakable;
 
 /// The deepest nesting of a JSON value.
 const DEEPEST_JSON: usize = 32;
 /// Above this, f64 does not hold every whole number: 2^53.
 const LARGEST_WHOLE: u128 = 9_007_199_254_740_992;
+
+/// What other programs call keys of ours.
+const ALIASES: [(&str, &str); 9] = [
+    ("username", "user"),
+    ("login", "user"),
+    ("email", "user"),
+    ("password", "token"),
+    ("pass", "token"),
+    ("sql", "query"),
+    ("host", "url"),
+    ("dsn", "url"),
+    ("description", "why"),
+];
 
 /// The pass over one file.
 pub(super) struct Shapes<'a> {
@@ -79,8 +92,13 @@ impl<'a> Shapes<'a> {
             .iter()
             .filter(|key| !matches!(key.shape, Shape::Later));
         let known: Vec<&str> = usable.map(|key| key.name).collect();
-        let help = nearest(name.value, known.iter().copied()).map_or_else(
-            || format!("{} knows the keys {}", kind.name, known.join(", ")),
+        let alias = ALIASES.iter().find(|(other, _)| *other == name.value);
+        let meant = alias
+            .map(|(_, key)| *key)
+            .filter(|key| known.contains(key))
+            .or_else(|| nearest(name.value, known.iter().copied()));
+        let help = meant.map_or_else(
+            || format!("the keys of {} are {}", kind.name, known.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
         // A secret that slipped into the place of a key must not be told.
@@ -264,8 +282,32 @@ impl<'a> Shapes<'a> {
     ) {
         for entry in entries(at) {
             match entry.table() {
-                Some(table) => self.table(kind, table),
+                Some(table) => {
+                    self.table(kind, table);
+                    if std::ptr::eq(kind, &raw const okr::AMENDMENT) {
+                        self.amendment(table);
+                    }
+                }
                 None => self.wrong_type(shape, &entry, spot),
+            }
+        }
+    }
+
+    /// What a field was and became has the shape of the field.
+    fn amendment(&mut self, table: Table<'a>) {
+        let field = table.text("field").map(|at| at.value);
+        let Some(shape) = field.and_then(|field| okr::KEY_RESULT.key(field)) else {
+            return;
+        };
+        for key in ["from", "to"] {
+            if let Some(at) = table.get(key) {
+                let within = okr::AMENDMENT.name;
+                let spot = Spot {
+                    key,
+                    within,
+                    secretive: false,
+                };
+                self.value(&shape.shape, &at, spot);
             }
         }
     }
@@ -384,7 +426,12 @@ impl<'a> Shapes<'a> {
         } else {
             let message = format!("{} is not a type of source", quoted(word));
             let finding = kind.finding(Code::CfgValue, message);
-            finding.help(did_you_mean(word, words(), "types"))
+            let known = words().chain(source::LATER);
+            let help = nearest(word, known).map_or_else(
+                || did_you_mean(word, words(), "types"),
+                |near| format!("did you mean `{near}`?"),
+            );
+            finding.help(help)
         });
         if !source::LATER.contains(&word) {
             self.table(&source::ANY, table);

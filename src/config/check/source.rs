@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
+use super::daemon::twice;
 use super::rules::parse_size;
 use super::shape::{literal_secret, speakable};
 use super::table::{At, Table};
@@ -229,6 +230,9 @@ pub(super) fn settings(
 ) -> BTreeMap<String, Setting> {
     let mut settings = BTreeMap::new();
     let entries = table.table(key).map(|t| t.entries()).unwrap_or_default();
+    if key == "headers" {
+        headers(&entries, out);
+    }
     for (name, at) in entries {
         let setting = match at.table() {
             Some(kept) => secret(kept).map(Setting::Secret),
@@ -249,6 +253,28 @@ pub(super) fn settings(
         settings.insert(name.value.to_owned(), setting);
     }
     settings
+}
+
+/// Headers that okrd sets itself, and names that are one for HTTP, which knows no case.
+fn headers(entries: &[(At<'_, &str>, At<'_, &toml::de::DeValue<'_>>)], out: &mut Vec<Finding>) {
+    const OWN: [&str; 4] = ["content-length", "transfer-encoding", "connection", "host"];
+    let mut first: BTreeMap<String, &At<'_, &str>> = BTreeMap::new();
+    for (name, _) in entries {
+        let plain = name.value.to_ascii_lowercase();
+        if OWN.contains(&plain.as_str()) {
+            let message = format!("header `{plain}` is okrd's own affair");
+            out.push(
+                name.finding(Code::CfgValue, message)
+                    .help("remove it; it follows from the request"),
+            );
+        }
+        if let Some(first) = first.get(&plain) {
+            let what = format!("header `{}`", speakable(name.value));
+            out.push(twice(name, first, &what));
+        } else {
+            first.insert(plain, name);
+        }
+    }
 }
 
 fn plain_text(at: &At<'_, &toml::de::DeValue<'_>>) -> Option<String> {
