@@ -243,6 +243,171 @@ fn f71_literal_secrets_are_never_shown() {
     }
 }
 
+/// A measure over HTTP with these further keys.
+fn asking_http(keys: &str) -> String {
+    let measure = format!("measure = {{ source = \"web\", value = \"/n\", {keys} }}");
+    measuring(
+        "[sources.web]\ntype = \"http\"\nurl = \"https://x.example\"",
+        &measure,
+    )
+}
+
+/// A sound objective but for this source and this line of a key result.
+fn measuring(source: &str, line: &str) -> String {
+    let head = "cycle = \"q\"\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n";
+    let tail = "[objectives.a.key_results.c]\ntitle = \"C\"\nunit = \"u\"\nat_most = 3\n";
+    format!(
+        "{head}{source}\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results.b]\ntitle = \"B\"\nunit = \"u\"\nat_most = 3\n{line}\n{tail}"
+    )
+}
+
+/// Whatever slips: quotes, keys, places. Neither the line nor the message tells what may be a secret.
+#[test]
+fn f71_slips_beside_secrets_show_none() {
+    for line in [
+        "token = hunter2xyz",
+        "token: \"hunter2\"",
+        "token \"hunter2\"",
+        "token == \"hunter2\"",
+        "token = “hunter2”",
+        "token = \"ab\"hunter2\"",
+        "token = \"\"\"\nhunter2 \\q\n\"\"\"",
+        "token = { file = \"~hunter2\" }",
+        "token = { hunter2 = \"x\" }",
+        "hunter2 = \"x\"",
+        "hunter2 = 1\nhunter2 = 2",
+        "tokn = 'x' # hunter2",
+        "token = 3 # hunter2",
+    ] {
+        let source = "[sources.a]\ntype = \"http\"\nurl = \"https://x.example\"\n[sources.a.auth]";
+        assert_hidden(&format!("{source}\n{line}\n"), "hunter2");
+    }
+    for line in [
+        "headers = {\"X-Api-Key\" = hunter2}",
+        "headers = {\"X-Foo\" = \"hunter2\\u0001\"}",
+        "headers = {\"hunter2 x\" = \"y\"}",
+        "headers = {\"hunter2-token\" = \"y\"}",
+        "headers = {\"hunter2\" = 3}",
+        "auth = {token = {env = hunter2}}",
+        "url = \"hunter2://a\"",
+        "pass = hunter2",
+    ] {
+        let source = "[sources.a]\ntype = \"http\"\nurl = \"https://x.example\"";
+        let source = if line.starts_with("url") {
+            "[sources.a]\ntype = \"http\""
+        } else {
+            source
+        };
+        assert_hidden(&format!("{source}\n{line}\n"), "hunter2");
+    }
+    for keys in [
+        "tokn = \"hunter2\"",
+        "headers = {\"X-Foo\" = \"hunter2\"}",
+        "query = {pw = [\"hunter2\"]}",
+        "query = \"token=hunter2\"",
+        "path = \"/x?token=hunter2\"",
+        "body = \"password=hunter2\", method = \"GET\"",
+        "form = {pwd = \"hunter2\"}",
+        "form = {pass = \"hunter2\"}",
+        "json = {password = \"hunter2\"}",
+        "json = {a = [{api_key = \"hunter2\"}]}",
+        "body = \"{\\\"password\\\": \\\"hunter2\\\"}\"",
+        "query = {x = \"Bearer hunter2\"}",
+    ] {
+        assert_hidden(&asking_http(keys), "hunter2");
+    }
+    for text in [
+        "tokn = \"hunter2\"",
+        "sources = \"hunter2\"",
+        "[sources]\na = {type = \"postgrs\", dsn = \"hunter2\"}",
+        "notify = {webhook = \"https://hooks.example/hunter2\"}",
+        "[notify.chat]\nwebhook = https://hooks.example/hunter2",
+        "[sources.a]\ntype = \"postgres\"\nurl = \"postgres://u@h/d?pwd=hunter2\"",
+        "[sources.a\ntoken = hunter2",
+    ] {
+        assert_hidden(text, "hunter2");
+    }
+    for header in ["X-Pass", "X-Session", "Proxy-Auth", "X-Vault-Token"] {
+        let source = "[sources.a]\ntype = \"http\"\nurl = \"https://x.example\"\nheaders";
+        assert_hidden(
+            &format!("{source} = {{ {header} = \"hunter2\" }}"),
+            "hunter2",
+        );
+    }
+}
+
+/// Names that only contain a word for secrets, and texts that okrd fills in, are no secrets.
+#[test]
+fn f71_innocent_names_are_taken() {
+    for keys in [
+        "query = {keyword = \"shoes\", monkey = \"x\"}",
+        "json = {key = \"CARE\", session = \"a\", file = {name = \"x\", env = \"y\"}}",
+        "body = \"{ project(key: \\\"CARE\\\") { open } }\"",
+        "form = {password = {env = \"A\"}}",
+    ] {
+        let text = asking_http(keys);
+        let (_, findings, files) = check_text(&text);
+        assert_eq!(render::text(&findings, &files), "", "{keys}");
+    }
+    let source = "[sources.a]\ntype = \"http\"\nurl = \"https://x.example\"\nheaders = {\"X-Keyboard\" = \"us\"}\n[sources.b]\ntype = \"postgres\"\nurl = \"postgres:///d?host=/var/run/postgresql\"";
+    let (_, findings, files) = check_text(&measuring(source, ""));
+    assert_eq!(render::text(&findings, &files), "");
+}
+
+/// A secret inside of `json` would be sent as the table it stands in.
+#[test]
+fn a_secret_in_json_is_refused() {
+    let (config, findings, _) = check_text(&asking_http("json = {login = {env = \"MYPW\"}}"));
+    assert!(config.is_none());
+    let told: Vec<_> = findings.iter().map(|f| (f.code, &f.message)).collect();
+    assert_eq!(
+        told,
+        [(
+            Code::CfgUnsupported,
+            &"`json` cannot hold a secret: `login` would be sent as it stands".to_owned()
+        )]
+    );
+}
+
+/// What people must see to mend it is shown, whatever may not be.
+#[test]
+fn f71_lines_of_goals_and_queries_are_shown() {
+    let query = "query = \"SELECT :nwo FROM t\"";
+    let source = "[sources.s]\ntype = \"sqlite\"\npath = \"x.db\"";
+    for (line, shown) in [
+        ("weight = \"a\"", "weight = \"a\""),
+        ("title = Acme", "title = Acme"),
+        ("wieght = 17", "wieght = 17"),
+        (&format!("measure = {{ source = \"s\", {query} }}"), query),
+        (
+            "measure = { source = \"s\", query = \"DELETE FROM t\" }",
+            "DELETE FROM t",
+        ),
+        (
+            "measure = { source = \"S\", query = \"SELECT 1\" }",
+            "source = \"S\", query = \"SELECT 1\"",
+        ),
+    ] {
+        let (_, findings, files) = check_text(&measuring(source, line));
+        let text = render::text(&findings, &files);
+        assert!(text.contains(shown), "{text}");
+    }
+}
+
+/// F52, F71: what a daemon logs and answers holds nothing of the files' text.
+#[test]
+fn f71_the_brief_form_quotes_no_line() {
+    let (_, findings, _) =
+        check_text("[sources.a.auth]\ntoken = hunter2xyz\n[teams.t]\nnam = \"x\"");
+    let text = render::brief(&findings);
+    assert!(
+        text.contains("error[CFG-SYNTAX] okrd.toml:2:9: not TOML"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(text.lines().count(), findings.len());
+}
+
 fn assert_hidden(text: &str, canary: &str) {
     let (config, findings, files) = check_text(text);
     assert!(config.is_none(), "accepted:\n{text}");
@@ -450,6 +615,66 @@ fn f57_only_regular_files_of_a_sane_size_are_read() {
     assert!(check(&files, judge).0.is_none());
 }
 
+/// Two links back make more ways than anyone can walk; the daemon once waited for ever and could not be ended.
+#[test]
+fn f57_loops_of_links_under_a_pattern_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    write(folder, "okrd.toml", "include = [\"okrs/**/*.toml\"]\n");
+    write(folder, "okrs/a.toml", "[teams.a]\nname = \"A\"\n");
+    for link in ["l1", "l2"] {
+        std::os::unix::fs::symlink(".", folder.join("okrs").join(link)).unwrap();
+    }
+    assert_eq!(load(folder).unwrap().files.len(), 2);
+}
+
+#[test]
+fn f57_names_that_are_no_text_are_told_and_stop_nothing() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let name = |bytes| std::ffi::OsStr::from_bytes(bytes);
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join(name(b"\xfe"));
+    write(&folder, "okrd.toml", "include = [\"okrs/*.toml\"]\n");
+    write(&folder, "okrs/a.toml", "include = [\"../b.toml\"]\n");
+    write(&folder, "b.toml", "[teams.a]\nname = \"A\"\n");
+    let files = load(&folder).unwrap();
+    assert_eq!((files.files.len(), files.findings.len()), (3, 0));
+    std::fs::write(folder.join("okrs").join(name(b"\xff.toml")), "").unwrap();
+    let found = load(&folder).unwrap().findings;
+    assert_eq!(found.len(), 1);
+    let first = found.first().unwrap();
+    assert!(first.message.contains("not UTF-8"), "{}", first.message);
+}
+
+#[test]
+fn a_directory_may_be_included_for_its_main_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    write(folder, "okrd.toml", "include = [\"okrs\", \"bare\"]\n");
+    write(folder, "okrs/okrd.toml", "include = [\"a.toml\"]\n");
+    write(folder, "okrs/a.toml", "[teams.a]\nname = \"A\"\n");
+    write(folder, "bare/A.TOML", "");
+    let files = load(folder).unwrap();
+    assert_eq!(files.files.len(), 3);
+    let [finding] = files.findings.as_slice() else {
+        unreachable!("one directory is bare: {:?}", files.findings);
+    };
+    assert!(
+        finding
+            .message
+            .contains("found a directory without okrd.toml")
+    );
+    assert_eq!(finding.help, "write \"bare/*.toml\" to include its files");
+}
+
+#[test]
+fn a_main_file_that_is_no_text_is_told_at_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("okrd.toml"), b"a = 1\nb = \"\xff\"\n").unwrap();
+    let files = load(dir.path()).unwrap();
+    assert_eq!(files.findings.first().unwrap().line, 2);
+}
+
 /// F58: a secret that is missing stops its source only, so it is no fault of the configuration.
 #[test]
 fn f58_a_missing_secret_file_is_no_finding() {
@@ -584,6 +809,245 @@ fn f52_all_faults_are_told_at_once() {
             (Code::CfgSyntax, 24),
             (Code::CfgKey, 25)
         ]
+    );
+}
+
+/// The findings of a text as `code line`.
+fn codes(text: &str) -> Vec<(Code, usize)> {
+    let (_, findings, _) = check_text(text);
+    findings.iter().map(|f| (f.code, f.line)).collect()
+}
+
+/// F52: one fault hides no other that has nothing to do with it.
+#[test]
+fn f52_faults_elsewhere_hide_nothing() {
+    // References within a file are told although the file, or another one, is broken.
+    let initiative = "[objectives.a.initiatives.i]\ntitle = \"I\"\nkey_results = [\"nope\"]\n";
+    let text = SMALL.replace(":now", ":nwo") + initiative;
+    assert_eq!(
+        codes(&text.replace("[cycles", "include = [\"gone.toml\"]\n[cycles")),
+        codes(&text.replace("[cycles", "\n[cycles")),
+    );
+    let broken = codes(&format!("{text}[teams.t]\nname = Acme\n"));
+    assert_eq!(broken, [(Code::CfgRef, 17), (Code::CfgSyntax, 28)]);
+    // What is absent from one table is told although another one is broken.
+    let text = SMALL.replace("title = \"E\"\n", "") + "[teams.t]\nname = Acme\n";
+    assert_eq!(
+        codes(&text),
+        [(Code::CfgMissing, 19), (Code::CfgSyntax, 24)]
+    );
+    // Not so in the broken table itself.
+    let text = SMALL.replace("title = \"E\"\n", "titel = = \"E\"\n");
+    assert!(
+        codes(&text)
+            .iter()
+            .all(|(code, _)| *code != Code::CfgMissing)
+    );
+    // A lost header may have held the key results and the source.
+    let text = SMALL
+        .replace(
+            "[objectives.a.key_results.early]",
+            "[objectives.a.key_results.early",
+        )
+        .replace("[sources.shop]", "[sources.shop");
+    let told = codes(&text);
+    assert!(
+        told.iter()
+            .all(|(code, _)| !matches!(code, Code::ObjKrs | Code::CfgRef)),
+        "{told:?}"
+    );
+}
+
+/// F52: an id that is none hides nothing of what stands under it.
+#[test]
+fn f52_what_stands_under_a_bad_id_is_read() {
+    for (from, to) in [
+        ("[objectives.a", "[objectives.\"A b\""),
+        ("key_results.late", "key_results.Late"),
+    ] {
+        let text = SMALL.replace(from, to).replace(":now", ":nwo");
+        let told = codes(&text);
+        assert!(told.contains(&(Code::CfgRef, 17)), "{told:?}");
+    }
+}
+
+#[test]
+fn f52_a_missing_key_hides_no_fault_beside_it() {
+    let jira = "[sources.j]\ntype = \"jira\"\nurl = \"https://x.example\"";
+    let told = codes(&measuring(
+        jira,
+        "measure = { source = \"j\", value = { sum = \"a\", avg = \"b\" } }",
+    ));
+    assert_eq!(told, [(Code::CfgMissing, 14), (Code::CfgValue, 14)]);
+    let told = codes("[sources.a]\nurl = \"ftp://x\"\nurll = 1\nmax_body = \"3\"\n");
+    assert_eq!(
+        told,
+        [
+            (Code::CfgMissing, 1),
+            (Code::CfgValue, 2),
+            (Code::CfgKey, 3),
+            (Code::CfgValue, 4)
+        ]
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let second = "[server]\nlisten = \"x\"\n[polling]\nschedule = \"never\"\ntimeout = \"1ms\"\n";
+    write(
+        dir.path(),
+        "okrd.toml",
+        "include = [\"two.toml\"]\n[server]\n[polling]\n",
+    );
+    write(dir.path(), "two.toml", second);
+    let told = check_folder(dir.path());
+    for line in [1, 2, 3, 4, 5] {
+        let place = format!("two.toml:{line} ");
+        assert!(told.iter().any(|f| f.contains(&place)), "{line}: {told:#?}");
+    }
+}
+
+/// The findings of a text as `severity code line: message`.
+fn messages(text: &str) -> Vec<String> {
+    let (_, findings, _) = check_text(text);
+    let told = |f: &Finding| format!("{} {} {}", f.severity.as_str(), f.code, f.message);
+    findings.iter().map(told).collect()
+}
+
+#[test]
+fn amendments_change_what_is_there_to_what_can_be() {
+    let amended = |date: &str, field: &str, from: &str, to: &str| {
+        let amendment = format!(
+            "[[objectives.a.key_results.late.amendments]]\ndate = {date}\nfield = \"{field}\"\nfrom = {from}\nto = {to}\nreason = \"R\"\napproved_by = \"lead\"\n"
+        );
+        messages(&(SMALL.replace("target = 2", "target = \"+30%\"") + &amendment))
+    };
+    let day = "2026-11-02";
+    assert_eq!(amended(day, "target", "\"+20%\"", "\"+30%\""), [""; 0]);
+    for (date, field, from, to, told) in [
+        (
+            day,
+            "target",
+            "\"+30%\"",
+            "\"+20%\"",
+            "warning CFG-VALUE the amendment of 2026-11-02 says that `target` became `+20%`, but it is `+30%`",
+        ),
+        (
+            day,
+            "target",
+            "\"+30%\"",
+            "\"+30%\"",
+            "warning CFG-VALUE the amendment changes nothing: `from` and `to` are equal",
+        ),
+        (
+            day,
+            "target",
+            "true",
+            "\"+30%\"",
+            "error CFG-TYPE `from` in an amendment: found true, expected a number, or a change such as \"+30%\", \"-25%\", \"+150\" or \"+5pp\"",
+        ),
+        (
+            day,
+            "weight",
+            "1",
+            "\"2\"",
+            "error CFG-TYPE `to` in an amendment: found a text, expected a number",
+        ),
+        (
+            day,
+            "at_most",
+            "1",
+            "2",
+            "warning CFG-VALUE the key result has no `at_most` that was amended",
+        ),
+        (
+            "2026-09-01",
+            "weight",
+            "1",
+            "2",
+            "warning CFG-VALUE the amendment is dated 2026-09-01, outside its cycle",
+        ),
+        (
+            "2027-09-01",
+            "weight",
+            "1",
+            "2",
+            "error CFG-VALUE the amendment is dated 2027-09-01, outside its cycle",
+        ),
+    ] {
+        assert_eq!(amended(date, field, from, to), [told]);
+    }
+}
+
+#[test]
+fn a_value_may_not_be_stale_before_the_next_can_come() {
+    let with = |stale: &str| {
+        let schedule = "schedule = \"0 6 * * 1\"";
+        messages(&SMALL.replace(schedule, &format!("{schedule}\nstale_after = \"{stale}\"")))
+    };
+    assert_eq!(
+        with("0s"),
+        ["error CFG-VALUE `stale_after` is 0, so every value would be stale at once"]
+    );
+    assert_eq!(
+        with("2d"),
+        [
+            "warning CFG-VALUE `stale_after` is 2d, shorter than the longest gap of the schedule, 169h"
+        ]
+    );
+    assert_eq!(with("8d"), [""; 0]);
+}
+
+/// Office hours leave a weekend without polls, and three missed polls reach over it.
+#[test]
+fn office_hours_are_not_stale_on_monday() {
+    let (config, ..) = check_text(&SMALL.replace("0 6 * * 1", "0 9-17 * * 1-5"));
+    let config = config.unwrap();
+    let (_, key_result) = config.goals.key_results().next().unwrap();
+    assert_eq!(
+        key_result.stale_after.as_secs() / 3600,
+        3 * 64,
+        "from Friday 17:00 to Monday 9:00"
+    );
+}
+
+#[test]
+fn headers_are_okrds_own_or_there_once() {
+    let with = |headers: &str| {
+        let source = "[sources.a]\ntype = \"http\"\nurl = \"https://x.example\"\nheaders";
+        messages(&measuring(&format!("{source} = {{ {headers} }}"), ""))
+    };
+    assert_eq!(with("Accept = \"a\""), [""; 0]);
+    assert_eq!(
+        with("Host = \"a\""),
+        ["error CFG-VALUE header `host` is okrd's own affair"]
+    );
+    assert_eq!(
+        with("Accept = \"a\", accept = \"b\""),
+        ["error CFG-DUPLICATE header `accept` is defined twice, first in okrd.toml line 8"]
+    );
+}
+
+#[test]
+fn other_programs_words_for_logins_are_known() {
+    let text = "[sources.a]\ntype = \"matmo\"\nurl = \"https://x.example\"\nauth = { username = \"a\", password = { env = \"B\" } }\n";
+    let (_, findings, _) = check_text(text);
+    let helps: Vec<_> = findings.iter().map(|f| f.help.as_str()).collect();
+    for near in ["matomo", "user", "token"] {
+        let help = format!("did you mean `{near}`?");
+        assert!(helps.contains(&help.as_str()), "{helps:?}");
+    }
+}
+
+/// No more findings are shown than anyone reads, and it is said so.
+#[test]
+fn a_capped_list_says_so() {
+    let text: String = (0..3000).map(|n| format!("k{n} = 1\n")).collect();
+    let (_, findings, _) = check_text(&text);
+    assert_eq!(findings.len(), 1001);
+    assert!(
+        findings
+            .last()
+            .unwrap()
+            .message
+            .contains("there may be more")
     );
 }
 

@@ -32,7 +32,7 @@ const LIBRARIES: [(&str, &[&str]); 19] = [
     ("chrono", &["engine/ticker.rs"]),
     ("clap", &["cli/"]),
     ("croner", &["config/schedule.rs"]),
-    ("glob", &["config/load.rs"]),
+    ("glob", &["config/load/"]),
     ("hyper", &["http/"]),
     ("hyper_util", &["http/"]),
     ("jira_query", &["source/jira/"]),

@@ -49,7 +49,7 @@ pub fn read(path: &Path) -> Result<Files, Failure> {
 pub fn valid(named: Option<&Path>) -> Result<Config, Failure> {
     let files = read(&locate(named)?)?;
     judged(&files).map_err(|findings| {
-        complain(&findings);
+        complain(&render::text(&findings, &files));
         Failure::usage(String::new())
     })
 }
@@ -57,16 +57,17 @@ pub fn valid(named: Option<&Path>) -> Result<Config, Failure> {
 /// The valid configuration at a path.
 ///
 /// # Errors
-/// What is wrong with it, as text.
+/// What is wrong with it, one line each: code, place and message, nothing of the files themselves, since this goes to
+/// a log and over the network.
 pub fn sound(path: &Path) -> Result<Config, String> {
     let files = load::load(path).map_err(|error| error.to_string())?;
-    judged(&files)
+    judged(&files).map_err(|findings| render::brief(&findings))
 }
 
-/// The configuration, or the findings that fail, as text.
-fn judged(files: &Files) -> Result<Config, String> {
+/// The configuration, or the findings that fail.
+fn judged(files: &Files) -> Result<Config, Vec<Finding>> {
     let (config, findings) = check(files);
-    config.ok_or_else(|| render::text(&failing(findings), files))
+    config.ok_or_else(|| failing(findings))
 }
 
 /// Everything there is to say of files, filters included.

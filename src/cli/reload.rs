@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::signal::unix::Signal;
+use tokio::sync::Semaphore;
 
 use super::configuration;
 use crate::config::secret::SecretRef;
@@ -14,6 +16,9 @@ use crate::engine::actor::Handle;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::http::router::Reload;
 use crate::store::Store;
+
+/// How long the files may take to be read and checked. A disk that hangs must not make whoever asks wait for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Settings that need a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub struct Reloads {
     handle: Handle,
     store: Store,
     fixed: Fixed,
+    /// Lets one reading at a time go on: those that hang would take one thread each.
+    reading: Arc<Semaphore>,
 }
 
 impl Reloads {
@@ -52,7 +59,27 @@ impl Reloads {
             handle,
             store,
             fixed,
+            reading: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// What the files say now.
+    async fn read(&self) -> Result<Config, String> {
+        let late = |_| {
+            let seconds = PATIENCE.as_secs();
+            format!("the configuration was not read within {seconds} s: look at the disk it is on")
+        };
+        let (path, reading) = (self.path.clone(), Arc::clone(&self.reading));
+        let read = async move {
+            let turn = reading.acquire_owned().await.map_err(|e| e.to_string())?;
+            // Reading may meet a slow disk, and checking a large configuration takes its time.
+            let read = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                configuration::sound(&path)
+            });
+            read.await.unwrap_or_else(|e| Err(e.to_string()))
+        };
+        tokio::time::timeout(PATIENCE, read).await.map_err(late)?
     }
 
     /// Reads, checks and applies.
@@ -60,10 +87,7 @@ impl Reloads {
     /// # Errors
     /// The findings as text, when the configuration is not valid; the old one stays in force.
     pub async fn reload(&self) -> Result<(), String> {
-        let path = self.path.clone();
-        // Reading may meet a slow disk, and checking a large configuration takes its time.
-        let read = tokio::task::spawn_blocking(move || configuration::sound(&path));
-        let config = match read.await.unwrap_or_else(|e| Err(e.to_string())) {
+        let config = match self.read().await {
             Ok(config) => config,
             Err(findings) => {
                 tracing::error!("configuration not reloaded:\n{findings}");

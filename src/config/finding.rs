@@ -206,6 +206,27 @@ pub struct Finding {
     pub also: Option<Also>,
     /// The text at the place may be secret and must not be shown.
     pub hidden: bool,
+    /// What it rests on.
+    pub(super) rests: Rests,
+}
+
+/// What must have been read whole for a finding to hold: what seems absent or unknown may stand in a part that could
+/// not be read. Tables are told by the byte where they start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Rests {
+    /// Nothing but the place itself.
+    #[default]
+    Itself,
+    /// The keys of a table.
+    Table(usize),
+    /// The keys of a table and the key results in it.
+    KeyResults(usize),
+    /// The keys at the top of the file.
+    Top,
+    /// All of the file.
+    File,
+    /// All files.
+    AllFiles,
 }
 
 /// Another place that belongs to a finding.
@@ -239,6 +260,7 @@ impl Finding {
             label: String::new(),
             also: None,
             hidden: false,
+            rests: Rests::Itself,
         }
     }
 
@@ -252,10 +274,11 @@ impl Finding {
         self
     }
 
-    /// The same finding about a whole file that may have no text.
+    /// The same finding in a file that has no text to show, at one of its lines.
     #[must_use]
-    pub fn in_file(mut self, shown: &str) -> Self {
+    pub fn in_file(mut self, shown: &str, line: usize) -> Self {
         shown.clone_into(&mut self.file);
+        self.line = line;
         self
     }
 
@@ -291,6 +314,13 @@ impl Finding {
             span: span.clone(),
             label: one_line(label.as_ref()),
         });
+        self
+    }
+
+    /// The same finding, to be withheld where what it rests on could not be read.
+    #[must_use]
+    pub(super) fn rests_on(mut self, rests: Rests) -> Self {
+        self.rests = rests;
         self
     }
 

@@ -6,6 +6,8 @@ pub mod finding;
 pub mod load;
 
 mod keys;
+mod login;
+mod veil;
 
 pub mod check;
 pub mod render;

@@ -99,7 +99,8 @@ impl Schedule {
             found: text.to_owned(),
             why,
         };
-        if let Some(rest) = text.trim().strip_prefix("every ") {
+        let every = text.trim().strip_prefix("every");
+        if let Some(rest) = every.filter(|rest| rest.starts_with([' ', '\t'])) {
             let every = parse_duration(rest.trim()).map_err(wrong)?;
             if every < Duration::from_secs(1) {
                 return Err(wrong("the shortest interval is 1s".into()));
@@ -108,14 +109,15 @@ impl Schedule {
         }
         let fields = text.split_whitespace().count();
         if fields != 5 {
+            let fields = match fields {
+                1 => "1 field".to_owned(),
+                n => format!("{n} fields"),
+            };
             return Err(wrong(format!(
-                "found {fields} fields, expected five (minute hour day month weekday) or `every 15m`"
+                "found {fields}, expected five (minute hour day month weekday) or `every 15m`"
             )));
         }
-        let parser = croner::parser::CronParser::builder()
-            .seconds(croner::parser::Seconds::Disallowed)
-            .build();
-        let cron = parser.parse(text).map_err(|e| wrong(e.to_string()))?;
+        let cron = cron(text).map_err(wrong)?;
         let schedule = CronSchedule {
             pattern: text.to_owned(),
             zone_name: zone_name.to_owned(),
@@ -149,25 +151,92 @@ impl Schedule {
         }
     }
 
-    /// The longest gap between the slots that follow `from`: what "three missed polls" is measured by.
+    /// The longest gap between the slots that follow `from`: what "three missed polls" is measured by. Looks over a whole
+    /// week, so that the nights and the weekend of office hours are seen, and over a dozen slots of rarer patterns.
     #[must_use]
     pub fn longest_gap(&self, from: Timestamp) -> Duration {
-        const LOOK_AHEAD: usize = 12;
-        if let Self::Every(every) = self {
-            return *every;
-        }
+        const SLOTS: usize = 12;
+        const DAYS: SignedDuration = SignedDuration::from_hours(8 * 24);
+        // More than every minute of those days.
+        const MOST_SLOTS: usize = 12_000;
+        let cron = match self {
+            Self::Every(every) => return *every,
+            Self::Cron(cron) => cron,
+        };
+        let mut fields = cron.pattern.split_whitespace().skip(1);
+        let days = if fields.all(|field| field == "*") {
+            SignedDuration::ZERO
+        } else {
+            DAYS
+        };
         let mut slot = self.next_after(from);
         let mut longest = SignedDuration::ZERO;
-        for _ in 0..LOOK_AHEAD {
+        for nth in 0..MOST_SLOTS {
             let next = slot.and_then(|s| self.next_after(s));
             let (Some(a), Some(b)) = (slot, next) else {
                 break;
             };
             longest = longest.max(b.duration_since(a));
+            if nth + 1 >= SLOTS && b.duration_since(from) >= days {
+                break;
+            }
             slot = next;
         }
         longest.unsigned_abs()
     }
+}
+
+/// The fields of a pattern and the largest step that each can take.
+const FIELDS: [(&str, u32); 5] = [
+    ("minute", 59),
+    ("hour", 23),
+    ("day", 31),
+    ("month", 12),
+    ("weekday", 7),
+];
+
+/// Parses five fields, or says which of them is wrong.
+fn cron(text: &str) -> Result<croner::Cron, String> {
+    let parse = |text: &str| {
+        croner::parser::CronParser::builder()
+            .seconds(croner::parser::Seconds::Disallowed)
+            .build()
+            .parse(text)
+    };
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    for ((name, most), field) in FIELDS.into_iter().zip(&fields) {
+        let steps = field.split(',').filter_map(|part| part.split_once('/'));
+        if let Some((_, step)) = steps
+            .into_iter()
+            .find(|(_, step)| step.parse::<u32>().is_ok_and(|step| step > most))
+        {
+            return Err(format!(
+                "the {name} has the step {step}, at most {most} is possible"
+            ));
+        }
+    }
+    parse(text).map_err(|error| {
+        let alone = |nth: usize| {
+            let mut only = ["*"; 5];
+            if let (Some(place), Some(field)) = (only.get_mut(nth), fields.get(nth)) {
+                *place = field;
+            }
+            parse(&only.join(" ")).err()
+        };
+        let faulty = FIELDS
+            .iter()
+            .enumerate()
+            .find_map(|(nth, (name, _))| Some((name, alone(nth)?)));
+        let why = |error: croner::errors::CronError| {
+            let why = error.to_string();
+            let why = why.split_once(": ").map_or(why.as_str(), |(_, why)| why);
+            why.trim_end_matches('.').to_owned()
+        };
+        match faulty {
+            Some((name, error)) => format!("the {name} cannot be read: {}", why(error)),
+            None => why(error),
+        }
+    })
 }
 
 impl fmt::Display for Schedule {
@@ -299,6 +368,13 @@ mod tests {
         assert_eq!(hours("0 * * * *"), 1);
         assert_eq!(hours("0 9 * * 1-5"), 72);
         assert_eq!(hours("every 6h"), 6);
+        assert_eq!(hours("0 9-17 * * 1-5"), 64, "from Friday to Monday");
+        assert_eq!(hours("*/5 8-19 * * *"), 12);
+        assert_eq!(
+            hours("0 6 1 1,7 *"),
+            184 * 24 + 1,
+            "and the hour of winter time"
+        );
     }
 
     #[test]
@@ -314,12 +390,24 @@ mod tests {
             "61 * * * *",
             "0 0 31 2 *",
             "@daily",
+            "*/70 * * * *",
+            "every15m",
         ] {
             assert!(
                 Schedule::parse(bad, &TimeZone::UTC, "UTC").is_err(),
                 "{bad:?}"
             );
         }
+        for (bad, part) in [
+            ("0 25 * * *", "the hour cannot be read: "),
+            ("*/70 * * * *", "the minute has the step 70, at most 59"),
+            ("0 6 * * Mo-Fx", "the weekday cannot be read: "),
+            ("6", "found 1 field,"),
+        ] {
+            let why = Schedule::parse(bad, &TimeZone::UTC, "UTC").unwrap_err().why;
+            assert!(why.starts_with(part) && !why.ends_with('.'), "{why}");
+        }
+        assert_eq!(berlin("every\t15m").to_string(), "every 15m");
         assert_eq!(berlin("0 6 * * *").to_string(), "0 6 * * *");
         assert_eq!(berlin("every 90s").to_string(), "every 90s");
     }

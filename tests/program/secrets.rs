@@ -293,6 +293,8 @@ fn f71_no_secret_comes_out_anywhere_whatever_fails() {
         format!(
             "[sources.a]\ntype = \"http\"\nurl = \"http://h\"\nheaders = {{ Authorization = \"{CANARY}\" }}"
         ),
+        format!("[sources.a.auth]\ntoken = {CANARY}"),
+        format!("[sources.a.auth]\ntoken: \"{CANARY}\""),
         format!("[sources.a]\ntype = \"postgres\"\nurl = \"postgres://u:{CANARY}@h/d\""),
         format!("[sources.a]\ntype = \"postgres\"\nurl = \"postgres://u:{CANARY}@h/d"),
         format!(

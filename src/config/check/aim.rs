@@ -1,8 +1,13 @@
 //! What a key result aims for: from its keys to a way to go or a band to hold, and the ways that lead nowhere.
 //! Formulas and their reasons: the domain's `target`.
 
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use toml::de::DeValue;
+
 use super::table::{At, Table, number};
-use crate::config::finding::{Code, Finding, Severity, quoted};
+use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, Target, TargetError};
 
 const BANDS: [&str; 3] = ["at_most", "at_least", "between"];
@@ -53,6 +58,7 @@ fn reach(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Reach> {
         .filter(|key| !table.has(key))
     {
         let finding = table.finding(Code::KrNum, format!("a key result lacks the key `{key}`"));
+        let finding = finding.rests_on(Rests::Table(table.span().start));
         out.push(finding.label(format!("no `{key}` here")).help(
             "give baseline and target (baseline = \"first\" takes the first measurement), or a level to hold: at_most, at_least, between",
         ));
@@ -73,7 +79,7 @@ fn baseline(table: Table<'_>) -> Option<Baseline> {
     }
 }
 
-fn target(at: &At<'_, &toml::de::DeValue<'_>>, out: &mut Vec<Finding>) -> Option<Target> {
+fn target(at: &At<'_, &DeValue<'_>>, out: &mut Vec<Finding>) -> Option<Target> {
     if let Some(n) = number(at.value) {
         return n.is_finite().then_some(Target::Absolute(n));
     }
@@ -195,33 +201,72 @@ fn between(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Band> {
     };
     if low >= high {
         let at = table.get("between")?;
-        let finding = at.finding(
-            Code::CfgValue,
-            format!("`between` goes from {low} to {high}, expected the lower bound first"),
-        );
-        out.push(finding.help("write the lower bound first"));
+        let (why, help) = if low > high {
+            ("the lower bound first", "write the lower bound first")
+        } else {
+            (
+                "two different bounds",
+                "widen the band, or write at_most or at_least",
+            )
+        };
+        let message = format!("`between` goes from {low} to {high}, expected {why}");
+        out.push(at.finding(Code::CfgValue, message).help(help));
     }
     Some(Band::Between(low, high))
 }
 
-/// Compares the newest amendment of a number with the number itself: two truths are one too many.
+/// Fields that a key result has or has not; the others have a default.
+const WITHOUT_DEFAULT: [&str; 5] = ["target", "baseline", "at_most", "at_least", "between"];
+
+/// Judges the amendments of a key result: each must change something that is there, and the newest one of a field must
+/// agree with the field, since two truths are one too many.
 pub(super) fn amended(table: Table<'_>, out: &mut Vec<Finding>) {
-    for key in ["target", "baseline", "at_most", "at_least", "weight"] {
-        let Some(now) = table.number(key) else {
+    let mut newest: BTreeMap<&str, (Date, At<'_, &DeValue<'_>>)> = BTreeMap::new();
+    for amendment in table.list("amendments").iter().filter_map(At::table) {
+        let Some(field) = amendment.text("field") else {
             continue;
         };
-        let entries = table.list("amendments");
-        let of_key = entries
-            .iter()
-            .filter_map(At::table)
-            .filter(|t| t.text("field").is_some_and(|at| at.value == key));
-        let newest = of_key
-            .filter_map(|t| Some((t.date("date")?.value, t.number("to")?)))
-            .max_by_key(|(date, _)| *date);
-        if let Some((date, to)) = newest.filter(|(_, to)| to.value != now.value) {
+        if WITHOUT_DEFAULT.contains(&field.value) && !table.has(field.value) {
+            let message = format!("the key result has no `{}` that was amended", field.value);
+            let finding = field.finding(Code::CfgValue, message);
+            out.push(
+                finding
+                    .severity(Severity::Warning)
+                    .help("name the field that was changed"),
+            );
+        }
+        let Some(to) = amendment.get("to") else {
+            continue;
+        };
+        if let Some(from) = amendment.get("from")
+            && told(from.value).is_some_and(|from| told(to.value) == Some(from))
+        {
+            let finding = to.finding(
+                Code::CfgValue,
+                "the amendment changes nothing: `from` and `to` are equal",
+            );
+            out.push(
+                finding
+                    .severity(Severity::Warning)
+                    .help("write what it was and what it became, or remove the amendment"),
+            );
+        }
+        if let Some(date) = amendment.date("date")
+            && newest
+                .get(field.value)
+                .is_none_or(|(known, _)| *known <= date.value)
+        {
+            newest.insert(field.value, (date.value, to));
+        }
+    }
+    for (key, (date, to)) in newest {
+        let Some(now) = table.get(key) else { continue };
+        let (Some(became), Some(is)) = (told(to.value), told(now.value)) else {
+            continue;
+        };
+        if became != is {
             let message = format!(
-                "the amendment of {date} says that `{key}` became {}, but it is {}",
-                to.value, now.value
+                "the amendment of {date} says that `{key}` became {became}, but it is {is}"
             );
             out.push(
                 to.finding(Code::CfgValue, message)
@@ -231,6 +276,21 @@ pub(super) fn amended(table: Table<'_>, out: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+/// A value as messages tell it, equal values alike; `None` for what no field can be.
+fn told(value: &DeValue<'_>) -> Option<String> {
+    if let Some(n) = number(value) {
+        return Some(n.to_string());
+    }
+    if let Some(flag) = value.as_bool() {
+        return Some(flag.to_string());
+    }
+    if let Some(list) = value.as_array() {
+        let each: Option<Vec<_>> = list.iter().map(|v| told(v.get_ref())).collect();
+        return Some(format!("[{}]", each?.join(", ")));
+    }
+    value.as_str().map(quoted)
 }
 
 #[cfg(test)]

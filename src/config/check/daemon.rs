@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::suggest::nearest;
@@ -28,25 +29,36 @@ pub(super) struct Zone {
     pub(super) zone: TimeZone,
 }
 
-/// The one table or value of this key over all files; every further one is a finding.
+/// The values of this key over all files; every one after the first is a finding. The first one holds, the others are
+/// there to be judged, too.
+fn every<'a, T>(
+    roots: &[Table<'a>],
+    key: &str,
+    read: impl Fn(Table<'a>) -> Option<T>,
+    out: &mut Vec<Finding>,
+) -> Vec<T> {
+    let mut first: Option<At<'a, &'a str>> = None;
+    let mut found = Vec::new();
+    for root in roots {
+        let Some(name) = root.key(key) else { continue };
+        found.extend(read(*root));
+        if let Some(first) = &first {
+            out.push(twice(&name, first, &format!("`{key}`")));
+        } else {
+            first = Some(name);
+        }
+    }
+    found
+}
+
+/// The one that holds of the values of this key over all files.
 fn once<'a, T>(
     roots: &[Table<'a>],
     key: &str,
     read: impl Fn(Table<'a>) -> Option<T>,
     out: &mut Vec<Finding>,
 ) -> Option<T> {
-    let mut first: Option<At<'a, &'a str>> = None;
-    let mut found = None;
-    for root in roots {
-        let Some(name) = root.key(key) else { continue };
-        if let Some(first) = &first {
-            out.push(twice(&name, first, &format!("`{key}`")));
-        } else {
-            found = read(*root);
-            first = Some(name);
-        }
-    }
-    found
+    every(roots, key, read, out).into_iter().next()
 }
 
 /// The finding for something that is defined a second time.
@@ -190,8 +202,20 @@ pub(super) fn teams(roots: &[Table<'_>], out: &mut Vec<Finding>) -> BTreeMap<Slu
 
 /// The server.
 pub(super) fn server(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Server {
-    let table = once(roots, "server", |root| root.table("server"), out);
-    let listen = table.and_then(|t| t.text("listen")).and_then(|at| match at.value.parse() {
+    let tables = every(roots, "server", |root| root.table("server"), out);
+    let servers: Vec<Server> = tables
+        .into_iter()
+        .map(|table| one_server(table, out))
+        .collect();
+    servers.into_iter().next().unwrap_or(Server {
+        listen: LISTEN,
+        lifecycle: false,
+        write_token: None,
+    })
+}
+
+fn one_server(table: Table<'_>, out: &mut Vec<Finding>) -> Server {
+    let listen = table.text("listen").and_then(|at| match at.value.parse() {
         Ok(listen) => Some(listen),
         Err(_) => {
             let message = format!("`listen` {} is not an address with a port", quoted(at.value));
@@ -202,10 +226,8 @@ pub(super) fn server(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Server {
     });
     Server {
         listen: listen.unwrap_or(LISTEN),
-        lifecycle: table.and_then(|t| t.flag("lifecycle")).unwrap_or(false),
-        write_token: table
-            .and_then(|t| t.table("write_token"))
-            .and_then(super::source::secret),
+        lifecycle: table.flag("lifecycle").unwrap_or(false),
+        write_token: table.table("write_token").and_then(super::source::secret),
     }
 }
 
@@ -233,6 +255,7 @@ pub(super) struct Polling {
 pub(super) struct Schedules {
     zone: Zone,
     known: BTreeMap<String, Schedule>,
+    gaps: BTreeMap<(String, Timestamp), Duration>,
 }
 
 impl Schedules {
@@ -240,7 +263,14 @@ impl Schedules {
         Self {
             zone,
             known: BTreeMap::new(),
+            gaps: BTreeMap::new(),
         }
+    }
+
+    /// The longest gap of a schedule after an instant. Finding it means walking through a week.
+    pub(super) fn longest_gap(&mut self, schedule: &Schedule, from: Timestamp) -> Duration {
+        let known = self.gaps.entry((schedule.to_string(), from));
+        *known.or_insert_with(|| schedule.longest_gap(from))
     }
 
     /// Parses a schedule, or says why it is none.
@@ -269,21 +299,26 @@ pub(super) fn polling(
     schedules: &mut Schedules,
     out: &mut Vec<Finding>,
 ) -> Polling {
-    let table = once(roots, "polling", |root| root.table("polling"), out);
-    let written = table.and_then(|t| t.text("schedule"));
-    let schedule = match written {
-        Some(at) => schedules.parse(&at, out),
-        None => Schedule::parse("0 * * * *", &schedules.zone.zone, &schedules.zone.name).ok(),
+    let usual = Schedule::parse("0 * * * *", &schedules.zone.zone, &schedules.zone.name).ok();
+    let mut polling = Polling {
+        schedule: usual,
+        jitter: Duration::from_secs(30),
+        timeout: Duration::from_secs(30),
     };
-    Polling {
-        schedule,
-        jitter: table
-            .and_then(|t| duration(t, "jitter"))
-            .unwrap_or(Duration::from_secs(30)),
-        timeout: table
-            .and_then(|t| timeout(t, out))
-            .unwrap_or(Duration::from_secs(30)),
+    let tables = every(roots, "polling", |root| root.table("polling"), out);
+    for (nth, table) in tables.into_iter().enumerate() {
+        let written = table.text("schedule");
+        let schedule = written.map(|at| schedules.parse(&at, out));
+        let timeout = timeout(table, out);
+        if nth == 0 {
+            polling = Polling {
+                schedule: schedule.unwrap_or(polling.schedule),
+                jitter: duration(table, "jitter").unwrap_or(polling.jitter),
+                timeout: timeout.unwrap_or(polling.timeout),
+            };
+        }
     }
+    polling
 }
 
 /// A duration.

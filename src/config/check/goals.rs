@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use toml::de::DeValue;
 
 use super::daemon::{Polling, Schedules, duration, timeout};
 use super::measure::{canonical, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
 use super::{FilterJudge, aim, hex};
-use crate::config::finding::{Code, Finding, Severity, quoted};
-use crate::config::schedule::Schedule;
+use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
+use crate::config::schedule::{Schedule, show_duration};
 use crate::config::spec::{Measure, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{
@@ -53,12 +54,14 @@ pub(super) struct Draft<'a> {
 /// What all objectives of a file share.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
+    /// Which of the files it is.
+    pub(super) nth: usize,
     pub(super) cycle: CycleName,
     pub(super) team: Option<Slug>,
 }
 
 impl<'a> Reader<'a, '_> {
-    /// Reads one objective; `None` when its id is none.
+    /// Reads one objective.
     pub(super) fn objective(
         &mut self,
         shared: &Shared,
@@ -67,7 +70,7 @@ impl<'a> Reader<'a, '_> {
     ) -> Option<Draft<'a>> {
         let id = ObjectiveId {
             cycle: shared.cycle.clone(),
-            objective: Slug::parse(name.value).ok()?,
+            objective: id_or_stand_in(name, shared.nth)?,
         };
         let mut polls = Vec::new();
         let mut key_results = Vec::new();
@@ -134,7 +137,11 @@ impl<'a> Reader<'a, '_> {
                 .help("keep those that prove the aim, or split the objective"),
             _ => return,
         };
-        self.out.push(finding);
+        let rests = match count {
+            0 | 1 => Rests::KeyResults(table.span().start),
+            _ => Rests::Itself,
+        };
+        self.out.push(finding.rests_on(rests));
     }
 
     /// Weights that cannot be meant: nothing counts, or one key result counts for nearly all.
@@ -198,7 +205,7 @@ impl<'a> Reader<'a, '_> {
         let id = KeyResultId {
             cycle: objective.cycle.clone(),
             objective: objective.objective.clone(),
-            key_result: Slug::parse(name.value).ok()?,
+            key_result: id_or_stand_in(name, 0)?,
         };
         let feed = match &asked {
             Asked::Source(source, ..) => Feed::Polled {
@@ -207,8 +214,7 @@ impl<'a> Reader<'a, '_> {
             Asked::Nobody | Asked::Wrongly => Feed::Recorded,
         };
         let definition = definition(&asked, feed.source(), &unit, kind);
-        let stale_after = duration(table, "stale_after")
-            .unwrap_or_else(|| self.stale_after(objective, &asked, schedule.as_ref()));
+        let stale_after = self.stale_after(table, objective, &asked, schedule.as_ref());
         let poll = self.poll(table, &id, asked, schedule);
         let key_result = KeyResult {
             id,
@@ -323,21 +329,32 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
+    /// How old the newest value may be: as written, or long enough for three missed polls.
     fn stale_after(
-        &self,
+        &mut self,
+        table: Table<'a>,
         objective: &ObjectiveId,
         asked: &Asked,
         schedule: Option<&Schedule>,
     ) -> Duration {
-        if matches!(asked, Asked::Nobody) {
-            return STALE_RECORDED;
-        }
         let start = self
             .cycles
             .get(&objective.cycle)
             .map_or(Timestamp::UNIX_EPOCH, Cycle::start);
-        let gap = schedule.map_or(Duration::ZERO, |schedule| schedule.longest_gap(start));
-        gap.saturating_mul(3).max(STALE_AT_LEAST)
+        let polled = schedule.filter(|_| !matches!(asked, Asked::Nobody));
+        let gap = polled.map_or(Duration::ZERO, |schedule| {
+            self.schedules.longest_gap(schedule, start)
+        });
+        if let (Some(written), Some(at)) =
+            (duration(table, "stale_after"), table.get("stale_after"))
+        {
+            self.out.extend(too_soon(&at, written, gap));
+            return written;
+        }
+        match asked {
+            Asked::Nobody => STALE_RECORDED,
+            _ => gap.saturating_mul(3).max(STALE_AT_LEAST),
+        }
     }
 
     /// Amendments are kept in the file and in git; here it is only seen that they can be meant.
@@ -353,8 +370,13 @@ impl<'a> Reader<'a, '_> {
                     "the cycle goes from {} to {}",
                     cycle.first_day, cycle.last_day
                 );
-                self.out
-                    .push(date.finding(Code::CfgValue, message).help(help));
+                let finding = date.finding(Code::CfgValue, message).help(help);
+                // What was changed before the cycle began is no amendment, but does no harm.
+                self.out.push(if date.value < cycle.first_day {
+                    finding.severity(Severity::Warning)
+                } else {
+                    finding
+                });
             }
         }
         aim::amended(table, self.out);
@@ -383,6 +405,7 @@ impl<'a> Reader<'a, '_> {
                     self.out.push(
                         at.finding(Code::CfgRef, message)
                             .label("unknown key result")
+                            .rests_on(Rests::File)
                             .help(help),
                     );
                 }
@@ -418,6 +441,34 @@ enum Asked {
     Nobody,
     /// The measure has its finding.
     Wrongly,
+}
+
+/// What is wrong with a `stale_after` that ends before the next value can come.
+fn too_soon(at: &At<'_, &DeValue<'_>>, written: Duration, gap: Duration) -> Option<Finding> {
+    if written.is_zero() {
+        let finding = at.finding(
+            Code::CfgValue,
+            "`stale_after` is 0, so every value would be stale at once",
+        );
+        return Some(finding.help("write a duration such as \"3d\", or remove the key"));
+    }
+    (written < gap).then(|| {
+        let message = format!(
+            "`stale_after` is {}, shorter than the longest gap of the schedule, {}",
+            show_duration(written),
+            show_duration(gap)
+        );
+        at.finding(Code::CfgValue, message)
+            .severity(Severity::Warning)
+            .help("the value would be stale between two polls: write at least twice the gap, or remove the key")
+    })
+}
+
+/// The id; where the name is none, which has its finding, one that nothing else has, so that what stands under it is
+/// read all the same.
+fn id_or_stand_in(name: &At<'_, &str>, file: usize) -> Option<Slug> {
+    let stand_in = || Slug::parse(&format!("stand-in-{file}-{}", name.span.start));
+    Slug::parse(name.value).or_else(|_| stand_in()).ok()
 }
 
 fn parent_of(at: &At<'_, &str>, table: Table<'_>) -> Option<Parent> {

@@ -7,11 +7,13 @@ use toml::de::DeValue;
 
 use super::FilterJudge;
 use super::braces::{Brace, braces};
+use super::shape::{literal_secret, speakable};
 use super::source::settings;
 use super::statement::sql;
 use super::suggest::nearest;
 use super::table::{At, Table, number};
 use crate::config::finding::{Code, Finding, Severity, quoted};
+use crate::config::login::{holds_password, is_credential, is_password};
 use crate::config::secret::Setting;
 use crate::config::spec::{
     Body, Empty, Extract, HttpMeasure, JiraValue, Measure, Method, SiteMetric,
@@ -41,11 +43,12 @@ pub(super) fn measure(
 }
 
 fn jira(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Measure> {
+    let value = jira_value(table, out);
     let at = table.text("jql")?;
     jql(&at, out);
     Some(Measure::Jira {
         jql: at.value.to_owned(),
-        value: jira_value(table, out)?,
+        value: value?,
     })
 }
 
@@ -249,6 +252,12 @@ fn body(table: Table<'_>, out: &mut Vec<Finding>) -> Body {
                 .help("keep one of them"),
         );
     }
+    if let Some(at) = table.text("body").filter(|at| holds_password(at.value)) {
+        out.push(literal_secret(&at, "body"));
+    }
+    if let Some(at) = table.get("json") {
+        logins(&at, "json", out);
+    }
     match given.first() {
         Some(&"body") => table.owned("body").map_or(Body::None, Body::Text),
         Some(&"form") => Body::Form(settings(table, "form", out)),
@@ -257,6 +266,53 @@ fn body(table: Table<'_>, out: &mut Vec<Finding>) -> Body {
             .map_or(Body::None, |at| Body::Json(json(at.value).to_string())),
         None => Body::None,
     }
+}
+
+/// Secrets in a document that is sent: those that stand in it, and those that it only seems to name.
+fn logins(at: &At<'_, &DeValue<'_>>, key: &str, out: &mut Vec<Finding>) {
+    let mut waiting = vec![(at.value, at.span.clone(), key.to_owned())];
+    while let Some((value, span, key)) = waiting.pop() {
+        let here = At {
+            value: (),
+            file: at.file,
+            span,
+        };
+        match value {
+            DeValue::String(text)
+                if is_credential(text) || (is_password(&key) && !text.is_empty()) =>
+            {
+                out.push(literal_secret(&here, speakable(&key)));
+            }
+            DeValue::Array(list) => {
+                waiting.extend(list.iter().map(|v| (v.get_ref(), v.span(), key.clone())));
+            }
+            DeValue::Table(table) => {
+                if here.span != at.span && names_a_secret(table) {
+                    let message = format!(
+                        "`json` cannot hold a secret: `{}` would be sent as it stands",
+                        speakable(&key)
+                    );
+                    let finding = here.finding(Code::CfgUnsupported, message);
+                    out.push(finding.label("sent as it stands").help(
+                        "send the secret in `form`, `query` or the source's `headers`, which may hold { env = \"NAME\" }; if this is no secret, write the document as `body`",
+                    ));
+                }
+                for (name, value) in table {
+                    waiting.push((value.get_ref(), value.span(), name.get_ref().to_string()));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a table has the form of a secret that is kept elsewhere.
+fn names_a_secret(table: &toml::de::DeTable<'_>) -> bool {
+    let mut entries = table.iter();
+    let (Some((name, value)), None) = (entries.next(), entries.next()) else {
+        return false;
+    };
+    ["env", "file", "credential"].contains(&name.get_ref().as_ref()) && value.get_ref().is_str()
 }
 
 /// A TOML value as JSON; dates become texts. Depth and numbers were checked with the shapes, and what was refused

@@ -5,6 +5,7 @@ mod aim;
 mod braces;
 mod daemon;
 mod edition;
+mod faults;
 mod goals;
 mod measure;
 pub mod places;
@@ -12,12 +13,12 @@ mod rules;
 mod shape;
 mod source;
 mod statement;
-mod suggest;
+pub(super) mod suggest;
 mod syntax;
 mod table;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -25,12 +26,13 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use self::daemon::{Schedules, named};
+use self::faults::Faults;
 use self::goals::{Draft, Reader, Shared};
 use self::shape::Shapes;
 use self::suggest::did_you_mean;
 use self::table::Table;
 use super::files::Files;
-use super::finding::{Code, Finding, Severity, quoted};
+use super::finding::{Code, Finding, Rests, Severity, quoted};
 use super::keys::ROOT;
 use super::spec::{Config, StoreSpec};
 use crate::domain::cycle::Cycle;
@@ -66,7 +68,7 @@ pub fn check(files: &Files, filters: FilterJudge) -> (Option<Config>, Vec<Findin
         .collect();
     let mut judged = Vec::new();
     let config = read(files, &roots, filters, &mut judged);
-    let faults = Faults::of(&out);
+    let faults = Faults::of(&out, files);
     judged.retain(|finding| !faults.explain(finding));
     out.extend(judged);
     for (file, (table, broken)) in files.files.iter().zip(&parsed) {
@@ -82,35 +84,6 @@ pub fn check(files: &Files, filters: FilterJudge) -> (Option<Config>, Vec<Findin
     }
     let config = finish(files, &mut out, config);
     (config, out)
-}
-
-/// Files that are broken or missing, and where: much that seems wrong may be nothing but their consequence.
-struct Faults {
-    any: bool,
-    files: BTreeSet<String>,
-    lines: BTreeSet<(String, usize)>,
-}
-
-impl Faults {
-    fn of(findings: &[Finding]) -> Self {
-        let broken = findings.iter().filter(|f| f.code == Code::CfgSyntax);
-        Self {
-            any: findings.iter().any(|f| f.severity == Severity::Error),
-            files: broken.clone().map(|f| f.file.clone()).collect(),
-            lines: broken.map(|f| (f.file.clone(), f.line)).collect(),
-        }
-    }
-
-    /// Whether something absent may stand in the part that could not be read.
-    fn explain(&self, finding: &Finding) -> bool {
-        let absent = matches!(finding.code, Code::CfgMissing | Code::ObjKrs)
-            || (finding.code == Code::KrNum && finding.label.starts_with("no `"));
-        let dangling = finding.code == Code::CfgRef
-            || (finding.code == Code::AlnCycle && finding.label == "unknown parent");
-        (self.any && dangling)
-            || (absent && self.files.contains(&finding.file))
-            || self.lines.contains(&(finding.file.clone(), finding.line))
-    }
 }
 
 /// Puts findings in order and holds the configuration back when one is an error.
@@ -135,8 +108,8 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
         .iter()
         .filter(|f| f.severity == Severity::Warning)
         .count();
-    if out.len() > MOST_FINDINGS {
-        let rest = out.len() - MOST_FINDINGS;
+    // Whoever looks stops there, too, so that of more nobody knows how many.
+    if out.len() >= MOST_FINDINGS {
         out.truncate(MOST_FINDINGS);
         if let Some(last) = out.last().cloned() {
             let note = Finding {
@@ -147,7 +120,7 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
                 },
                 label: String::new(),
                 also: None,
-                message: format!("{rest} more findings are not shown"),
+                message: format!("only {MOST_FINDINGS} findings are shown, there may be more"),
                 help: "mend those above first".into(),
                 ..last
             };
@@ -287,6 +260,7 @@ fn shared(
         out.push(
             at.finding(Code::CfgRef, message)
                 .label("unknown cycle")
+                .rests_on(Rests::AllFiles)
                 .help(help),
         );
     }
@@ -299,6 +273,7 @@ fn shared(
         out.push(
             at.finding(Code::CfgRef, message)
                 .label("unknown team")
+                .rests_on(Rests::AllFiles)
                 .help(help),
         );
     }
@@ -311,12 +286,17 @@ fn shared(
             Code::CfgMissing,
             "the file has objectives but lacks the key `cycle`",
         );
-        out.push(finding.help("add for example cycle = \"2026-Q4\" at the top of the file"));
+        out.push(
+            finding
+                .rests_on(Rests::Top)
+                .help("add for example cycle = \"2026-Q4\" at the top of the file"),
+        );
     }
     let written = cycle.and_then(|at| CycleName::parse(at.value).ok());
     // A stand-in of the file's own, so that its other faults are found and its ids collide with no other file's.
     let cycle = written.or_else(|| CycleName::parse(&format!("cycle-of-file-{nth}")).ok())?;
     Some(Shared {
+        nth,
         cycle,
         team: team.and_then(|at| Slug::parse(at.value).ok()),
     })

@@ -36,12 +36,12 @@ pub(super) fn bad_name(names: Names, name: &str) -> Option<String> {
                 && name
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+.^_`|~-".contains(&b));
-            (!ok).then(|| format!("{} is not the name of a header", quoted(name)))
+            (!ok).then(|| "this is not the name of a header".to_owned())
         }
         Names::Any => {
             let ok =
                 !name.is_empty() && name.chars().count() <= 200 && !name.contains(char::is_control);
-            (!ok).then(|| format!("{} is not a name", quoted(name)))
+            (!ok).then(|| "this is not a name: expected 1 to 200 characters on one line".to_owned())
         }
     }
 }
@@ -51,51 +51,51 @@ fn id_rule(name: &str) -> String {
     format!("{} is not an id: expected {expected}", quoted(name))
 }
 
-/// Why a text breaks the rule of its shape, and what to do.
-pub(super) fn text_fits(shape: &Shape, text: &str) -> Result<(), (String, String)> {
+/// Why a text breaks the rule of its shape, and what to do. `named` is what the text may be called aloud.
+pub(super) fn text_fits(shape: &Shape, text: &str, named: &str) -> Result<(), (String, String)> {
     let wrong = |why: String, help: &str| Err((why, help.to_owned()));
     match shape {
         Shape::Line if text.trim().is_empty() => wrong(
             "the text is empty".into(),
-            "write something, or remove the key",
+            "write something; only a key that may be absent can be removed",
         ),
         Shape::Line => readable(text, LONGEST_LINE, |_| false),
         Shape::Prose => readable(text, LONGEST_PROSE, |c| matches!(c, '\n' | '\r' | '\t')),
         Shape::Code | Shape::Setting | Shape::Parameter => machine_readable(text),
         Shape::Path if text.is_empty() => wrong("the path is empty".into(), "name a file"),
         Shape::Path if text.starts_with('~') => wrong(
-            format!("{} starts with `~`", quoted(text)),
+            format!("{named} starts with `~`"),
             "write the path out; `~` means something to shells only",
         ),
         Shape::Path => readable(text, 4096, |_| false),
-        Shape::Slug => Slug::parse(text)
-            .map(drop)
-            .map_err(|_| (id_rule(text), "correct the name".to_owned())),
+        Shape::Slug => Slug::parse(text).map(drop).map_err(|e| {
+            let why = format!("{named} is not an id: expected {}", e.expected);
+            (why, "correct the name".to_owned())
+        }),
         Shape::CycleName => CycleName::parse(text).map(drop).map_err(|e| {
             (
-                format!("{} is not a name: expected {}", quoted(text), e.expected),
+                format!("{} is not a name: expected {}", named, e.expected),
                 "correct the name".to_owned(),
             )
         }),
         Shape::Words(words) | Shape::SomeWords(words, _) if !words.contains(&text) => Err((
-            format!("found {}, expected {}", quoted(text), shape.expected()),
+            format!("found {named}, expected {}", shape.expected()),
             did_you_mean(text, words.iter().copied(), "words"),
         )),
         Shape::Duration => parse_duration(text).map(drop).map_err(|_| {
             (
-                format!("{} is not a duration", quoted(text)),
+                format!("{named} is not a duration"),
                 "write a whole number and a unit, such as \"90s\", \"15m\", \"6h\" or \"30d\""
                     .to_owned(),
             )
         }),
-        Shape::Window => Window::parse(text).map(drop).map_err(|_| {
-            (
-                format!("{} is not a window", quoted(text)),
-                format!("write one of {}", Window::NAMES),
-            )
-        }),
+        // A number with a sign would be taken further down, but not by the schema.
+        Shape::Window if text.starts_with('+') || Window::parse(text).is_err() => Err((
+            format!("{named} is not a window"),
+            format!("write one of {}", Window::NAMES),
+        )),
         Shape::Size if parse_size(text).is_none() => wrong(
-            format!("{} is not a size from 1KiB to 1GiB", quoted(text)),
+            format!("{named} is not a size from 1KiB to 1GiB"),
             "write a whole number and KiB, MiB or GiB, such as \"8MiB\"",
         ),
         _ => Ok(()),

@@ -8,13 +8,27 @@ use toml::de::DeValue;
 use super::rules::{bad_name, is_variable, text_fits};
 use super::suggest::{did_you_mean, nearest};
 use super::table::{At, Table, date, found, number};
-use crate::config::finding::{Code, Finding, Severity, quoted};
-use crate::config::keys::{Key, Names, Shape, TableKind, measure, source};
+use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
+use crate::config::keys::{Key, Names, Shape, TableKind, measure, okr, source};
+use crate::config::login::is_speakable;
 
 /// The deepest nesting of a JSON value.
 const DEEPEST_JSON: usize = 32;
 /// Above this, f64 does not hold every whole number: 2^53.
 const LARGEST_WHOLE: u128 = 9_007_199_254_740_992;
+
+/// What other programs call keys of ours.
+const ALIASES: [(&str, &str); 9] = [
+    ("username", "user"),
+    ("login", "user"),
+    ("email", "user"),
+    ("password", "token"),
+    ("pass", "token"),
+    ("sql", "query"),
+    ("host", "url"),
+    ("dsn", "url"),
+    ("description", "why"),
+];
 
 /// The pass over one file.
 pub(super) struct Shapes<'a> {
@@ -62,6 +76,10 @@ impl<'a> Shapes<'a> {
                         .finding(code, message)
                         .severity(Severity::Error)
                         .label(format!("no `{}` here", key.name))
+                        .rests_on(match code {
+                            Code::ObjKrs => Rests::KeyResults(table.span().start),
+                            _ => Rests::Table(table.span().start),
+                        })
                         .help(add(key)),
                 );
             }
@@ -74,11 +92,21 @@ impl<'a> Shapes<'a> {
             .iter()
             .filter(|key| !matches!(key.shape, Shape::Later));
         let known: Vec<&str> = usable.map(|key| key.name).collect();
-        let help = nearest(name.value, known.iter().copied()).map_or_else(
-            || format!("{} knows the keys {}", kind.name, known.join(", ")),
+        let alias = ALIASES.iter().find(|(other, _)| *other == name.value);
+        let meant = alias
+            .map(|(_, key)| *key)
+            .filter(|key| known.contains(key))
+            .or_else(|| nearest(name.value, known.iter().copied()));
+        let help = meant.map_or_else(
+            || format!("the keys of {} are {}", kind.name, known.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        let message = format!("unknown key {} in {}", quoted(name.value), kind.name);
+        // A secret that slipped into the place of a key must not be told.
+        let message = if kind.secretive {
+            format!("unknown key in {}", kind.name)
+        } else {
+            format!("unknown key {} in {}", quoted(name.value), kind.name)
+        };
         let finding = name
             .finding(Code::CfgKey, message)
             .label("unknown key")
@@ -205,7 +233,12 @@ impl<'a> Shapes<'a> {
                 shape.expected()
             )));
         }
-        if let Err((why, help)) = text_fits(shape, text) {
+        let named = if spot.secretive {
+            "the value".to_owned()
+        } else {
+            quoted(text)
+        };
+        if let Err((why, help)) = text_fits(shape, text, &named) {
             self.wrong_value(at, spot, &why, &help);
         }
     }
@@ -249,8 +282,32 @@ impl<'a> Shapes<'a> {
     ) {
         for entry in entries(at) {
             match entry.table() {
-                Some(table) => self.table(kind, table),
+                Some(table) => {
+                    self.table(kind, table);
+                    if std::ptr::eq(kind, &raw const okr::AMENDMENT) {
+                        self.amendment(table);
+                    }
+                }
                 None => self.wrong_type(shape, &entry, spot),
+            }
+        }
+    }
+
+    /// What a field was and became has the shape of the field.
+    fn amendment(&mut self, table: Table<'a>) {
+        let field = table.text("field").map(|at| at.value);
+        let Some(shape) = field.and_then(|field| okr::KEY_RESULT.key(field)) else {
+            return;
+        };
+        for key in ["from", "to"] {
+            if let Some(at) = table.get(key) {
+                let within = okr::AMENDMENT.name;
+                let spot = Spot {
+                    key,
+                    within,
+                    secretive: false,
+                };
+                self.value(&shape.shape, &at, spot);
             }
         }
     }
@@ -268,10 +325,15 @@ impl<'a> Shapes<'a> {
                 let finding = name.finding(Code::CfgValue, message).label("not a name");
                 self.out.push(finding.help("rename it"));
             }
+            let logs_in = matches!(each, Shape::Setting | Shape::Parameter | Shape::Secret);
             let each_spot = Spot {
-                key: name.value,
+                key: if logs_in {
+                    speakable(name.value)
+                } else {
+                    name.value
+                },
                 within: spot.key,
-                secretive: spot.secretive,
+                secretive: spot.secretive || logs_in,
             };
             self.value(each, &value, each_spot);
         }
@@ -338,11 +400,12 @@ impl<'a> Shapes<'a> {
             let message = format!("source {} lacks the key `type`", quoted(spot.key));
             let finding = table
                 .finding(Code::CfgMissing, message)
-                .label("no `type` here");
+                .label("no `type` here")
+                .rests_on(Rests::Table(table.span().start));
             let known: Vec<_> = words().collect();
-            return self
-                .out
+            self.out
                 .push(finding.help(format!("add `type`, one of {}", known.join(", "))));
+            return self.table(&source::ANY, table);
         };
         let Some(word) = kind.value.as_str() else {
             let spot = Spot {
@@ -363,8 +426,16 @@ impl<'a> Shapes<'a> {
         } else {
             let message = format!("{} is not a type of source", quoted(word));
             let finding = kind.finding(Code::CfgValue, message);
-            finding.help(did_you_mean(word, words(), "types"))
+            let known = words().chain(source::LATER);
+            let help = nearest(word, known).map_or_else(
+                || did_you_mean(word, words(), "types"),
+                |near| format!("did you mean `{near}`?"),
+            );
+            finding.help(help)
         });
+        if !source::LATER.contains(&word) {
+            self.table(&source::ANY, table);
+        }
     }
 
     fn measure(&mut self, at: &At<'a, &'a DeValue<'a>>, spot: Spot<'_>) {
@@ -380,7 +451,8 @@ impl<'a> Shapes<'a> {
         let Some(name) = table.get("source") else {
             let finding = table
                 .finding(Code::CfgMissing, "a measure lacks the key `source`")
-                .label("no `source` here");
+                .label("no `source` here")
+                .rests_on(Rests::Table(table.span().start));
             return self.out.push(
                 finding.help("name a source, or leave `measure` out and record values by hand"),
             );
@@ -407,6 +479,7 @@ impl<'a> Shapes<'a> {
                 self.out.push(
                     name.finding(Code::CfgRef, message)
                         .label("unknown source")
+                        .rests_on(Rests::AllFiles)
                         .help(help),
                 );
             }
@@ -428,6 +501,11 @@ pub(super) fn literal_secret<T>(at: &At<'_, T>, key: &str) -> Finding {
 
 fn hide(finding: Finding, secretive: bool) -> Finding {
     if secretive { finding.hidden() } else { finding }
+}
+
+/// The name of a header or parameter as messages may show it: a secret may have slipped into its place.
+pub(super) fn speakable(name: &str) -> &str {
+    if is_speakable(name) { name } else { "…" }
 }
 
 /// A key as messages show it.

@@ -1,20 +1,25 @@
 //! Sources: from their tables to `SourceSpec`s, and what must not stand in them. Reaches no source.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
+use super::daemon::twice;
 use super::rules::parse_size;
-use super::shape::literal_secret;
+use super::shape::{literal_secret, speakable};
 use super::table::{At, Table};
-use crate::config::finding::{Code, Finding, quoted};
+use crate::config::finding::{Code, Finding};
+use crate::config::keys::source::LATER;
+use crate::config::login::{is_credential, is_login};
 use crate::config::secret::{SecretRef, Setting};
 use crate::config::spec::{Auth, Deployment, HttpSpec, SourceSpec};
 
 /// Reads one source; `None` when something essential is missing.
 pub(super) fn source(table: Table<'_>, store: &Path, out: &mut Vec<Finding>) -> Option<SourceSpec> {
-    Some(match table.text("type")?.value {
+    let kind = table.text("type").map_or("", |at| at.value);
+    Some(match kind {
         "sqlite" => sqlite(table, store, out)?,
         "postgres" => SourceSpec::Postgres {
             url: database_url(table, &["postgres", "postgresql"], out)?,
@@ -35,8 +40,35 @@ pub(super) fn source(table: Table<'_>, store: &Path, out: &mut Vec<Finding>) -> 
             http: http(table, out)?,
             site: table.owned("site")?,
         },
-        _ => return None,
+        _ => {
+            if !LATER.contains(&kind) {
+                untyped(table, out);
+            }
+            return None;
+        }
     })
+}
+
+/// What can be said of a source all the same whose type has its finding.
+fn untyped(table: Table<'_>, out: &mut Vec<Finding>) {
+    const SCHEMES: [&str; 6] = [
+        "https",
+        "http",
+        "postgres",
+        "postgresql",
+        "mysql",
+        "mariadb",
+    ];
+    settings(table, "headers", out);
+    let Some(at) = table.text("url") else { return };
+    if parse_url(&at, &SCHEMES, out).is_some_and(|url| logs_in(&url)) {
+        out.push(literal_secret(&at, "url"));
+    }
+}
+
+/// Whether a URL holds a password or its like.
+fn logs_in(url: &Url) -> bool {
+    url.password().is_some() || url.query_pairs().any(|(name, _)| is_login(&name))
 }
 
 fn sqlite(table: Table<'_>, store: &Path, out: &mut Vec<Finding>) -> Option<SourceSpec> {
@@ -94,8 +126,7 @@ fn database_url(table: Table<'_>, schemes: &[&str], out: &mut Vec<Finding>) -> O
     }
     let at = table.text("url")?;
     let url = parse_url(&at, schemes, out)?;
-    let in_query = url.query_pairs().any(|(name, _)| is_secret_name(&name));
-    if url.password().is_some() || in_query {
+    if logs_in(&url) {
         out.push(literal_secret(&at, "url"));
     }
     Some(Setting::Plain(at.value.to_owned()))
@@ -119,14 +150,17 @@ fn parse_url(at: &At<'_, &str>, schemes: &[&str], out: &mut Vec<Finding>) -> Opt
         }
     };
     if !schemes.contains(&url.scheme()) {
+        // A password with a colon in front of it is a scheme, too.
         wrong(format!(
-            "has the scheme {}, expected {}",
-            quoted(url.scheme()),
+            "has another scheme, expected {}",
             schemes.join(" or ")
         ));
         return None;
     }
-    if url.host_str().is_none_or(str::is_empty) {
+    // PostgreSQL's socket is named by a parameter: `postgres:///crm?host=/var/run/postgresql`.
+    let socket = |(name, value): (Cow<'_, str>, Cow<'_, str>)| name == "host" && !value.is_empty();
+    let has_socket = url.scheme().starts_with("postgres") && url.query_pairs().any(socket);
+    if url.host_str().is_none_or(str::is_empty) && !has_socket {
         wrong("names no host".into());
         return None;
     }
@@ -153,7 +187,7 @@ fn http_url(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Setting> {
     }
     let at = table.text("url")?;
     let url = parse_url(&at, &["https", "http"], out)?;
-    if url.password().is_some() || url.query_pairs().any(|(name, _)| is_secret_name(&name)) {
+    if logs_in(&url) {
         out.push(literal_secret(&at, "url"));
         return None;
     }
@@ -196,6 +230,9 @@ pub(super) fn settings(
 ) -> BTreeMap<String, Setting> {
     let mut settings = BTreeMap::new();
     let entries = table.table(key).map(|t| t.entries()).unwrap_or_default();
+    if key == "headers" {
+        headers(&entries, out);
+    }
     for (name, at) in entries {
         let setting = match at.table() {
             Some(kept) => secret(kept).map(Setting::Secret),
@@ -203,12 +240,12 @@ pub(super) fn settings(
         };
         let Some(setting) = setting else { continue };
         if let Setting::Plain(text) = &setting {
-            if is_secret_name(name.value) {
-                out.push(literal_secret(&at, name.value));
+            if is_login(name.value) || is_credential(text) {
+                out.push(literal_secret(&at, speakable(name.value)));
             } else if key == "headers" && text.contains(|c: char| c.is_control() && c != '\t') {
                 let finding = at.finding(
                     Code::CfgValue,
-                    format!("header {} holds a line break", quoted(name.value)),
+                    format!("header `{}` holds a line break", speakable(name.value)),
                 );
                 out.push(finding.help("write the value on one line"));
             }
@@ -216,6 +253,28 @@ pub(super) fn settings(
         settings.insert(name.value.to_owned(), setting);
     }
     settings
+}
+
+/// Headers that okrd sets itself, and names that are one for HTTP, which knows no case.
+fn headers(entries: &[(At<'_, &str>, At<'_, &toml::de::DeValue<'_>>)], out: &mut Vec<Finding>) {
+    const OWN: [&str; 4] = ["content-length", "transfer-encoding", "connection", "host"];
+    let mut first: BTreeMap<String, &At<'_, &str>> = BTreeMap::new();
+    for (name, _) in entries {
+        let plain = name.value.to_ascii_lowercase();
+        if OWN.contains(&plain.as_str()) {
+            let message = format!("header `{plain}` is okrd's own affair");
+            out.push(
+                name.finding(Code::CfgValue, message)
+                    .help("remove it; it follows from the request"),
+            );
+        }
+        if let Some(first) = first.get(&plain) {
+            let what = format!("header `{}`", speakable(name.value));
+            out.push(twice(name, first, &what));
+        } else {
+            first.insert(plain, name);
+        }
+    }
 }
 
 fn plain_text(at: &At<'_, &toml::de::DeValue<'_>>) -> Option<String> {
@@ -228,21 +287,4 @@ fn plain_text(at: &At<'_, &toml::de::DeValue<'_>>) -> Option<String> {
     super::table::number(at.value)
         .filter(|n| n.is_finite())
         .map(|n| n.to_string())
-}
-
-/// Whether a header or parameter of this name logs in, as far as a name can tell.
-fn is_secret_name(name: &str) -> bool {
-    const MARKS: [&str; 9] = [
-        "authorization",
-        "cookie",
-        "token",
-        "key",
-        "secret",
-        "password",
-        "passwd",
-        "credential",
-        "signature",
-    ];
-    let name = name.to_ascii_lowercase();
-    name == "auth" || name == "x-auth" || MARKS.iter().any(|mark| name.contains(mark))
 }

@@ -40,7 +40,12 @@ fn told(at: &At<'_, &str>, objection: &Objection) -> Finding {
         ))
         .label("not a read")
         .help(one_select),
-        Found::Second(_) => finding("the query holds more than one statement, expected one")
+        Found::Second(_) => at
+            .part(&objection.span)
+            .finding(
+                Code::SrcWrite,
+                "the query holds more than one statement, expected one",
+            )
             .label("more than one statement")
             .help("keep the SELECT and remove what follows the `;`"),
         Found::Act(act) => at

@@ -4,7 +4,10 @@
 const LONGEST: usize = 64;
 
 /// The nearest name, if one is near: at most a third of the letters differ.
-pub(super) fn nearest<'n>(found: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(in crate::config) fn nearest<'n>(
+    found: &str,
+    names: impl Iterator<Item = &'n str>,
+) -> Option<&'n str> {
     if found.len() > LONGEST {
         return None;
     }

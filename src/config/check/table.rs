@@ -44,23 +44,75 @@ impl<'a, T> At<'a, T> {
 }
 
 impl<'a> At<'a, &'a str> {
-    /// A part of a text with its own place; with the place of the whole when escapes hide the part.
+    /// A part of a text with its own place, whatever escapes stand before it.
     pub(super) fn part(&self, span: &Range<usize>) -> At<'a, &'a str> {
         let part = self.value.get(span.clone()).unwrap_or("");
-        let written = self.file.slice(&self.span);
-        let start = match written.find(self.value) {
-            Some(whole) => Some(whole + span.start),
-            None => written.find(part),
-        };
-        let place = start.filter(|_| !part.is_empty()).map(|start| {
-            let start = self.span.start + start;
-            start..start + part.len()
+        let written = written(self.file.slice(&self.span), self.value);
+        let place = written.filter(|_| !part.is_empty()).and_then(|places| {
+            let start = places.get(span.start)?;
+            // One behind the last character, which may be an escape.
+            let end = places.get(span.end)?;
+            Some(self.span.start + start..self.span.start + end)
         });
         At {
             value: part,
             file: self.file,
             span: place.unwrap_or_else(|| self.span.clone()),
         }
+    }
+}
+
+/// Where each byte of a text stands as it was written, and where the text ends; `None` where that cannot be told.
+fn written(raw: &str, text: &str) -> Option<Vec<usize>> {
+    let quote = raw.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let thrice: String = std::iter::repeat_n(quote, 3).collect();
+    let mark = if raw.starts_with(&thrice) { 3 } else { 1 };
+    let body = raw.get(mark..raw.len().checked_sub(mark)?)?;
+    let first = match body {
+        _ if mark == 1 => 0,
+        body if body.starts_with("\r\n") => 2,
+        body => usize::from(body.starts_with('\n')),
+    };
+    let (mut decoded, mut places) = (String::with_capacity(text.len()), Vec::new());
+    let mut at = first;
+    while let Some(c) = body.get(at..).and_then(|rest| rest.chars().next()) {
+        let rest = body.get(at..).unwrap_or_default();
+        let (length, c) = if c == '\\' && quote == '"' {
+            escape(rest)?
+        } else {
+            (c.len_utf8(), Some(c))
+        };
+        if let Some(c) = c {
+            decoded.push(c);
+            places.resize(decoded.len(), mark + at);
+        }
+        at += length;
+    }
+    places.push(mark + at);
+    (decoded == text).then_some(places)
+}
+
+/// The length of an escape and the character that it stands for; a backslash at the end of a line stands for none.
+fn escape(text: &str) -> Option<(usize, Option<char>)> {
+    let after = text.get(1..)?;
+    let hex = |digits: usize| {
+        let code = u32::from_str_radix(after.get(1..=digits)?, 16).ok()?;
+        Some((digits + 2, Some(char::from_u32(code)?)))
+    };
+    let one = |c| Some((2, Some(c)));
+    match after.chars().next()? {
+        'b' => one('\u{8}'),
+        't' => one('\t'),
+        'n' => one('\n'),
+        'f' => one('\u{c}'),
+        'r' => one('\r'),
+        'e' => one('\u{1b}'),
+        c @ ('"' | '\\') => one(c),
+        'x' => hex(2),
+        'u' => hex(4),
+        'U' => hex(8),
+        c if c.is_whitespace() => Some((text.len() - after.trim_start().len(), None)),
+        _ => None,
     }
 }
 
@@ -244,5 +296,35 @@ pub(super) fn found(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part `:x` of the value of `a`, as it stands in the file.
+    fn place(text: &str) -> (String, usize) {
+        let file = File::new("x", "/", text.to_owned());
+        let map = DeTable::parse(file.text()).unwrap();
+        let at = Table::root(&file, map.get_ref()).text("a").unwrap();
+        let start = at.value.rfind(":x").unwrap();
+        let span = at.part(&(start..start + 2)).span;
+        let column = file.place(span.start).column;
+        (file.slice(&span).to_owned(), column)
+    }
+
+    #[test]
+    fn parts_of_a_text_keep_their_place_behind_escapes() {
+        for (text, column) in [
+            ("a = ':x'", 6),
+            ("a = \":xy :x\"", 10),
+            ("a = \"\\\":xy\\\" \\u00e9 :x\"", 21),
+            ("a = \"\"\"\nb\n:x\"\"\"", 1),
+            ("a = \"\"\"\r\nb \\\r\n   é:x\"\"\"", 5),
+            ("a = '''\n  \\q :x'''", 6),
+        ] {
+            assert_eq!(place(text), (":x".to_owned(), column), "{text}");
+        }
     }
 }

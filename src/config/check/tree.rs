@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::daemon::twice;
 use super::goals::Draft;
 use super::suggest::did_you_mean;
-use crate::config::finding::{Code, Finding, quoted};
+use crate::config::finding::{Code, Finding, Rests, quoted};
 use crate::domain::id::{CycleName, Slug};
 
 type ById<'d, 'a> = BTreeMap<(&'d CycleName, &'d Slug), &'d Draft<'a>>;
@@ -63,6 +63,7 @@ fn parent(draft: &Draft<'_>, by_id: &ById<'_, '_>, drafts: &[Draft<'_>], out: &m
         return out.push(
             at.finding(Code::AlnCycle, message)
                 .label("unknown parent")
+                .rests_on(Rests::AllFiles)
                 .help(help),
         );
     };

@@ -121,7 +121,7 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
 )
 .choices(&[&["baseline", "target"], &["at_most"], &["at_least"], &["between"]]);
 
-static AMENDMENT: TableKind = TableKind::new(
+pub(crate) static AMENDMENT: TableKind = TableKind::new(
     "an amendment",
     "A change to what was agreed: when, what, why and by whom.",
     &[

@@ -144,6 +144,23 @@ const MAX_BODY: Key = key(
 )
 .default("\"8MiB\"");
 
+/// A source whose type nobody knows yet: every key that some type has, none of them needed.
+pub(crate) static ANY: TableKind = TableKind::new(
+    "a source",
+    "Any source.",
+    &[
+        key("type", Shape::Line, "What kind of source it is."),
+        key("path", Shape::Path, "The file."),
+        key("url", Shape::Setting, "How to reach it."),
+        key("deployment", Shape::Line, "Which API it speaks."),
+        key("site", Shape::Line, "The site's domain."),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+    ],
+);
+
 static JIRA: TableKind = TableKind::new(
     "a source of type jira",
     "A Jira site, Cloud or Data Center.",

@@ -1,7 +1,6 @@
 //! Findings as people and machines read them: text with the line in question, JSON, GitHub annotations, SARIF.
 //! Shows what was found and judges nothing; never shows what may be a secret.
 
-mod mask;
 mod text;
 
 use serde_json::{Value, json};
@@ -9,6 +8,18 @@ use serde_json::{Value, json};
 pub use self::text::{styled, text};
 use super::files::Files;
 use super::finding::{Code, Finding, Severity};
+
+/// The findings one line each, with code, place and message and nothing of the text of the files: for logs and for
+/// answers over the network.
+#[must_use]
+pub fn brief(findings: &[Finding]) -> String {
+    let line = |f: &Finding| {
+        let (severity, code) = (f.severity.as_str(), f.code);
+        let place = format!("{}:{}:{}", f.file, f.line, f.column);
+        format!("{severity}[{code}] {place}: {}", f.message)
+    };
+    findings.iter().map(line).collect::<Vec<_>>().join("\n")
+}
 
 /// The findings as the JSON document `{"findings": […]}`, one line and a line break.
 #[must_use]

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::mask::mask;
 use crate::config::files::{File, Files};
 use crate::config::finding::{Finding, Severity};
+use crate::config::veil::Veil;
 
 /// A line longer than this is not shown.
 const LONGEST_LINE: usize = 2000;
@@ -56,36 +56,41 @@ fn count(findings: &[Finding]) -> String {
     counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The files by their shown path, with the spans in them that must not be seen.
+/// The files by their shown path, with what of them must not be seen.
 struct Pages<'f> {
-    files: BTreeMap<&'f str, &'f File>,
-    hidden: BTreeMap<&'f str, Vec<Range<usize>>>,
+    pages: BTreeMap<&'f str, Page<'f>>,
+}
+
+struct Page<'f> {
+    file: &'f File,
+    veil: Veil,
+    hidden: Vec<Range<usize>>,
 }
 
 impl<'f> Pages<'f> {
+    /// Takes the files that a finding speaks of.
     fn new(findings: &'f [Finding], files: &'f Files) -> Self {
-        let mut hidden: BTreeMap<&str, Vec<Range<usize>>> = BTreeMap::new();
-        for finding in findings.iter().filter(|finding| finding.hidden) {
-            hidden
-                .entry(&finding.file)
-                .or_default()
-                .push(finding.span.clone());
+        let mut pages: BTreeMap<&str, Page<'f>> = BTreeMap::new();
+        for finding in findings {
+            let also = finding.also.as_ref().map(|also| also.file.as_str());
+            for shown in std::iter::once(finding.file.as_str()).chain(also) {
+                if let (false, Some(file)) = (pages.contains_key(shown), files.get(shown)) {
+                    let (veil, hidden) = (Veil::over(file.text()), Vec::new());
+                    pages.insert(shown, Page { file, veil, hidden });
+                }
+            }
+            if let (true, Some(page)) = (finding.hidden, pages.get_mut(finding.file.as_str())) {
+                page.hidden.push(finding.span.clone());
+            }
         }
-        Self {
-            files: files
-                .files
-                .iter()
-                .map(|file| (file.shown(), file))
-                .collect(),
-            hidden,
-        }
+        Self { pages }
     }
 
     /// The line at an offset with its secrets hidden, and the bytes of it that a span covers.
     fn line(&self, shown: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {
-        let file = self.files.get(shown)?;
-        let line = file.line(span.start);
-        let text = file.slice(&line);
+        let page = self.pages.get(shown)?;
+        let line = page.file.line(span.start);
+        let text = page.file.slice(&line);
         if text.len() > LONGEST_LINE {
             return None;
         }
@@ -94,15 +99,7 @@ impl<'f> Pages<'f> {
             let to = span.end.clamp(line.start, line.end) - line.start;
             from..to.max(from)
         };
-        let hidden: Vec<_> = self
-            .hidden
-            .get(shown)
-            .into_iter()
-            .flatten()
-            .map(within)
-            .filter(|s| !s.is_empty())
-            .collect();
-        let masked = mask(text, &hidden, !hidden.is_empty());
+        let masked = page.veil.line(page.file.text(), &line, &page.hidden);
         // Masking keeps characters and changes bytes: places are counted anew.
         let bytes = |offset: usize| {
             let characters = text

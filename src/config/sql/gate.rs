@@ -41,6 +41,7 @@ const POSTGRES_ACTS: &[&str] = &[
     "pg_notify",
     "pg_export_snapshot",
     "pg_stat_reset*",
+    "pg_stat_statements_reset",
     "pg_import_system_collations",
     "query_to_xml*",
     "cursor_to_xml*",
@@ -53,7 +54,6 @@ const POSTGRES_ACTS: &[&str] = &[
     "brin_summarize_*",
     "brin_desummarize_range",
     "pg_truncate_visibility_map",
-    "pg_stat_statements_reset",
     "pg_nextoid",
     "txid_current",
     "pg_current_xact_id",
@@ -141,6 +141,11 @@ pub fn objections(tokens: &[Token<'_>], dialect: Dialect) -> Vec<Objection> {
             span: 0..0,
         }),
     }
+    found.extend(
+        behind_with(first)
+            .into_iter()
+            .map(|t| object(Found::Act(t.text.to_ascii_uppercase()), t)),
+    );
     if dialect != Dialect::Sqlite {
         for (i, token) in first.iter().enumerate() {
             let (before, following) = (first.get(..i), first.get(i + 1..));
@@ -186,6 +191,52 @@ fn hidden(token: &Token<'_>) -> Option<Objection> {
     })
 }
 
+/// The words that begin a writing statement where a reading one may stand as well.
+const WRITES: [&str; 5] = ["insert", "update", "delete", "merge", "replace"];
+
+/// Every write that follows a list of `WITH`: it begins like a read, and only what comes after the list tells.
+fn behind_with<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t Token<'a>> {
+    let opens = |n: usize| {
+        n.checked_sub(1)
+            .and_then(|n| tokens.get(n))
+            .is_none_or(|before| before.is_punct("("))
+    };
+    let starts = tokens
+        .iter()
+        .enumerate()
+        .filter(|(n, token)| token.is("with") && opens(*n));
+    starts
+        .filter_map(|(n, _)| main_word(tokens.get(n + 1..)?))
+        .filter(|word| WRITES.iter().any(|write| word.is(write)))
+        .collect()
+}
+
+/// The first word of the statement that follows `name AS (…), …`. What a list's end is followed by otherwise, such as
+/// `SEARCH BREADTH FIRST BY a SET b`, begins no statement.
+fn main_word<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<&'t Token<'a>> {
+    let (mut depth, mut named, mut listed) = (0_usize, false, false);
+    for token in tokens {
+        match token.kind {
+            Kind::Punct if token.text == "(" => depth += 1,
+            Kind::Punct if token.text == ")" && depth == 0 => return None,
+            Kind::Punct if token.text == ")" => {
+                depth -= 1;
+                listed |= named && depth == 0;
+            }
+            Kind::Punct if token.text == "," && depth == 0 => (named, listed) = (false, false),
+            Kind::Word if depth == 0 && !listed => named |= token.is("as"),
+            Kind::Word if depth == 0 => {
+                let begins = WRITES.iter().chain(&["select", "values", "table"]);
+                if begins.into_iter().any(|word| token.is(word)) {
+                    return Some(token);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn side_door(
     token: &Token<'_>,
     before: Option<&Token<'_>>,
@@ -196,6 +247,12 @@ fn side_door(
     // Behind a point or AS stands a name, whatever it is.
     let is_name = before.is_some_and(|t| t.is_punct(".") || t.is("as"));
     let next_is = |word: &str| next.is_some_and(|t| t.is(word));
+    let then = |words: &[&str]| {
+        let mut tokens = following.iter();
+        words
+            .iter()
+            .all(|word| tokens.next().is_some_and(|t| t.is(word)))
+    };
     match token.kind {
         Kind::Hint if speaks_too_much(token.text) => Some("a comment that the server obeys".into()),
         Kind::Word if token.is("into") && !is_name => Some("INTO".into()),
@@ -204,28 +261,28 @@ fn side_door(
             .filter(|t| matches!(t.kind, Kind::Str | Kind::Quoted) && t.at == token.at + 2)
             .map(|_| "an escaped identifier or string (U&)".into()),
         Kind::Word
-            if token.is("for") && ["update", "share", "no", "key"].iter().any(|w| next_is(w)) =>
+            if token.is("for")
+                && (next_is("update")
+                    || next_is("share")
+                    || then(&["key", "share"])
+                    || then(&["no", "key"])) =>
         {
             Some("a locking clause (FOR …)".into())
         }
-        Kind::Word if token.is("lock") && next_is("in") => Some("LOCK IN SHARE MODE".into()),
-        Kind::Word
-            if token.is("next")
-                && next_is("value")
-                && following.get(1).is_some_and(|t| t.is("for")) =>
-        {
-            Some("NEXT VALUE FOR".into())
+        Kind::Word if token.is("lock") && then(&["in", "share"]) => {
+            Some("LOCK IN SHARE MODE".into())
         }
+        Kind::Word if token.is("next") && then(&["value", "for"]) => Some("NEXT VALUE FOR".into()),
         Kind::Punct if token.text == ":=" && dialect == Dialect::Mysql => {
             Some("an assignment (:=)".into())
         }
         Kind::Punct if token.text == "(" => next
-            .filter(|t| {
-                ["insert", "update", "delete", "merge", "replace"]
-                    .iter()
-                    .any(|w| t.is(w))
+            .filter(|t| WRITES.iter().any(|w| t.is(w)))
+            // A column may be called so: a statement goes on with a word.
+            .filter(|_| {
+                let then = following.get(1).map(|t| t.kind);
+                matches!(then, Some(Kind::Word | Kind::Quoted | Kind::Hint))
             })
-            .filter(|_| following.get(1).is_some_and(|t| !t.is_punct("(")))
             .map(|t| t.text.to_ascii_uppercase()),
         _ if is_with_query(before, following) => None,
         _ => acting_function(token, next, dialect),
@@ -309,6 +366,11 @@ mod tests {
             "COPY t TO '/tmp/x'",
             "BEGIN",
             "PRAGMA x",
+            "WITH x AS (SELECT 1) DELETE FROM t",
+            "WITH x AS (SELECT 1) UPDATE t SET a = 1",
+            "WITH RECURSIVE x(a, b) AS NOT MATERIALIZED (SELECT 1, 2), y AS (SELECT ')') INSERT INTO t SELECT 1",
+            "WITH x AS (SELECT 1) SEARCH BREADTH FIRST BY a SET b MERGE INTO t USING x ON true",
+            "WITH a AS (WITH b AS (SELECT 1) DELETE FROM t RETURNING 1) SELECT count(*) FROM a",
         ] {
             assert!(!admits(sql, Dialect::Postgres), "PostgreSQL: {sql}");
             assert!(!admits(sql, Dialect::Mysql), "MySQL: {sql}");
@@ -328,6 +390,7 @@ mod tests {
             "SELECT pg_log_standby_snapshot()",
             "SELECT 1 FROM t, dblink(a, b) AS (c int)",
             "WITH q AS (SELECT 1) SELECT 1 FROM q, lo_unlink(a) AS lo_unlink(b)",
+            "SELECT pg_stat_statements_reset()",
         ] {
             assert!(!admits(sql, Dialect::Postgres), "{sql}");
         }
@@ -407,6 +470,19 @@ mod tests {
             "SELECT replace(a, 'x', 'y'), (replace(b, 'x', 'y')) FROM t",
             "SELECT \"into\".\"update\" FROM \"into\"",
             "SELECT lock FROM t WHERE next > 1 AND u&1 = 1",
+            "SELECT count(*) FROM t WHERE lock IN ('a', 'b')",
+            "SELECT count(*) FROM t WHERE verb IN (update)",
+            "SELECT substring(a FROM 1 FOR key) FROM t",
+            "WITH update AS (SELECT 1 AS replace) SELECT update.replace FROM update",
+            "WITH x AS (SELECT 1) (SELECT 1) UNION (SELECT 2)",
+            "WITH x AS (SELECT 1), y(insert) AS (VALUES (1)) SELECT insert, (SELECT delete FROM t) FROM y",
+            "WITH x AS (SELECT 1) SEARCH DEPTH FIRST BY a SET b SELECT 1",
+        ] {
+            for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+                assert!(admits(sql, dialect), "{sql}");
+            }
+        }
+        for sql in [
             "SELECT 1\r\n-- x\r\n, 1.5e-3, 1.::int, .5 /* combien\u{a0}? \r\n */",
             "SELECT '\u{a0}\r\u{b}', \"a\u{a0}b\", $q$\u{a0}\r$q$ FROM größe WHERE 名 = 1",
             "SELECT E'a'\n'\\'', 'a'\n'\\' FROM t",
@@ -415,6 +491,14 @@ mod tests {
             "WITH a AS (SELECT 1), crosstab_x(a) AS (WITH b AS (SELECT 1) SELECT * FROM b) SELECT a FROM crosstab_x",
         ] {
             assert!(admits(sql, Dialect::Postgres), "{sql}");
+        }
+        for write in [
+            "DELETE FROM t",
+            "INSERT INTO t VALUES (1)",
+            "REPLACE INTO t VALUES (1)",
+        ] {
+            let sql = format!("WITH x AS (SELECT 1) {write}");
+            assert!(!admits(&sql, Dialect::Sqlite), "{sql}");
         }
         assert!(admits(
             "SELECT /*+ NO_INDEX_MERGE(t) */ 1 FROM t",

@@ -1,6 +1,8 @@
 //! Reads the files of a configuration: the main file and what it includes. Touches the file system and nothing
 //! else; a bad include becomes a finding, never an abort. Knows only one key of the files: `include`.
 
+mod walk;
+
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::ops::Range;
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use self::walk::{Fault, MAX_NAMES};
 use super::files::{File, Files};
 use super::finding::{Code, Finding, Severity, quoted};
 
@@ -17,6 +20,8 @@ pub const MAX_FILE: u64 = 16 * 1024 * 1024;
 pub const MAX_FILES: usize = 10_000;
 /// The most bytes that all files together may have: 64 MiB.
 pub const MAX_TOTAL: usize = 64 * 1024 * 1024;
+/// The most findings about one pattern.
+const MOST_FAULTS: usize = 10;
 /// The deepest chain of includes.
 const MAX_DEPTH: usize = 16;
 
@@ -49,17 +54,20 @@ pub fn load(path: &Path) -> Result<Files, LoadError> {
         Ok(text) => text,
         Err(Unreadable::Absent) => return Err(failed("the file does not exist".into())),
         Err(Unreadable::System(why)) => return Err(failed(why)),
-        Err(Unreadable::Content(why)) => {
+        Err(Unreadable::Content(why, line)) => {
             let shown = main.display().to_string();
-            let finding = Finding::new(Code::CfgFile, format!("{shown}: {why}")).in_file(&shown);
+            let finding = Finding::new(Code::CfgFile, format!("{shown}: {why}"))
+                .in_file(&shown, line)
+                .help("write the configuration as TOML in UTF-8");
             let mut files = Files::one(File::new(shown, "/", String::new()));
-            files
-                .findings
-                .push(finding.help("write the configuration as TOML in UTF-8"));
+            files.findings.push(finding);
             return Ok(files);
         }
     };
-    let mut loader = Loader::default();
+    let mut loader = Loader {
+        names: MAX_NAMES,
+        ..Loader::default()
+    };
     loader
         .add(&main, text, 0)
         .map_err(|e| failed(e.to_string()))?;
@@ -70,7 +78,8 @@ pub fn load(path: &Path) -> Result<Files, LoadError> {
 enum Unreadable {
     Absent,
     System(String),
-    Content(String),
+    /// Why, and the line where it shows.
+    Content(String, usize),
 }
 
 /// Reads a regular file up to the cap. Looks before it opens: opening a pipe would wait for ever.
@@ -80,10 +89,8 @@ fn read(path: &Path) -> Result<String, Unreadable> {
         _ => Unreadable::System(e.to_string()),
     };
     let too_large = || {
-        Unreadable::Content(format!(
-            "larger than {} MiB, the most that is read",
-            MAX_FILE >> 20
-        ))
+        let most = MAX_FILE >> 20;
+        Unreadable::Content(format!("larger than {most} MiB, the most that is read"), 1)
     };
     let metadata = std::fs::metadata(path).map_err(system)?;
     if !metadata.is_file() {
@@ -113,9 +120,8 @@ fn read(path: &Path) -> Result<String, Unreadable> {
             .get(..e.utf8_error().valid_up_to())
             .unwrap_or_default();
         let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        Unreadable::Content(format!(
-            "not UTF-8 text: line {line} holds a byte that is none"
-        ))
+        let why = format!("not UTF-8 text: line {line} holds a byte that is none");
+        Unreadable::Content(why, line)
     })
 }
 
@@ -123,8 +129,12 @@ fn read(path: &Path) -> Result<String, Unreadable> {
 #[derive(Default)]
 struct Loader {
     files: Files,
+    /// The folders of the files as the user named them, so that findings show paths that can be opened from here.
+    folders: Vec<PathBuf>,
     seen: BTreeSet<PathBuf>,
     bytes: usize,
+    /// How many names may still be looked at for patterns.
+    names: usize,
 }
 
 /// One entry of `include` and where it stands.
@@ -144,6 +154,8 @@ impl Loader {
         self.bytes += text.len();
         let includes = includes_of(&text);
         let from = self.files.files.len();
+        self.folders
+            .push(path.parent().unwrap_or(Path::new("")).to_owned());
         self.files
             .files
             .push(File::new(path.display().to_string(), folder, text));
@@ -180,14 +192,9 @@ impl Loader {
             let message = format!("includes are nested deeper than {MAX_DEPTH} files");
             return self.complain(include, message, "include the file from a file further up");
         }
-        // The folder as the user named it, so that findings show paths that can be opened from here.
-        let Some(file) = self.files.files.get(include.from) else {
+        let Some(folder) = self.folders.get(include.from).cloned() else {
             return;
         };
-        let folder = Path::new(file.shown())
-            .parent()
-            .unwrap_or(Path::new(""))
-            .to_owned();
         if include.text.contains(['*', '?', '[']) {
             self.include_glob(include, &folder);
         } else {
@@ -196,22 +203,10 @@ impl Loader {
     }
 
     fn include_glob(&mut self, include: &Include, folder: &Path) {
-        let base = glob::Pattern::escape(&folder.to_string_lossy());
-        let pattern = Path::new(&base).join(&include.text);
-        let options = glob::MatchOptions {
-            require_literal_separator: true,
-            // Leaves out `..data` and its kin, which hold every file of a Kubernetes volume a second time.
-            require_literal_leading_dot: true,
-            ..glob::MatchOptions::default()
-        };
-        let paths = match glob::glob_with(&pattern.to_string_lossy(), options) {
-            Ok(paths) => paths,
-            Err(e) => {
-                let message = format!(
-                    "include {} is not a pattern: {}",
-                    quoted(&include.text),
-                    e.msg
-                );
+        let found = match walk::matches(folder, &include.text, &mut self.names) {
+            Ok(found) => found,
+            Err(why) => {
+                let message = format!("include {} is not a pattern: {why}", quoted(&include.text));
                 return self.complain(
                     include,
                     message,
@@ -219,18 +214,7 @@ impl Loader {
                 );
             }
         };
-        let mut found: Vec<PathBuf> = Vec::new();
-        for path in paths.take(MAX_FILES + 1) {
-            match path {
-                Ok(path) if path.is_dir() => {}
-                Ok(path) => found.push(path),
-                Err(e) => {
-                    let message = format!("include {}: {}", quoted(&include.text), e);
-                    self.complain(include, message, "make the folder readable for okrd");
-                }
-            }
-        }
-        if found.is_empty() {
+        if found.files.is_empty() && found.faults.is_empty() {
             self.complain(
                 include,
                 format!("include {} matches no file", quoted(&include.text)),
@@ -240,14 +224,60 @@ impl Loader {
                 last.severity = Severity::Warning;
             }
         }
-        found.sort();
-        for path in found {
+        for fault in found.faults.iter().take(MOST_FAULTS) {
+            self.unseen(include, fault);
+        }
+        for path in found.files {
             self.include_file(include, &path, false);
         }
     }
 
+    /// What a pattern may match, but okrd could not see.
+    fn unseen(&mut self, include: &Include, fault: &Fault) {
+        let include_text = quoted(&include.text);
+        let (message, help) = match fault {
+            Fault::Unreadable(path, error) => (
+                format!("include {include_text}: {}: {error}", path.display()),
+                "make the folder readable for okrd",
+            ),
+            Fault::NotText(path) => (
+                format!(
+                    "include {include_text} matches {}, whose name is not UTF-8 text",
+                    path.display()
+                ),
+                "rename the file, or write a pattern that leaves it out",
+            ),
+            Fault::TooMany => (
+                format!("include {include_text}: more than {MAX_NAMES} names to look at"),
+                "name a folder that holds only the files you mean, such as \"okrs/*.toml\"",
+            ),
+        };
+        self.complain(include, message, help);
+    }
+
+    /// A folder stands for its `okrd.toml`, as on the command line.
+    fn include_folder(&mut self, include: &Include, folder: &Path) {
+        let main = folder.join("okrd.toml");
+        if main.exists() {
+            return self.include_file(include, &main, true);
+        }
+        let message = format!(
+            "include {}: found a directory without okrd.toml",
+            quoted(&include.text)
+        );
+        let files = quoted(&format!("{}/*.toml", include.text.trim_end_matches('/')));
+        self.complain(
+            include,
+            message,
+            &format!("write \"{}\" to include its files", files.trim_matches('`')),
+        );
+    }
+
     /// Includes one file. Named outright it must not be there already; a pattern may match it again.
     fn include_file(&mut self, include: &Include, path: &Path, outright: bool) {
+        if path.is_dir() {
+            return self.include_folder(include, path);
+        }
         let shown = path.display().to_string();
         if let Ok(real) = path.canonicalize()
             && self.seen.contains(&real)
@@ -283,7 +313,7 @@ impl Loader {
                 format!("included file {} does not exist", quoted(&shown)),
                 "correct the path; it is relative to the file that names it",
             ),
-            Err(Unreadable::System(why) | Unreadable::Content(why)) => self.complain(
+            Err(Unreadable::System(why) | Unreadable::Content(why, _)) => self.complain(
                 include,
                 format!("included file {}: {why}", quoted(&shown)),
                 "include regular files that hold TOML in UTF-8 and that okrd may read",
