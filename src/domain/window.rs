@@ -80,6 +80,7 @@ impl Window {
             _ => {
                 let days: u16 = text
                     .strip_suffix('d')
+                    .filter(|n| n.starts_with(|c: char| matches!(c, '1'..='9')))
                     .and_then(|n| n.parse().ok())
                     .ok_or_else(unknown)?;
                 if !(1..=5000).contains(&days) {
@@ -321,7 +322,17 @@ mod tests {
                 .resolve("2026-09-01T00:00:00Z".parse().unwrap(), &berlin())
                 .is_none()
         );
-        for bad in ["", "d", "0d", "5001d", "30", "-3d", "last_month"] {
+        for bad in [
+            "",
+            "d",
+            "0d",
+            "5001d",
+            "30",
+            "-3d",
+            "+30d",
+            "030d",
+            "last_month",
+        ] {
             assert!(Window::parse(bad).is_err(), "{bad:?}");
         }
         for good in ["30d", "cycle_to_date", "previous_month"] {

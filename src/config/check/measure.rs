@@ -151,6 +151,7 @@ fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Optio
     for key in ["path", "body", "query", "json", "form"] {
         templates(table.get(key), out);
     }
+    unused_window(table, out);
     if let Some(at) = table.text("fail_if") {
         unbound(&at, false, out);
         filter("fail_if", &at, filters, out);
@@ -170,6 +171,29 @@ fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Optio
     })
 }
 
+/// A window that nothing asks about changes nothing, and was hardly meant so.
+fn unused_window(table: Table<'_>, out: &mut Vec<Finding>) {
+    let Some(window) = table.key("window") else {
+        return;
+    };
+    let keys = ["path", "body", "query", "json", "form", "value", "fail_if"];
+    let mut waiting: Vec<&DeValue<'_>> = keys
+        .iter()
+        .filter_map(|key| table.get(key).map(|at| at.value))
+        .collect();
+    while let Some(value) = waiting.pop() {
+        match value {
+            DeValue::String(text) if text.contains("window_") => return,
+            DeValue::Array(list) => waiting.extend(list.iter().map(toml::Spanned::get_ref)),
+            DeValue::Table(table) => waiting.extend(table.values().map(toml::Spanned::get_ref)),
+            _ => {}
+        }
+    }
+    let finding = window.finding(Code::CfgRef, "nothing in this measure uses its `window`");
+    let finding = finding.severity(Severity::Warning).label("without effect");
+    out.push(finding.help("use {window_start} and {window_end} in its texts, `$window_start` in its filters, or remove it"));
+}
+
 /// The path with its leading slash; what would change the address any further is refused.
 fn path(table: Table<'_>, out: &mut Vec<Finding>) -> String {
     let Some(at) = table.text("path") else {
@@ -181,6 +205,14 @@ fn path(table: Table<'_>, out: &mut Vec<Finding>) -> String {
             finding
                 .help("put parameters into `query`; scheme and host belong to the source's `url`"),
         );
+    }
+    let climbs = |part: &str| {
+        let part = part.to_ascii_lowercase().replace("%2e", ".");
+        part == ".." || part == "."
+    };
+    if at.value.split(['/', '\\']).any(climbs) {
+        let finding = at.finding(Code::CfgValue, "`path` climbs out of the source's `url`");
+        out.push(finding.help("write the path without `.` and `..`, or another `url`"));
     }
     match at.value.trim_start_matches('/') {
         "" => String::new(),

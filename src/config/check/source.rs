@@ -170,6 +170,7 @@ fn parse_url(at: &At<'_, &str>, schemes: &[&str], out: &mut Vec<Finding>) -> Opt
 fn http(table: Table<'_>, out: &mut Vec<Finding>) -> Option<HttpSpec> {
     let auth = table.table("auth").and_then(auth);
     let headers = settings(table, "headers", out);
+    framing(table, out);
     let ca_file = table.text("ca_file").map(|at| resolve(&at));
     let max_body = table.text("max_body").and_then(|at| parse_size(at.value));
     Some(HttpSpec {
@@ -179,6 +180,32 @@ fn http(table: Table<'_>, out: &mut Vec<Finding>) -> Option<HttpSpec> {
         ca_file,
         max_body: max_body.unwrap_or(HttpSpec::DEFAULT_MAX_BODY),
     })
+}
+
+/// Headers that are okrd's own affair: set by hand they would contradict what is sent.
+fn framing(table: Table<'_>, out: &mut Vec<Finding>) {
+    const OURS: [&str; 7] = [
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let entries = table.table("headers").map(|t| t.entries());
+    for (name, _) in entries.unwrap_or_default() {
+        let lower = name.value.to_ascii_lowercase();
+        let (why, help) = if OURS.contains(&lower.as_str()) {
+            ("is set by okrd itself", "remove it")
+        } else if lower == "authorization" && table.has("auth") {
+            ("is set by `auth` too", "keep one of them")
+        } else {
+            continue;
+        };
+        let message = format!("header `{}` {why}", speakable(name.value));
+        out.push(name.finding(Code::CfgValue, message).help(help));
+    }
 }
 
 fn http_url(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Setting> {
