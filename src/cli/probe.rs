@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::args::{Format, ProbeArgs};
-use super::exit::{Failure, Verdict, say};
+use super::exit::{Failure, Verdict, complain, say};
+use super::run::end_on_signal;
 use super::table::{Align, Table, printable};
 use super::{configuration, key_results, runtime, when};
 use crate::config::spec::{Config, Poll};
@@ -32,14 +34,24 @@ pub fn run(config: Option<&Path>, args: &ProbeArgs) -> Result<Verdict, Failure> 
     let now = SystemClock.now();
     let polls = chosen(&config, args, now)?;
     let answers = runtime::small()?.block_on(async {
-        let mut answers = ask(&config, polls, now).await;
+        let end = end_on_signal()?;
+        let Some(mut answers) = ask(&config, polls, now, end.cancelled()).await else {
+            return Ok::<_, Failure>(None);
+        };
         if !args.all {
             for answer in &mut answers {
-                answer.look_behind(&config).await;
+                let seen = end.run_until_cancelled(answer.look_behind(&config));
+                if seen.await.is_none() {
+                    return Ok(None);
+                }
             }
         }
-        answers
-    });
+        Ok(Some(answers))
+    })?;
+    let Some(answers) = answers else {
+        complain("ended by a signal, before everything was asked\n");
+        return Ok(Verdict::No);
+    };
     say(&match args.format {
         Format::Text => format!("{}{}", table(&config, &answers), behind(&answers)),
         Format::Json => {
@@ -97,7 +109,13 @@ pub struct Answer<'a> {
 const EXAMPLES: usize = 5;
 
 /// Asks for each, all sources at a time and each within its own limit; the answers come in the order of the polls.
-pub async fn ask<'a>(config: &'a Config, polls: Vec<&'a Poll>, now: Timestamp) -> Vec<Answer<'a>> {
+/// `None` when the end came first; then nothing is left at work.
+async fn ask<'a>(
+    config: &'a Config,
+    polls: Vec<&'a Poll>,
+    now: Timestamp,
+    end: impl Future<Output = ()>,
+) -> Option<Vec<Answer<'a>>> {
     let mut sources: BTreeMap<&Slug, Arc<Opened>> = BTreeMap::new();
     for poll in &polls {
         if let Some(spec) = config.sources.get(&poll.source) {
@@ -113,7 +131,14 @@ pub async fn ask<'a>(config: &'a Config, polls: Vec<&'a Poll>, now: Timestamp) -
         let cycle = config.goals.cycles.get(&poll.key_result.cycle);
         async move { ask_one(poll, source, cycle, now).await }
     });
-    futures_util::future::join_all(asked).await
+    let answers = tokio::select! {
+        answers = join_all(asked) => Some(answers),
+        () = end => None,
+    };
+    if answers.is_none() {
+        join_all(sources.values().map(|opened| opened.source.settle())).await;
+    }
+    answers
 }
 
 struct Opened {

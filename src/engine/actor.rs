@@ -102,6 +102,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 const BOARD_EVERY: Duration = Duration::from_millis(100);
 /// How long polls under way may go on after the end was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long it may take then to tell servers to stop what they still do for us.
+const SETTLE: Duration = Duration::from_secs(3);
 
 /// How many outcomes are told at a time.
 const TOGETHER: usize = 1000;
@@ -116,6 +118,7 @@ pub struct Engine {
     books: Books,
     config: ConfigBoard,
     tasks: TaskTracker,
+    cut_off: CancellationToken,
     outcomes: mpsc::UnboundedReceiver<Vec<Outcome>>,
     tell_outcome: mpsc::UnboundedSender<Vec<Outcome>>,
     ticks: mpsc::UnboundedReceiver<Tick>,
@@ -185,6 +188,7 @@ impl Engine {
             books,
             config,
             tasks: TaskTracker::new(),
+            cut_off: CancellationToken::new(),
             outcomes,
             tell_outcome,
             ticks,
@@ -301,14 +305,17 @@ impl Engine {
         }
         self.due.board_outdated = true;
         let (clock, tell) = (Arc::clone(&self.clock), self.tell_outcome.clone());
-        self.tasks.spawn(async move {
+        let sent = async move {
             let polls: FuturesUnordered<_> = errands.into_iter().map(|e| e.run(&*clock)).collect();
             let mut ended = polls.ready_chunks(TOGETHER);
             while let Some(outcomes) = ended.next().await {
                 // The engine hears all outcomes until the last task ended; after that there is no process to miss one.
                 let _ = tell.send(outcomes);
             }
-        });
+        };
+        let cut_off = self.cut_off.clone();
+        self.tasks
+            .spawn(async move { cut_off.run_until_cancelled_owned(sent).await });
     }
 
     /// Hears how polls ended.
@@ -426,6 +433,19 @@ impl Engine {
         self.observe.observe(&Event::Reloaded { accepted });
     }
 
+    /// Drops the polls that are still under way, and lets their sources tell the servers. Without the second a server
+    /// works on for nobody: a runtime that shuts down sends nothing more.
+    async fn settle(&mut self) {
+        self.cut_off.cancel();
+        let told = async {
+            self.tasks.wait().await;
+            self.rota.settle().await;
+        };
+        if tokio::time::timeout(SETTLE, told).await.is_err() {
+            tracing::warn!("a source could not be told to stop, its own limit stops it");
+        }
+    }
+
     /// Lets polls under way end, within bounds, and writes everything that is known.
     async fn drain(mut self) -> Result<(), EngineError> {
         self.tasks.close();
@@ -448,6 +468,7 @@ impl Engine {
             }
         }
         self.show(self.clock.now());
+        self.settle().await;
         if self.books.is_clean() {
             Ok(())
         } else {

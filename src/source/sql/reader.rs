@@ -438,7 +438,7 @@ mod tests {
         app().execute_batch("CREATE TABLE t(a)").unwrap();
         let moments = moments("2026-11-23T23:30:00Z");
         let until = Arc::new(Until::new(Instant::now() + Duration::from_secs(20)));
-        let mut count = |reader: &mut Reader| {
+        let count = |reader: &mut Reader| {
             let reading = reader.ask("SELECT count(*) FROM t", Some(&moments), &until);
             (reading.unwrap().value, reader.held_still())
         };
