@@ -137,14 +137,34 @@ impl<'a> Inquiry<'a> {
                 let placed = |finding| self.places.at_source(finding, self.name);
                 Ok(found.into_iter().map(placed).collect())
             }
-            SourceSpec::Sqlite { .. } | SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. }
-                if self.polls.is_empty() =>
-            {
+            SourceSpec::Sqlite { .. } if self.polls.is_empty() => {
                 sql::describe(self.spec, "SELECT 1", timeout).await?;
                 Ok(Vec::new())
             }
+            SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. } => {
+                let powers = sql::powers(self.spec, timeout).await?;
+                Ok(powers.iter().map(|power| self.powerful(power)).collect())
+            }
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// The account is the boundary; what stands before it in okrd is only the second one.
+    fn powerful(&self, power: &sql::Power) -> Finding {
+        let message = format!(
+            "okrd's account at source {} {}, expected one that may only SELECT",
+            self.name, power.what
+        );
+        let severity = if power.grave {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let finding = Finding::new(Code::SrcWrite, message).severity(severity);
+        let finding = finding.label("may do more than read").help(
+            "make an account for okrd alone, GRANT it SELECT on what is measured and nothing else, and name it in the URL",
+        );
+        self.places.at_source(finding, self.name)
     }
 
     async fn ask(&self, source: &dyn Source, poll: &Poll, cycle: &Cycle) -> Result<Asked, Fault> {

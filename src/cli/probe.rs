@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::args::{Format, ProbeArgs};
-use super::exit::{Failure, Verdict, say};
+use super::exit::{Failure, Verdict, complain, say};
+use super::run::end_on_signal;
 use super::table::{Align, Table, printable};
 use super::{configuration, filters, key_results, runtime, when};
 use crate::config::spec::{Config, Poll};
@@ -33,14 +35,24 @@ pub fn run(config: Option<&Path>, args: &ProbeArgs) -> Result<Verdict, Failure> 
     let now = SystemClock.now();
     let polls = chosen(&config, args, now)?;
     let answers = runtime::small()?.block_on(async {
-        let mut answers = ask(&config, polls, now).await;
+        let end = end_on_signal()?.asked().clone();
+        let Some(mut answers) = ask(&config, polls, now, end.cancelled()).await else {
+            return Ok::<_, Failure>(None);
+        };
         if !args.all {
             for answer in &mut answers {
-                answer.look_behind(&config).await;
+                let seen = end.run_until_cancelled(answer.look_behind(&config));
+                if seen.await.is_none() {
+                    return Ok(None);
+                }
             }
         }
-        answers
-    });
+        Ok(Some(answers))
+    })?;
+    let Some(answers) = answers else {
+        complain("ended by a signal, before everything was asked\n");
+        return Ok(Verdict::No);
+    };
     say(&match args.format {
         Format::Text => format!("{}{}", table(&config, &answers), behind(&answers)),
         Format::Json => {
@@ -101,8 +113,14 @@ const EXAMPLES: usize = 5;
 
 /// Asks for each, all sources at a time and each within its own limit; the answers come in the order of the polls. The
 /// first question to a source goes ahead alone, and a source that refuses our login or asks for patience is asked
-/// nothing more: twenty wrong passwords at once would lock the account.
-pub async fn ask<'a>(config: &'a Config, polls: Vec<&'a Poll>, now: Timestamp) -> Vec<Answer<'a>> {
+/// nothing more: twenty wrong passwords at once would lock the account. `None` when the end came first; then nothing
+/// is left at work.
+async fn ask<'a>(
+    config: &'a Config,
+    polls: Vec<&'a Poll>,
+    now: Timestamp,
+    end: impl Future<Output = ()>,
+) -> Option<Vec<Answer<'a>>> {
     let open = filters::opener();
     let mut sources: BTreeMap<&Slug, Arc<Opened>> = BTreeMap::new();
     for poll in &polls {
@@ -123,7 +141,14 @@ pub async fn ask<'a>(config: &'a Config, polls: Vec<&'a Poll>, now: Timestamp) -
         let cycle = config.goals.cycles.get(&poll.key_result.cycle);
         async move { ask_one(poll, source, cycle, now).await }
     });
-    futures_util::future::join_all(asked).await
+    let answers = tokio::select! {
+        answers = join_all(asked) => Some(answers),
+        () = end => None,
+    };
+    if answers.is_none() {
+        join_all(sources.values().map(|opened| opened.source.settle())).await;
+    }
+    answers
 }
 
 struct Opened {
@@ -378,7 +403,13 @@ mod tests {
 
     async fn all(config: &Config) -> Vec<Answer<'_>> {
         let now = "2026-11-01T12:00:00Z".parse().unwrap();
-        ask(config, config.polls.iter().collect(), now).await
+        let asked = ask(
+            config,
+            config.polls.iter().collect(),
+            now,
+            std::future::pending(),
+        );
+        asked.await.unwrap()
     }
 
     /// Twenty key results of one Jira that refuses every question with this status; how often it was asked, and the

@@ -124,7 +124,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// The shortest time between two boards when values stream in.
 const BOARD_EVERY: Duration = Duration::from_millis(100);
 /// How long polls under way may go on after the end was asked for: with what comes after, ten seconds in all.
-const DRAIN: Duration = Duration::from_secs(8);
+const DRAIN: Duration = Duration::from_secs(6);
+/// How long it may take then to tell servers to stop what they still do for us.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// How many outcomes are told at a time.
 const TOGETHER: usize = 1000;
@@ -139,6 +141,7 @@ pub struct Engine {
     books: Books,
     config: ConfigBoard,
     tasks: TaskTracker,
+    cut_off: CancellationToken,
     outcomes: mpsc::UnboundedReceiver<Vec<Outcome>>,
     tell_outcome: mpsc::UnboundedSender<Vec<Outcome>>,
     ticks: mpsc::UnboundedReceiver<Tick>,
@@ -209,6 +212,7 @@ impl Engine {
             books,
             config,
             tasks: TaskTracker::new(),
+            cut_off: CancellationToken::new(),
             outcomes,
             tell_outcome,
             ticks,
@@ -338,14 +342,17 @@ impl Engine {
         }
         self.due.board_outdated = true;
         let (clock, tell) = (Arc::clone(&self.clock), self.tell_outcome.clone());
-        self.tasks.spawn(async move {
+        let sent = async move {
             let polls: FuturesUnordered<_> = errands.into_iter().map(|e| e.run(&*clock)).collect();
             let mut ended = polls.ready_chunks(TOGETHER);
             while let Some(outcomes) = ended.next().await {
                 // The engine hears all outcomes until the last task ended; after that there is no process to miss one.
                 let _ = tell.send(outcomes);
             }
-        });
+        };
+        let cut_off = self.cut_off.clone();
+        self.tasks
+            .spawn(async move { cut_off.run_until_cancelled_owned(sent).await });
     }
 
     /// Hears how polls ended.
@@ -477,6 +484,19 @@ impl Engine {
         self.observe.observe(&Event::Reloaded { accepted });
     }
 
+    /// Drops the polls that are still under way, and lets their sources tell the servers. Without the second a server
+    /// works on for nobody: a runtime that shuts down sends nothing more.
+    async fn settle(&mut self) {
+        self.cut_off.cancel();
+        let told = async {
+            self.tasks.wait().await;
+            self.rota.settle().await;
+        };
+        if tokio::time::timeout(SETTLE, told).await.is_err() {
+            tracing::warn!("a source could not be told to stop, its own limit stops it");
+        }
+    }
+
     /// Lets polls under way end, within bounds, and writes everything that is known.
     async fn drain(mut self, ending: &Ending) -> Result<(), EngineError> {
         self.tasks.close();
@@ -500,6 +520,7 @@ impl Engine {
             }
         }
         self.show(self.clock.now());
+        self.settle().await;
         if self.books.is_clean() {
             Ok(())
         } else {

@@ -189,6 +189,11 @@ impl Rota {
         self.dispatch.is_idle()
     }
 
+    /// Waits until the sources have told whomever they asked that nobody waits any more.
+    pub async fn settle(&self) {
+        self.sources.settle().await;
+    }
+
     /// What the board shows of the sources.
     #[must_use]
     pub fn board(&mut self, now: Timestamp) -> Vec<SourceBoard> {

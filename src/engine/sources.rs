@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::board::SourceBoard;
@@ -154,6 +155,11 @@ impl Sources {
             }
         }
         changed
+    }
+
+    /// Waits until all have told whomever they asked that nobody waits any more.
+    pub async fn settle(&self) {
+        join_all(self.list.iter().map(|lane| lane.source.settle())).await;
     }
 
     /// What the board shows of each source.

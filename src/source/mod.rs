@@ -62,6 +62,9 @@ pub trait Source: Send + Sync {
         Vec::new()
     }
 
+    /// Waits until whatever a dropped question left at work elsewhere was told to stop; some seconds at most.
+    async fn settle(&self) {}
+
     /// A value that changes when its secrets do, so that a source held back for its credentials is asked
     /// again as soon as someone rotated them. Secrets that cannot be read count as a value of their own.
     fn credentials(&self) -> u64 {

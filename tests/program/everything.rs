@@ -190,12 +190,18 @@ fn world() -> Home {
         ("okrs/team.toml", &growth(&[&all.concat(), &recorded])),
         ("jira.token", &format!("{}\n", ada().token)),
         ("credentials/desk", &format!("{}\n", ada().pat)),
-        ("ledger.url", &format!("{}\n", mariadb.root_url("shop"))),
+        (
+            "ledger.url",
+            &format!("{}\n", mariadb.url("ledger_reader", "reads", "shop")),
+        ),
     ]);
     home.make_shop();
     let credentials = home.path("credentials").display().to_string();
     for (name, value) in [
-        ("CRM_URL", postgres.root_url("postgres").as_str()),
+        (
+            "CRM_URL",
+            postgres.url("crm_reader", "reads", "postgres").as_str(),
+        ),
         ("PLAUSIBLE_KEY", PLAUSIBLE_KEY),
         ("LETTER_KEY", "letter-key-77"),
         ("CREDENTIALS_DIRECTORY", &credentials),
@@ -205,19 +211,38 @@ fn world() -> Home {
     home
 }
 
+/// The databases by the accounts that may do everything; nothing is measured.
+fn masters() -> String {
+    format!(
+        r#"{DAEMON}
+        [sources.crm]
+        type = "postgres"
+        url = {{ env = "CRM_URL" }}
+        [sources.ledger]
+        type = "mysql"
+        url = {{ env = "LEDGER_URL" }}
+        "#
+    )
+    .replace("include = [\"okrs/*.toml\"]", "")
+}
+
 async fn fill(postgres: &servers::Server, mariadb: &servers::Server) {
     use sqlx::Connection as _;
     let mut crm = sqlx::PgConnection::connect(&postgres.root_url("postgres"))
         .await
         .unwrap();
     let deals = "CREATE TABLE deals (amount numeric(10,2), won_at timestamptz);
-        INSERT INTO deals VALUES (10.25, '2021-05-01Z'), (2.25, '2022-05-01Z'), (99, '2090-01-01Z')";
+        INSERT INTO deals VALUES (10.25, '2021-05-01Z'), (2.25, '2022-05-01Z'), (99, '2090-01-01Z');
+        CREATE ROLE crm_reader LOGIN PASSWORD 'reads';
+        GRANT SELECT ON deals TO crm_reader";
     sqlx::raw_sql(deals).execute(&mut crm).await.unwrap();
     let mut ledger = sqlx::MySqlConnection::connect(&mariadb.root_url("shop"))
         .await
         .unwrap();
     let orders = "CREATE TABLE orders (day datetime);
-        INSERT INTO orders VALUES ('2019-12-31'), ('2020-01-01'), ('2021-01-01'), ('2022-01-01')";
+        INSERT INTO orders VALUES ('2019-12-31'), ('2020-01-01'), ('2021-01-01'), ('2022-01-01');
+        CREATE USER ledger_reader@'127.0.0.1' IDENTIFIED BY 'reads';
+        GRANT SELECT ON shop.orders TO ledger_reader@'127.0.0.1'";
     sqlx::raw_sql(orders).execute(&mut ledger).await.unwrap();
 }
 
@@ -243,8 +268,21 @@ fn every_kind_of_source_reaches_metrics_page_api_and_history() {
     let home = world();
     let checked = home.ends(0, &["check", "--online", "--format", "json"]);
     let findings: Value = serde_json::from_str(&checked.out).unwrap();
-    let errors = findings["findings"].as_array().unwrap().iter();
-    assert_eq!(errors.filter(|f| f["severity"] == "error").count(), 0);
+    let found = |findings: &Value, severity: &str, code: &str| {
+        let findings = findings["findings"].as_array().unwrap().iter();
+        let such = findings.filter(|f| f["severity"] == severity && f["code"] == code);
+        such.count()
+    };
+    for severity in ["error", "warning"] {
+        assert_eq!(found(&findings, severity, "SRC-WRITE"), 0, "{findings:#}");
+    }
+    // An account that may do everything is one that a measure could do everything with.
+    let mut masters = Home::new(&[("okrd.toml", &masters())]);
+    masters.set("CRM_URL", &servers::postgres().root_url("postgres"));
+    masters.set("LEDGER_URL", &servers::mariadb().root_url("shop"));
+    let checked = masters.ends(1, &["check", "--online", "--format", "json"]);
+    let findings: Value = serde_json::from_str(&checked.out).unwrap();
+    assert_eq!(found(&findings, "error", "SRC-WRITE"), 2, "{findings:#}");
     home.ends(0, &["probe", "--all"]);
     home.ends(0, &["record", "growth/recorded", "31.5"]);
 

@@ -90,6 +90,55 @@ fn a_single_run_that_is_told_to_end_does_not_claim_to_be_done() {
     );
 }
 
+/// Who is told to end tells the servers too: MariaDB would count on for nobody.
+#[test]
+fn f81_f64_a_statement_is_cancelled_when_we_are_told_to_end() {
+    let mariadb = crate::servers::mariadb();
+    let daemon =
+        format!("{DAEMON}[sources.ledger]\ntype = \"mysql\"\nurl = {{ env = \"LEDGER_URL\" }}\n");
+    let daemon = daemon.replace("\"10s\"", "\"60s\"");
+    // A single run ends as the daemon does.
+    for (args, expected) in [(&["probe", "--all"][..], 1), (&["run"][..], 0)] {
+        let mark = args.join("_").replace('-', "");
+        let query =
+            format!("SELECT count(*) AS mark_{mark} FROM seq_1_to_1000000 a, seq_1_to_1000000 b");
+        let measure = format!("measure = {{ source = \"ledger\", query = \"{query}\" }}");
+        let mut home = Home::new(&[
+            ("okrd.toml", &daemon),
+            (
+                "okrs/team.toml",
+                &growth(&[&key_result("endless", &measure)]),
+            ),
+        ]);
+        home.set("LEDGER_URL", &mariadb.root_url("shop"));
+        let okrd = home.spawn(args);
+        let works = |wanted: bool| {
+            let at_work = on_air(statements(mariadb, &mark)) > 0;
+            (at_work == wanted).then_some(())
+        };
+        within(PATIENT, "it runs", || works(true));
+        okrd.signal(Signal::INT);
+        let (code, log) = okrd.wait();
+        assert_eq!(code, expected, "{args:?}: {log}");
+        within(PATIENT, "it is cancelled", || works(false));
+    }
+}
+
+/// How many connections of a server work on a statement with this mark.
+async fn statements(server: &crate::servers::Server, mark: &str) -> i64 {
+    use sqlx::Connection as _;
+    let url = server.root_url("shop");
+    let mut admin = sqlx::MySqlConnection::connect(&url).await.unwrap();
+    let query = format!(
+        "SELECT count(*) FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND info LIKE '%mark_{mark} %'"
+    );
+    let query = sqlx::AssertSqlSafe(query);
+    sqlx::query_scalar(query)
+        .fetch_one(&mut admin)
+        .await
+        .unwrap()
+}
+
 #[test]
 fn the_log_is_text_or_json_and_other_wishes_are_refused() {
     let mut home = Home::shop();

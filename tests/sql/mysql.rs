@@ -34,6 +34,14 @@ const SETUP: &str = "
     CREATE VIEW busy AS SELECT BENCHMARK(10000000000, SHA2('x', 512)) AS n;
     CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'r';
     GRANT SELECT ON shop.t TO reader@'127.0.0.1';
+    CREATE USER writer@'127.0.0.1' IDENTIFIED BY 'w';
+    GRANT SELECT, INSERT ON shop.t TO writer@'127.0.0.1';
+    GRANT UPDATE (id) ON shop.hidden TO writer@'127.0.0.1';
+    CREATE USER filer@'127.0.0.1' IDENTIFIED BY 'f';
+    GRANT SELECT, FILE ON *.* TO filer@'127.0.0.1';
+    CREATE ROLE writers; GRANT DELETE ON shop.t TO writers;
+    CREATE USER member@'127.0.0.1' IDENTIFIED BY 'm';
+    GRANT writers TO member@'127.0.0.1'; SET DEFAULT ROLE writers FOR member@'127.0.0.1';
     CREATE USER rotating@'127.0.0.1' IDENTIFIED BY 'one';
     GRANT SELECT ON shop.t TO rotating@'127.0.0.1';
     CREATE USER only_one@'127.0.0.1' IDENTIFIED BY 'r' WITH MAX_USER_CONNECTIONS 1;
@@ -227,6 +235,35 @@ async fn f78_f79_f80_nothing_is_written_even_by_root() {
     assert_eq!(admin_number(server, tables).await, before);
     assert_eq!(admin_number(server, "SELECT count(*) FROM t").await, 3);
     assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn f78_what_the_account_may_do_beyond_reading_is_told() {
+    let (_up, server) = server().await;
+    let url = |user: &str, password: &str| server.url(user, password, "shop");
+    for (url, expected) in [
+        (url("reader", "r"), vec![]),
+        (
+            url("writer", "w"),
+            vec![("INSERT, UPDATE|UPDATE, INSERT", false)],
+        ),
+        (url("filer", "f"), vec![("has FILE on *.*", true)]),
+        (
+            server.root_url("shop"),
+            vec![("has ALL PRIVILEGES on *.*", true)],
+        ),
+        (
+            server.url("member", "m", ""),
+            vec![("may DELETE on `shop`.`t`", false)],
+        ),
+    ] {
+        let powers = source(url).powers(Duration::from_secs(20)).await.unwrap();
+        assert_eq!(powers.len(), expected.len(), "{powers:?}");
+        for (power, (what, grave)) in powers.iter().zip(expected) {
+            assert!(what.split('|').any(|w| power.what.contains(w)), "{power:?}");
+            assert_eq!(power.grave, grave);
+        }
+    }
 }
 
 #[tokio::test]

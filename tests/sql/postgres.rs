@@ -30,6 +30,11 @@ const SETUP: &str = "
     CREATE DOMAIN amount AS numeric;
     CREATE ROLE reader LOGIN PASSWORD 'r';
     GRANT SELECT ON t TO reader;
+    CREATE ROLE writer LOGIN PASSWORD 'w';
+    GRANT SELECT, INSERT ON t TO writer;
+    GRANT UPDATE (id) ON hidden TO writer;
+    CREATE SCHEMA open; GRANT CREATE ON SCHEMA open TO writer;
+    CREATE ROLE filer LOGIN PASSWORD 'f' IN ROLE pg_write_server_files;
     CREATE ROLE rotating LOGIN PASSWORD 'one';
     CREATE ROLE only_one LOGIN PASSWORD 'r' CONNECTION LIMIT 1;
 ";
@@ -231,6 +236,31 @@ async fn f78_f79_f80_nothing_is_written_even_by_a_superuser() {
         1
     );
     assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn f78_what_the_account_may_do_beyond_reading_is_told() {
+    let (_up, server) = server().await;
+    let url = |user: &str, password: &str| server.url(user, password, "postgres");
+    for (url, expected) in [
+        (url("reader", "r"), vec![]),
+        (
+            url("writer", "w"),
+            vec![
+                ("may INSERT, UPDATE on hidden and 1 more", false),
+                ("may CREATE in schema open", false),
+            ],
+        ),
+        (
+            url("filer", "f"),
+            vec![("is a member of pg_write_server_files", true)],
+        ),
+        (server.root_url("postgres"), vec![("is a superuser", true)]),
+    ] {
+        let powers = source(url).powers(Duration::from_secs(20)).await.unwrap();
+        let told: Vec<_> = powers.iter().map(|p| (p.what.as_str(), p.grave)).collect();
+        assert_eq!(told, expected);
+    }
 }
 
 #[tokio::test]

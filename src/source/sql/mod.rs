@@ -7,6 +7,7 @@
 
 mod bind;
 mod file;
+mod grants;
 pub mod mysql;
 pub mod postgres;
 mod reader;
@@ -45,6 +46,39 @@ pub async fn describe(spec: &SourceSpec, query: &str, timeout: Duration) -> Resu
             FaultClass::Internal,
             format!("a {} source takes no SQL", other.kind()),
         )),
+    }
+}
+
+/// Something that an account may do beyond reading: the boundary behind all others has a hole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Power {
+    /// What, to stand behind "okrd's account".
+    pub what: String,
+    /// Whether it leads past the database, to files, programs or everything; otherwise it may write somewhere.
+    pub grave: bool,
+}
+
+impl Power {
+    fn grave(what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self { what, grave: true }
+    }
+
+    fn writes(what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self { what, grave: false }
+    }
+}
+
+/// Asks a server what else the account may do, by statements that only read; of a file nothing is to be told.
+///
+/// # Errors
+/// The fault of a server that does not answer, or that does not know the question.
+pub async fn powers(spec: &SourceSpec, timeout: Duration) -> Result<Vec<Power>, Fault> {
+    match spec {
+        SourceSpec::Postgres { url } => postgres::Postgres::new(url.clone()).powers(timeout).await,
+        SourceSpec::Mysql { url } => mysql::Mysql::new(url.clone()).powers(timeout).await,
+        _ => Ok(Vec::new()),
     }
 }
 

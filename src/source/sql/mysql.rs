@@ -17,6 +17,7 @@ use sqlx::{
 use super::bind::{self, Statement};
 use super::server::{self, Address, Clock, Host, Tls};
 use super::turn::{Answer, Session, Stop, Turns};
+use super::{Power, grants};
 use crate::config::secret::Setting;
 use crate::config::sql::lex::Dialect;
 use crate::domain::fault::{Fault, FaultClass};
@@ -57,6 +58,14 @@ impl Mysql {
     pub async fn describe(&self, query: &str, timeout: Duration) -> Result<(), Fault> {
         self.0.ask(query, None, timeout).await.map(|_| ())
     }
+
+    /// What the account may do beyond reading.
+    ///
+    /// # Errors
+    /// The fault of a server that does not answer.
+    pub async fn powers(&self, timeout: Duration) -> Result<Vec<Power>, Fault> {
+        self.0.powers(timeout).await
+    }
 }
 
 #[async_trait]
@@ -73,6 +82,10 @@ impl Source for Mysql {
 
     fn credentials(&self) -> u64 {
         self.0.credentials()
+    }
+
+    async fn settle(&self) {
+        self.0.settle().await;
     }
 }
 
@@ -156,6 +169,17 @@ impl Session for Live {
         Ok((self.warned().await?.map_or_else(|| number(&row), Err), true))
     }
 
+    async fn powers(&mut self) -> Result<Vec<Power>, Error> {
+        let mut lines = self.grants("SHOW GRANTS".into()).await?;
+        let roles = grants::roles(&lines);
+        // MariaDB tells those of the role in force beside the account's own.
+        if !self.mariadb && !roles.is_empty() {
+            let using = format!("SHOW GRANTS FOR CURRENT_USER() USING {}", roles.join(", "));
+            lines = self.grants(using).await?;
+        }
+        Ok(grants::powers(&lines))
+    }
+
     /// Ends the transaction and lets go of named locks, which would survive it. Never commits.
     async fn tidy(&mut self) -> Result<(), Error> {
         self.connection.execute("ROLLBACK").await?;
@@ -182,6 +206,13 @@ impl Session for Live {
 }
 
 impl Live {
+    async fn grants(&mut self, text: String) -> Result<Vec<String>, Error> {
+        let rows = sqlx::raw_sql(AssertSqlSafe(text))
+            .fetch_all(&mut self.connection)
+            .await?;
+        rows.iter().map(|row| row.try_get_unchecked(0)).collect()
+    }
+
     /// The first warning of the last statement as a fault. A server that warns of cut recursion or a text taken for 0
     /// gives a number all the same. Of a negative number made a huge one MariaDB only takes note.
     async fn warned(&mut self) -> Result<Option<Fault>, Error> {

@@ -17,12 +17,37 @@ use sqlx::{
 use super::bind::{self, Statement};
 use super::server::{self, Address, Clock, Host, Tls};
 use super::turn::{Answer, Session, Stop, Turns};
+use super::{Power, grants};
 use crate::config::secret::Setting;
 use crate::config::sql::lex::Dialect;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::source::{Question, Source};
+
+/// One row of texts: whether we are a superuser, or could become it again; which roles with a way to the machine we
+/// have; the words, number and first of the relations that we may write; the schemas and the database that we may create
+/// in.
+const POWERS: &str = "
+    WITH relations AS (
+        SELECT c.oid::regclass::text AS name, w.word, w.nth
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
+             (VALUES ('INSERT', 1), ('UPDATE', 2), ('DELETE', 3), ('TRUNCATE', 4)) AS w(word, nth)
+        WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+          AND (has_table_privilege(c.oid, w.word) OR CASE WHEN w.nth < 3 THEN has_any_column_privilege(c.oid, w.word) END)
+    ), places AS (
+        SELECT 'schema ' || quote_ident(nspname) AS name FROM pg_catalog.pg_namespace
+        WHERE nspname !~ '^pg_' AND has_schema_privilege(oid, 'CREATE')
+        UNION ALL
+        SELECT 'database ' || quote_ident(current_database()) WHERE has_database_privilege(current_database(), 'CREATE')
+    )
+    SELECT (SELECT bool_or(rolsuper) FROM pg_catalog.pg_roles WHERE rolname IN (current_user, session_user)),
+           (SELECT string_agg(rolname, ', ' ORDER BY rolname) FROM pg_catalog.pg_roles
+            WHERE rolname IN ('pg_write_server_files', 'pg_execute_server_program') AND pg_has_role(oid, 'MEMBER')),
+           (SELECT string_agg(word, ', ' ORDER BY nth) FROM (SELECT DISTINCT word, nth FROM relations) AS words),
+           (SELECT count(DISTINCT name) FROM relations),
+           (SELECT min(name) FROM relations),
+           (SELECT string_agg(name, ', ' ORDER BY name DESC) FROM places)";
 
 /// A PostgreSQL server.
 pub struct Postgres(Turns<Live>);
@@ -51,6 +76,14 @@ impl Postgres {
     pub async fn describe(&self, query: &str, timeout: Duration) -> Result<(), Fault> {
         self.0.ask(query, None, timeout).await.map(|_| ())
     }
+
+    /// What the account may do beyond reading.
+    ///
+    /// # Errors
+    /// The fault of a server that does not answer.
+    pub async fn powers(&self, timeout: Duration) -> Result<Vec<Power>, Fault> {
+        self.0.powers(timeout).await
+    }
 }
 
 #[async_trait]
@@ -67,6 +100,10 @@ impl Source for Postgres {
 
     fn credentials(&self) -> u64 {
         self.0.credentials()
+    }
+
+    async fn settle(&self) {
+        self.0.settle().await;
     }
 }
 
@@ -147,6 +184,27 @@ impl Session for Live {
             return Ok((Err(super::more_rows()), server::drain(rows).await));
         }
         Ok((number(&row), true))
+    }
+
+    async fn powers(&mut self) -> Result<Vec<Power>, Error> {
+        let row = sqlx::raw_sql(POWERS)
+            .fetch_one(&mut self.connection)
+            .await?;
+        let text = |i: usize| row.try_get_unchecked::<Option<String>, _>(i);
+        if text(0)?.as_deref() == Some("t") {
+            return Ok(vec![Power::grave("is a superuser")]);
+        }
+        let mut powers = Vec::new();
+        if let Some(roles) = text(1)? {
+            powers.push(Power::grave(format!("is a member of {roles}")));
+        }
+        if let (Some(words), Some(count), Some(first)) = (text(2)?, text(3)?, text(4)?) {
+            powers.push(grants::writes(&words, &count, &first));
+        }
+        if let Some(places) = text(5)? {
+            powers.push(Power::writes(format!("may CREATE in {places}")));
+        }
+        Ok(powers)
     }
 
     /// Forgets everything: the transaction, settings, locks, prepared statements.

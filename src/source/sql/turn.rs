@@ -9,7 +9,9 @@ use std::time::Duration;
 use sqlx::Error;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
 
+use super::Power;
 use super::bind::Statement;
 use super::server::{self, Address, CANCEL, CONNECT, Clock, LIFETIME, TIDY, WAKE};
 use crate::config::secret::Setting;
@@ -35,6 +37,9 @@ pub(super) trait Session: Sized + Send {
         statement: &Statement,
         moments: Option<&Moments>,
     ) -> impl Future<Output = Result<Answer, Error>> + Send;
+
+    /// Asks what the account may do beyond reading.
+    fn powers(&mut self) -> impl Future<Output = Result<Vec<Power>, Error>> + Send;
 
     /// Ends the transaction without a commit and leaves nothing in the session.
     fn tidy(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
@@ -63,6 +68,8 @@ pub(super) type Stop = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 pub(super) struct Turns<S> {
     url: Setting,
     kept: Mutex<Option<Kept<S>>>,
+    /// Cancels on their way to the server after their question was dropped.
+    cancels: TaskTracker,
 }
 
 /// A connection that worked.
@@ -79,7 +86,14 @@ impl<S: Session> Turns<S> {
         Self {
             url,
             kept: Mutex::new(None),
+            cancels: TaskTracker::new(),
         }
+    }
+
+    /// Waits until the server was told to stop what dropped questions left behind.
+    pub(super) async fn settle(&self) {
+        self.cancels.close();
+        self.cancels.wait().await;
     }
 
     /// A number that changes with the URL's secret.
@@ -100,7 +114,7 @@ impl<S: Session> Turns<S> {
             .await
             .map_err(|_| clock.fault())?;
         let mut kept = self.begin(slot.take(), &clock).await?;
-        let cancel = Cancel(Some(kept.session.stop()));
+        let cancel = Cancel(Some(kept.session.stop()), self.cancels.clone());
         let work = kept.session.ask(&statement, moments);
         let Ok(answer) = timeout_at(clock.cancel_at(), work).await else {
             cancel.send().await;
@@ -126,6 +140,15 @@ impl<S: Session> Turns<S> {
             *slot = Some(kept);
         }
         answer
+    }
+
+    /// What the account may do beyond reading. The connection is not kept.
+    pub(super) async fn powers(&self, limit: Duration) -> Result<Vec<Power>, Fault> {
+        let clock = Clock::start(limit);
+        let mut kept = self.begin(None, &clock).await?;
+        let powers = timeout_at(clock.cancel_at(), kept.session.powers()).await;
+        let powers = powers.map_err(|_| clock.fault())?;
+        powers.map_err(|e| S::fault(&e, &kept.address))
     }
 
     /// A connection with its transaction begun, the kept one if it still works.
@@ -166,7 +189,7 @@ impl<S: Session> Turns<S> {
 }
 
 /// Stops the statement when it is sent, and when the question is dropped before it was answered.
-struct Cancel(Option<Stop>);
+struct Cancel(Option<Stop>, TaskTracker);
 
 impl Cancel {
     fn disarm(mut self) {
@@ -185,7 +208,7 @@ impl Drop for Cancel {
         if let Some(stop) = self.0.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(give_up(stop));
+            runtime.spawn(self.1.track_future(give_up(stop)));
         }
     }
 }
