@@ -170,7 +170,7 @@ fn parse_url(at: &At<'_, &str>, schemes: &[&str], out: &mut Vec<Finding>) -> Opt
 fn http(table: Table<'_>, out: &mut Vec<Finding>) -> Option<HttpSpec> {
     let auth = table.table("auth").and_then(auth);
     let headers = settings(table, "headers", out);
-    framing(table, out);
+    one_login(table, out);
     let ca_file = table.text("ca_file").map(|at| resolve(&at));
     let max_body = table.text("max_body").and_then(|at| parse_size(at.value));
     Some(HttpSpec {
@@ -182,29 +182,17 @@ fn http(table: Table<'_>, out: &mut Vec<Finding>) -> Option<HttpSpec> {
     })
 }
 
-/// Headers that are okrd's own affair: set by hand they would contradict what is sent.
-fn framing(table: Table<'_>, out: &mut Vec<Finding>) {
-    const OURS: [&str; 7] = [
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "transfer-encoding",
-        "upgrade",
-    ];
+/// A login that is set twice: servers take either, or refuse both.
+fn one_login(table: Table<'_>, out: &mut Vec<Finding>) {
     let entries = table.table("headers").map(|t| t.entries());
     for (name, _) in entries.unwrap_or_default() {
-        let lower = name.value.to_ascii_lowercase();
-        let (why, help) = if OURS.contains(&lower.as_str()) {
-            ("is set by okrd itself", "remove it")
-        } else if lower == "authorization" && table.has("auth") {
-            ("is set by `auth` too", "keep one of them")
-        } else {
-            continue;
-        };
-        let message = format!("header `{}` {why}", speakable(name.value));
-        out.push(name.finding(Code::CfgValue, message).help(help));
+        if table.has("auth") && name.value.eq_ignore_ascii_case("authorization") {
+            let message = format!("header `{}` is set by `auth` too", speakable(name.value));
+            out.push(
+                name.finding(Code::CfgValue, message)
+                    .help("keep one of them"),
+            );
+        }
     }
 }
 
@@ -284,7 +272,15 @@ pub(super) fn settings(
 
 /// Headers that okrd sets itself, and names that are one for HTTP, which knows no case.
 fn headers(entries: &[(At<'_, &str>, At<'_, &toml::de::DeValue<'_>>)], out: &mut Vec<Finding>) {
-    const OWN: [&str; 4] = ["content-length", "transfer-encoding", "connection", "host"];
+    const OWN: [&str; 7] = [
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "transfer-encoding",
+        "upgrade",
+    ];
     let mut first: BTreeMap<String, &At<'_, &str>> = BTreeMap::new();
     for (name, _) in entries {
         let plain = name.value.to_ascii_lowercase();
