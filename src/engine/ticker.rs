@@ -273,7 +273,11 @@ mod tests {
                 biased;
                 tick = ticks.recv() => {
                     let group = tick.unwrap().group;
-                    fired[group].push(patterns[group].at_or_before(clock.now()).unwrap());
+                    let slot = patterns[group].at_or_before(clock.now()).unwrap();
+                    // The scheduler looks twice a second.
+                    let late = clock.now().duration_since(slot);
+                    assert!(late.as_millis() < 1_000, "{slot} fired {late} late");
+                    fired[group].push(slot);
                 }
                 () = &mut end => break,
             }

@@ -172,3 +172,23 @@ fn f41_f70_a_store_that_is_gone_stops_polls_and_nothing_else() {
     );
     assert!(home.history("growth/shop").len() > 1);
 }
+
+/// The kernel ends a process that writes beyond the limit, unless the process has said that an error will do.
+#[test]
+fn f42_a_file_that_may_not_grow_is_a_store_that_takes_no_writes() {
+    let mut home = Home::new(&[
+        ("okrd.toml", &format!("{}{SHOP}", every_second())),
+        ("okrs/team.toml", &growth(&[&counted("shop", 7)])),
+    ]);
+    home.make_shop();
+    home.start().end();
+    let store = std::fs::metadata(home.path("okrd.db")).unwrap().len();
+    home.limit_files(store + 20_000);
+    let daemon = home.start();
+    let metrics = daemon.until("the store takes no writes", |m| {
+        m.sample("okrd_store_up", &[]) == Some(0.0)
+    });
+    assert_eq!(metrics.value("growth/shop"), Some(7.0));
+    assert_eq!(daemon.get("/").status, 200);
+    daemon.kill();
+}

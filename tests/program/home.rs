@@ -133,6 +133,12 @@ impl Home {
         self.prefix = words.split(' ').map(str::to_owned).collect();
     }
 
+    /// From now on the program may make no file larger than so many bytes.
+    pub(crate) fn limit_files(&mut self, bytes: u64) {
+        let words = format!("prlimit --fsize={bytes}:unlimited");
+        self.prefix = words.split(' ').map(str::to_owned).collect();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::fakes::wire::{self, Wire};
 use crate::home::{Home, every_second, growth, key_result, on_air};
 
-const ROUNDS: u32 = 60;
+const ROUNDS: u32 = 200;
 const MEASURED: u32 = 12;
 
 /// A source that never gives the same number twice.
@@ -94,7 +94,7 @@ fn f39_nothing_shown_or_acknowledged_is_lost_to_sigkill() {
         random ^= random >> 7;
         random ^= random << 17;
         // The first polls are answered within the first tenths of a second, the next ones come each second.
-        let longest = if round % 4 == 0 { 1_500 } else { 300 };
+        let longest = if round % 8 == 0 { 1_500 } else { 300 };
         live_and_die(
             &home,
             round,

@@ -51,6 +51,25 @@ fn a_poll_under_way_is_finished_and_kept_before_the_end() {
     assert_eq!(home.history("growth/open"), [2.0]);
 }
 
+/// Told again, it waits for nobody.
+#[test]
+fn f64_a_second_signal_ends_at_once() {
+    let (fake, home) = slow_desk();
+    fake.change(|mood| mood.delay = std::time::Duration::from_secs(60));
+    let daemon = home.start();
+    within(PATIENT, "the poll has begun", || fake.seen().pop());
+    daemon.signal(Signal::TERM);
+    within(PATIENT, "it was heard", || {
+        daemon.log().contains("ending: polls").then_some(())
+    });
+    let began = std::time::Instant::now();
+    daemon.signal(Signal::TERM);
+    let (code, log) = daemon.wait();
+    assert_eq!(code, 0, "{log}");
+    // Without the second signal polls under way have six seconds.
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+}
+
 #[test]
 fn f48_a_second_daemon_ends_with_4_and_names_the_first() {
     let home = Home::shop();

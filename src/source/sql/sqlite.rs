@@ -21,7 +21,7 @@ use crate::source::{Question, Source};
 
 /// Threads for each file at most, and so questions at a time: never fewer threads than questions, or slow ones would
 /// take their neighbours' time. Questions that wait together cost one wake-up.
-const THREADS: usize = 32;
+const THREADS: usize = 8;
 /// How long a question waits for a busy thread before another one starts.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How long an answer may wait for others to be handed over with it: each hand-over wakes whoever asked, which costs
@@ -136,7 +136,10 @@ impl Sqlite {
         }
         queue.waiting.push_back(Arc::new(job));
         if queue.threads == 0 {
-            return self.start(&mut queue);
+            // Nobody else would take it.
+            return self
+                .start(&mut queue)
+                .inspect_err(|_| queue.waiting.clear());
         }
         let sleeping = queue.idle > 0;
         drop(queue);
@@ -169,7 +172,6 @@ impl Sqlite {
             .spawn(move || Worker::new(shared, path).run());
         if let Err(e) = started {
             queue.threads -= 1;
-            queue.waiting.pop_back();
             let message = format!("no thread for a SQLite source: {e}");
             return Err(Fault::new(FaultClass::Internal, message));
         }
