@@ -269,7 +269,7 @@ impl Client {
 
     /// The number of bytes in the answer's body.
     fn get(&mut self, path: &str, headers: &str) -> usize {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: okrd\r\n{headers}\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         self.0.get_mut().write_all(request.as_bytes()).unwrap();
         let mut length = None;
         loop {
@@ -278,6 +278,9 @@ impl Client {
             let line = line.trim_end().to_ascii_lowercase();
             if line.is_empty() {
                 break;
+            }
+            if line.starts_with("http/") {
+                assert!(line.contains(" 200 "), "{line}");
             }
             if let Some(found) = line.strip_prefix("content-length: ") {
                 length = Some(found.parse().unwrap());

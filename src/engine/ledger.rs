@@ -25,6 +25,8 @@ pub struct Ledger {
     rows: Vec<Row>,
     places: HashMap<KeyResultId, usize>,
     changed: HashSet<usize>,
+    /// When time alone changes one of the rows next.
+    turns: Option<Timestamp>,
 }
 
 /// One key result.
@@ -80,6 +82,7 @@ impl Ledger {
             goals,
             history,
             changed: (0..rows.len()).collect(),
+            turns: first_turn(&rows),
             rows,
             places,
         }
@@ -129,7 +132,7 @@ impl Ledger {
     /// The instant at which time alone changes a card next.
     #[must_use]
     pub fn turns(&self) -> Option<Timestamp> {
-        self.rows.iter().filter_map(|row| row.turns).min()
+        self.turns
     }
 
     /// Marks what time has changed by `now` as to be judged again.
@@ -156,6 +159,7 @@ impl Ledger {
             row.turns = turns(&card, &row.cycle, now);
             row.card = card;
         }
+        self.turns = first_turn(&self.rows);
         changes
     }
 
@@ -171,4 +175,8 @@ impl Ledger {
             )
         })
     }
+}
+
+fn first_turn(rows: &[Row]) -> Option<Timestamp> {
+    rows.iter().filter_map(|row| row.turns).min()
 }

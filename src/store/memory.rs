@@ -34,6 +34,8 @@ pub(super) struct Series {
     pub(super) first_day: Option<i64>,
     /// The first measurement of its cycle that was entered.
     pub(super) baseline: Option<Point>,
+    /// Made by this process: then its baseline was noted with the first measurement, and none before it was missed.
+    pub(super) made_here: bool,
 }
 
 impl Memory {

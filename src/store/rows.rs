@@ -202,6 +202,7 @@ impl<'c> Rows<'c> {
             .query_row([series.id], |row| point_of(row, 0))?;
         let known = match noted {
             Some(noted) => Some(noted),
+            None if series.made_here => None,
             None => self.earliest(entry, series)?,
         };
         let baseline = frozen(known, point, &entry.cycle);
@@ -320,6 +321,7 @@ impl<'c> Rows<'c> {
                     id,
                     first_day,
                     baseline,
+                    made_here: false,
                 });
                 Ok((row.get(0)?, series))
             })
@@ -342,6 +344,7 @@ impl<'c> Rows<'c> {
             id,
             first_day: day,
             baseline: None,
+            made_here: true,
         })
     }
 
