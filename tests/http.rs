@@ -401,6 +401,57 @@ async fn a_panic_is_an_answer_and_the_next_request_is_served() {
     assert_eq!(house.get("/").await.status, 200);
 }
 
+/// Tells which boards were written, oldest first.
+#[derive(Default)]
+struct Scribe(Mutex<Vec<String>>);
+
+impl Exposition for Scribe {
+    fn render(&self, board: &Arc<Board>, _: &Vitals, _: Format) -> Parts {
+        let name = board.scorecard.company.name.clone();
+        self.0.lock().unwrap().push(name.clone());
+        Parts {
+            shared: name.into(),
+            own: String::new(),
+        }
+    }
+
+    fn served(&self, _: &str, _: u16) {}
+}
+
+#[tokio::test]
+async fn while_somebody_scrapes_each_new_board_is_written_before_it_is_asked_for() {
+    let scribe = Arc::new(Scribe::default());
+    let exposition = Arc::clone(&scribe);
+    let house = start_with(sample::board(), Limits::default(), |state| {
+        state.exposition = exposition;
+    })
+    .await;
+    let publish = |name: &str, seconds: i64| {
+        let mut board = Board::clone(&house.board.borrow());
+        board.scorecard.company.name = name.into();
+        board.scorecard.at += jiff::SignedDuration::from_secs(seconds);
+        house.board.send_replace(Arc::new(board));
+    };
+    let written = || scribe.0.lock().unwrap().clone();
+    let until_written = async |name: &str| {
+        let ends = std::time::Instant::now() + DEADLINE;
+        while !written().contains(&name.to_owned()) {
+            assert!(std::time::Instant::now() < ends, "{name}: {:?}", written());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    publish("unasked", 1);
+    let name = house.get("/metrics").await.text();
+    assert_eq!(name, "unasked");
+    publish("ahead", 1);
+    until_written("ahead").await;
+    // A scrape that is too far behind what stands ready is written for on the spot.
+    publish("late", 60);
+    let served = house.get("/metrics").await.text();
+    assert_eq!(served, "late");
+    assert_eq!(written()[0], "unasked");
+}
+
 #[tokio::test]
 async fn f65_health_follows_the_scheduler_and_readiness_its_reason() {
     let house = start(sample::board()).await;

@@ -2,7 +2,7 @@
 //! The shared part is kept and compressed once, so that neither many nor slow readers cost memory or time.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -29,14 +29,14 @@ pub struct Parts {
 /// Compressed shared parts, last used first.
 #[derive(Debug, Default)]
 pub struct Gzip {
-    kept: Mutex<Vec<Packed>>,
+    kept: Mutex<Vec<Arc<Packed>>>,
 }
 
+/// A shared part, compressed by whoever asks first; others wait for that.
 #[derive(Debug)]
 struct Packed {
     of: Arc<str>,
-    deflated: Bytes,
-    crc: Crc,
+    made: OnceLock<(Bytes, Crc)>,
 }
 
 /// A shared text as the owner of bytes, so that all answers read the same memory.
@@ -86,32 +86,38 @@ impl Gzip {
         vec![Bytes::from_static(&GZIP_HEAD), shared, tail.into()]
     }
 
-    /// Compressed under the lock: whoever comes meanwhile wants the same part and need not compress it, too.
+    /// Compresses a shared part that will be asked for.
+    pub fn prepare(&self, shared: &Arc<str>) {
+        let _ = self.deflated(shared);
+    }
+
     fn deflated(&self, text: &Arc<str>) -> (Bytes, Crc) {
+        let packed = self.packed(text);
+        let (deflated, known) = packed.made.get_or_init(|| {
+            let mut crc = Crc::new();
+            crc.update(text.as_bytes());
+            (deflate(text.as_bytes(), FlushCompress::Sync).into(), crc)
+        });
+        let mut crc = Crc::new();
+        crc.combine(known);
+        (deflated.clone(), crc)
+    }
+
+    fn packed(&self, text: &Arc<str>) -> Arc<Packed> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.iter().position(|packed| Arc::ptr_eq(&packed.of, text));
-        let packed = match known {
-            Some(place) => kept.remove(place),
-            None => Packed::new(text),
-        };
-        let mut crc = Crc::new();
-        crc.combine(&packed.crc);
-        let deflated = packed.deflated.clone();
-        kept.insert(0, packed);
+        let packed = known.map_or_else(
+            || {
+                Arc::new(Packed {
+                    of: Arc::clone(text),
+                    made: OnceLock::new(),
+                })
+            },
+            |place| kept.remove(place),
+        );
+        kept.insert(0, Arc::clone(&packed));
         kept.truncate(KEPT);
-        (deflated, crc)
-    }
-}
-
-impl Packed {
-    fn new(text: &Arc<str>) -> Self {
-        let mut crc = Crc::new();
-        crc.update(text.as_bytes());
-        Self {
-            of: Arc::clone(text),
-            deflated: deflate(text.as_bytes(), FlushCompress::Sync).into(),
-            crc,
-        }
+        packed
     }
 }
 

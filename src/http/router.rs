@@ -2,7 +2,7 @@
 //! other floors give (exposition, reload, history, clock) comes in as traits; knows no metric and no store.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::ahead::Ahead;
 use super::body::{Gzip, Parts};
 use super::hosts::Loopback;
 use super::measurements::{self, Recorder};
@@ -129,6 +130,7 @@ pub trait HistoryReader: Send + Sync {
 /// The state and what is kept between answers.
 struct House {
     state: State,
+    ahead: Ahead,
     gzip: Gzip,
     page: Snapshot,
     scorecard: Snapshot,
@@ -188,15 +190,46 @@ impl House {
     }
 }
 
-/// All routes.
+/// The rest between two expositions made ahead: boards may come ten times a second.
+const MADE_EVERY: Duration = Duration::from_millis(250);
+
+/// Writes each new board for those who scrape, until the boards end.
+async fn make_ahead(house: Weak<House>, mut boards: watch::Receiver<Arc<Board>>) {
+    while boards.changed().await.is_ok() {
+        let Some(house) = house.upgrade() else { return };
+        let kinds = house.ahead.wanted();
+        if kinds.is_empty() {
+            continue;
+        }
+        let board = Arc::clone(&boards.borrow_and_update());
+        let made = tokio::task::spawn_blocking(move || {
+            for (format, gzip) in &kinds {
+                let state = &house.state;
+                let parts = state.exposition.render(&board, &state.vitals, *format);
+                if *gzip {
+                    house.gzip.prepare(&parts.shared);
+                }
+            }
+            house.ahead.made(board, kinds);
+        });
+        // A panic was logged; the next scrape writes for itself.
+        let _ = made.await;
+        tokio::time::sleep(MADE_EVERY).await;
+    }
+}
+
+/// All routes. Must be called on a runtime.
 pub fn router(state: State) -> Router {
     let house = Arc::new(House {
         state,
+        ahead: Ahead::default(),
         gzip: Gzip::default(),
         page: Snapshot::default(),
         scorecard: Snapshot::default(),
         histories: Arc::new(Semaphore::new(HISTORIES)),
     });
+    let boards = house.state.board.clone();
+    tokio::spawn(make_ahead(Arc::downgrade(&house), boards));
     Router::new()
         .route(PAGE, get(landing))
         .route(STYLE, get(style))
@@ -280,10 +313,10 @@ async fn metrics(Given(house): Shared, headers: HeaderMap) -> Result<Response, P
     let (format, content_type) = negotiate::exposition(&headers);
     let content_type = HeaderValue::from_str(&content_type)
         .map_err(|_| Problem::of(StatusCode::INTERNAL_SERVER_ERROR))?;
-    let parts = house
-        .state
-        .exposition
-        .render(&house.board(), &house.state.vitals, format);
+    let kind = (format, negotiate::gzip(&headers));
+    let board = house.ahead.board(house.board(), kind);
+    let state = &house.state;
+    let parts = state.exposition.render(&board, &state.vitals, format);
     let mut response = house.gzip.answer(&headers, content_type, parts);
     response
         .headers_mut()

@@ -2,7 +2,7 @@
 //! Knows no HTTP and never waits for more than the writing itself.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 
@@ -32,7 +32,7 @@ pub struct Metrics {
     counters: Counters,
     build: Build,
     started: Timestamp,
-    written: Mutex<Option<Written>>,
+    written: Mutex<Vec<Arc<Written>>>,
 }
 
 /// One exposition in two pieces, to be sent one after the other.
@@ -48,9 +48,12 @@ pub struct Exposed {
 #[derive(Debug)]
 struct Written {
     board: Arc<Board>,
-    text: Option<Arc<str>>,
-    open_metrics: Option<Arc<str>>,
+    text: OnceLock<Arc<str>>,
+    open_metrics: OnceLock<Arc<str>>,
 }
+
+/// How many boards are kept written: the newest, and the one before it that is still served.
+const KEPT: usize = 2;
 
 impl Metrics {
     /// Metrics of a process that began at `started`.
@@ -107,29 +110,34 @@ impl Metrics {
     /// The part of the board, written when this board is seen for the first time. Scrapes that arrive meanwhile wait
     /// for that writing, some milliseconds, instead of repeating it.
     fn shared(&self, board: &Arc<Board>, format: Format) -> Arc<str> {
-        let mut slot = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = match slot.take() {
-            Some(written) if Arc::ptr_eq(&written.board, board) => written,
-            _ => {
-                let sources: BTreeSet<_> = board.sources.iter().map(|s| s.name.clone()).collect();
-                self.counters.know_sources(&sources);
-                Written {
-                    board: Arc::clone(board),
-                    text: None,
-                    open_metrics: None,
-                }
-            }
-        };
-        let written = slot.insert(written);
+        let written = self.written(board);
         let place = match format {
-            Format::Text => &mut written.text,
-            Format::OpenMetrics => &mut written.open_metrics,
+            Format::Text => &written.text,
+            Format::OpenMetrics => &written.open_metrics,
         };
-        Arc::clone(place.get_or_insert_with(|| {
+        let text = place.get_or_init(|| {
             let mut text = String::new();
             writer::write(&mut text, &scorecard::families(board), format);
             text.into()
-        }))
+        });
+        Arc::clone(text)
+    }
+
+    fn written(&self, board: &Arc<Board>) -> Arc<Written> {
+        let mut kept = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(written) = kept.iter().find(|w| Arc::ptr_eq(&w.board, board)) {
+            return Arc::clone(written);
+        }
+        let sources: BTreeSet<_> = board.sources.iter().map(|s| s.name.clone()).collect();
+        self.counters.know_sources(&sources);
+        let written = Arc::new(Written {
+            board: Arc::clone(board),
+            text: OnceLock::new(),
+            open_metrics: OnceLock::new(),
+        });
+        kept.insert(0, Arc::clone(&written));
+        kept.truncate(KEPT);
+        written
     }
 
     fn build_info(&self) -> Family {

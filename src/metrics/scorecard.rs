@@ -106,7 +106,7 @@ struct Kr<'a> {
 }
 
 fn key_results(cards: &[ObjectiveCard]) -> Vec<Family> {
-    let all: Vec<_> = cards
+    let mut all: Vec<_> = cards
         .iter()
         .flat_map(|objective| {
             objective
@@ -124,6 +124,8 @@ fn key_results(cards: &[ObjectiveCard]) -> Vec<Family> {
             (Arc::new(labels), kr)
         })
         .collect();
+    // Sorted once here, so that each of the families finds its samples in order.
+    all.sort_by(|(a, _), (b, _)| a.text().cmp(b.text()));
     let info = all
         .iter()
         .map(|(labels, kr)| number(key_result_info(labels, kr), 1.0));

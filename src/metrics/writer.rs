@@ -68,6 +68,12 @@ impl Labels {
         more
     }
 
+    /// As they are written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Names and values.
     #[must_use]
     pub fn pairs(&self) -> &[(&'static str, String)] {
@@ -217,6 +223,9 @@ fn float(out: &mut String, number: f64) {
 }
 
 fn escape(out: &mut String, text: &str, quotes: bool) {
+    if !text.contains(['\\', '\n', '"']) {
+        return out.push_str(text);
+    }
     for c in text.chars() {
         match c {
             '\\' => out.push_str("\\\\"),
