@@ -190,31 +190,28 @@ impl House {
     }
 }
 
-/// The rest between two expositions made ahead: boards may come ten times a second.
+/// How long boards are gathered before the newest is written: they may come ten times a second.
 const MADE_EVERY: Duration = Duration::from_millis(250);
 
-/// Writes each new board for those who scrape, until the boards end.
+/// Writes each new board for those who scrape, until the boards end: some milliseconds of work, as a scrape would have.
 async fn make_ahead(house: Weak<House>, mut boards: watch::Receiver<Arc<Board>>) {
     while boards.changed().await.is_ok() {
-        let Some(house) = house.upgrade() else { return };
-        let kinds = house.ahead.wanted();
-        if kinds.is_empty() {
-            continue;
-        }
-        let board = Arc::clone(&boards.borrow_and_update());
-        let made = tokio::task::spawn_blocking(move || {
-            for (format, gzip) in &kinds {
-                let state = &house.state;
-                let parts = state.exposition.render(&board, &state.vitals, *format);
-                if *gzip {
-                    house.gzip.prepare(&parts.shared);
-                }
-            }
-            house.ahead.made(board, kinds);
-        });
-        // A panic was logged; the next scrape writes for itself.
-        let _ = made.await;
+        // What comes in a burst is written once.
         tokio::time::sleep(MADE_EVERY).await;
+        let Some(house) = house.upgrade() else { return };
+        let board = Arc::clone(&boards.borrow_and_update());
+        let kinds = house.ahead.wanted();
+        for (format, gzip) in &kinds {
+            let state = &house.state;
+            let parts = state.exposition.render(&board, &state.vitals, *format);
+            if *gzip {
+                house.gzip.prepare(&parts.shared);
+            }
+            tokio::task::yield_now().await;
+        }
+        if !kinds.is_empty() {
+            house.ahead.made(board, kinds);
+        }
     }
 }
 

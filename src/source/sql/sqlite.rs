@@ -21,7 +21,7 @@ use crate::source::{Question, Source};
 
 /// Threads for each file at most, and so questions at a time: never fewer threads than questions, or slow ones would
 /// take their neighbours' time. Questions that wait together cost one wake-up.
-const THREADS: usize = 8;
+const THREADS: usize = 16;
 /// How long a question waits for a busy thread before another one starts.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How long an answer may wait for others to be handed over with it: each hand-over wakes whoever asked, which costs
