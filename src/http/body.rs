@@ -2,7 +2,8 @@
 //! The shared part is kept and compressed once, so that neither many nor slow readers cost memory or time.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::ptr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -21,7 +22,7 @@ const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 #[derive(Clone, Debug)]
 pub struct Parts {
     /// The same for many answers; recognised by its address.
-    pub shared: Arc<str>,
+    pub shared: Arc<String>,
     /// This answer's own.
     pub own: String,
 }
@@ -35,12 +36,13 @@ pub struct Gzip {
 /// A shared part, compressed by whoever asks first; others wait for that.
 #[derive(Debug)]
 struct Packed {
-    of: Arc<str>,
+    /// Weak, so that a text goes with its board; its address is not given away meanwhile.
+    of: Weak<String>,
     made: OnceLock<(Bytes, Crc)>,
 }
 
 /// A shared text as the owner of bytes, so that all answers read the same memory.
-struct Shared(Arc<str>);
+struct Shared(Arc<String>);
 
 impl AsRef<[u8]> for Shared {
     fn as_ref(&self) -> &[u8] {
@@ -87,11 +89,11 @@ impl Gzip {
     }
 
     /// Compresses a shared part that will be asked for.
-    pub fn prepare(&self, shared: &Arc<str>) {
+    pub fn prepare(&self, shared: &Arc<String>) {
         let _ = self.deflated(shared);
     }
 
-    fn deflated(&self, text: &Arc<str>) -> (Bytes, Crc) {
+    fn deflated(&self, text: &Arc<String>) -> (Bytes, Crc) {
         let packed = self.packed(text);
         let (deflated, known) = packed.made.get_or_init(|| {
             let mut crc = Crc::new();
@@ -103,13 +105,15 @@ impl Gzip {
         (deflated.clone(), crc)
     }
 
-    fn packed(&self, text: &Arc<str>) -> Arc<Packed> {
+    fn packed(&self, text: &Arc<String>) -> Arc<Packed> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept.iter().position(|packed| Arc::ptr_eq(&packed.of, text));
+        kept.retain(|packed| packed.of.strong_count() > 0);
+        let same = |packed: &Arc<Packed>| ptr::eq(packed.of.as_ptr(), Arc::as_ptr(text));
+        let known = kept.iter().position(same);
         let packed = known.map_or_else(
             || {
                 Arc::new(Packed {
-                    of: Arc::clone(text),
+                    of: Arc::downgrade(text),
                     made: OnceLock::new(),
                 })
             },
@@ -170,15 +174,21 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_part_is_compressed_once_and_let_go_later() {
+    fn a_shared_part_is_compressed_once_and_goes_with_its_board() {
         let gzip = Gzip::default();
-        let text: Arc<str> = "a scorecard ".repeat(10_000).into();
+        let text = Arc::new("a scorecard ".repeat(10_000));
         let (first, _) = gzip.deflated(&text);
         assert!(first.len() < text.len() / 10);
         assert_eq!(first.as_ptr(), gzip.deflated(&text).0.as_ptr());
-        for i in 0..KEPT {
-            let _ = gzip.deflated(&i.to_string().into());
-        }
         assert_eq!(Arc::strong_count(&text), 1);
+        drop(text);
+        let next = Arc::new(String::from("another"));
+        let _ = gzip.deflated(&next);
+        assert_eq!(gzip.kept.lock().unwrap().len(), 1);
+        let more: Vec<_> = (0..KEPT).map(|i| Arc::new(i.to_string())).collect();
+        for text in &more {
+            let _ = gzip.deflated(text);
+        }
+        assert_eq!(gzip.kept.lock().unwrap().len(), KEPT);
     }
 }

@@ -144,11 +144,16 @@ struct Snapshot(Mutex<Option<Made>>);
 struct Made {
     of: Arc<Board>,
     second: i64,
-    text: Arc<str>,
+    text: Arc<String>,
 }
 
 impl Snapshot {
-    fn get(&self, board: &Arc<Board>, now: Timestamp, make: impl FnOnce() -> String) -> Arc<str> {
+    fn get(
+        &self,
+        board: &Arc<Board>,
+        now: Timestamp,
+        make: impl FnOnce() -> String,
+    ) -> Arc<String> {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(made) = slot.as_ref()
             && Arc::ptr_eq(&made.of, board)
@@ -156,7 +161,7 @@ impl Snapshot {
         {
             return Arc::clone(&made.text);
         }
-        let text: Arc<str> = make().into();
+        let text = Arc::new(make());
         *slot = Some(Made {
             of: Arc::clone(board),
             second: now.as_second(),
@@ -179,7 +184,7 @@ impl House {
         &self,
         request: &HeaderMap,
         content_type: &'static str,
-        shared: Arc<str>,
+        shared: Arc<String>,
     ) -> Response {
         let parts = Parts {
             shared,
@@ -190,28 +195,32 @@ impl House {
     }
 }
 
-/// How long boards are gathered before the newest is written: they may come ten times a second.
+/// The rest between two expositions made ahead: boards may come ten times a second.
 const MADE_EVERY: Duration = Duration::from_millis(250);
 
-/// Writes each new board for those who scrape, until the boards end: some milliseconds of work, as a scrape would have.
+/// Writes each new board for those who scrape, until the boards end. On a thread of its own: a worker that writes for
+/// milliseconds may be the one that listens for all.
 async fn make_ahead(house: Weak<House>, mut boards: watch::Receiver<Arc<Board>>) {
     while boards.changed().await.is_ok() {
-        // What comes in a burst is written once.
-        tokio::time::sleep(MADE_EVERY).await;
         let Some(house) = house.upgrade() else { return };
         let board = Arc::clone(&boards.borrow_and_update());
         let kinds = house.ahead.wanted();
-        for (format, gzip) in &kinds {
-            let state = &house.state;
-            let parts = state.exposition.render(&board, &state.vitals, *format);
-            if *gzip {
-                house.gzip.prepare(&parts.shared);
+        if kinds.is_empty() {
+            continue;
+        }
+        let made = tokio::task::spawn_blocking(move || {
+            for (format, gzip) in &kinds {
+                let state = &house.state;
+                let parts = state.exposition.render(&board, &state.vitals, *format);
+                if *gzip {
+                    house.gzip.prepare(&parts.shared);
+                }
             }
-            tokio::task::yield_now().await;
-        }
-        if !kinds.is_empty() {
             house.ahead.made(board, kinds);
-        }
+        });
+        // A panic was logged; the next scrape writes for itself.
+        let _ = made.await;
+        tokio::time::sleep(MADE_EVERY).await;
     }
 }
 

@@ -2,6 +2,7 @@
 //! Knows no HTTP and never waits for more than the writing itself.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
@@ -33,13 +34,15 @@ pub struct Metrics {
     build: Build,
     started: Timestamp,
     written: Mutex<Vec<Arc<Written>>>,
+    /// What a board needs, in bytes, judging by the last: a text that grows step by step takes twice its memory.
+    room: AtomicUsize,
 }
 
 /// One exposition in two pieces, to be sent one after the other.
 #[derive(Clone, Debug)]
 pub struct Exposed {
     /// The same for every scrape of a board, and the larger one.
-    pub shared: Arc<str>,
+    pub shared: Arc<String>,
     /// Written for this scrape.
     pub own: String,
 }
@@ -48,8 +51,8 @@ pub struct Exposed {
 #[derive(Debug)]
 struct Written {
     board: Arc<Board>,
-    text: OnceLock<Arc<str>>,
-    open_metrics: OnceLock<Arc<str>>,
+    text: OnceLock<Arc<String>>,
+    open_metrics: OnceLock<Arc<String>>,
 }
 
 /// How many boards are kept written: the newest, and the one before it that is still served.
@@ -66,6 +69,7 @@ impl Metrics {
             build,
             started,
             written: Mutex::default(),
+            room: AtomicUsize::new(0),
         })
     }
 
@@ -109,16 +113,18 @@ impl Metrics {
 
     /// The part of the board, written when this board is seen for the first time. Scrapes that arrive meanwhile wait
     /// for that writing, some milliseconds, instead of repeating it.
-    fn shared(&self, board: &Arc<Board>, format: Format) -> Arc<str> {
+    fn shared(&self, board: &Arc<Board>, format: Format) -> Arc<String> {
         let written = self.written(board);
         let place = match format {
             Format::Text => &written.text,
             Format::OpenMetrics => &written.open_metrics,
         };
         let text = place.get_or_init(|| {
-            let mut text = String::new();
+            let mut text = String::with_capacity(self.room.load(Ordering::Relaxed));
             writer::write(&mut text, &scorecard::families(board), format);
-            text.into()
+            self.room
+                .store(text.len() + text.len() / 16, Ordering::Relaxed);
+            Arc::new(text)
         });
         Arc::clone(text)
     }
