@@ -82,11 +82,17 @@ fn chosen<'a>(
             let key_result = key_results::find(&config.goals, text, now)?;
             let poll = config.polls.iter().find(|p| p.key_result == key_result.id);
             poll.ok_or_else(|| {
-                debug_assert_eq!(key_result.feed, Feed::Recorded);
-                Failure::usage(format!(
-                    "key result {} has no source to probe: people record it with `okrd record`",
-                    key_result.id
-                ))
+                let how = match &key_result.feed {
+                    Feed::Computed(formula) => {
+                        format!("it is computed as `{formula}`; probe its key results")
+                    }
+                    Feed::Stated => "its milestones stand in its file".to_owned(),
+                    Feed::Polled { .. } | Feed::Recorded => {
+                        "people record it with `okrd record`".to_owned()
+                    }
+                };
+                let id = &key_result.id;
+                Failure::usage(format!("key result {id} has no source to probe: {how}"))
             })
         })
         .collect()

@@ -181,6 +181,9 @@ fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 7]
 fn aim(card: &KeyResultCard) -> String {
     match &card.key_result.aim {
         Aim::Reach(_) => card.target.map_or_else(|| "–".to_owned(), words::number),
+        Aim::Milestones(milestones) => milestones.steps().len().to_string(),
+        Aim::Done => "so".to_owned(),
+        Aim::Baseline(days) => format!("{days} days"),
         Aim::Hold(hold) => hold.to_string(),
     }
 }

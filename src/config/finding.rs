@@ -59,6 +59,10 @@ pub enum Code {
     KrRel,
     /// A weight that cannot be.
     KrWeight,
+    /// A plan that leaves its cycle or does not end at the target.
+    KrPlan,
+    /// A day outside the cycle.
+    KrDate,
     /// A parent that does not exist or leads in a circle.
     AlnCycle,
     /// A company objective under a team.
@@ -77,7 +81,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their declaration.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::CfgSyntax,
         Self::CfgKey,
         Self::CfgType,
@@ -91,6 +95,8 @@ impl Code {
         Self::KrFlat,
         Self::KrRel,
         Self::KrWeight,
+        Self::KrPlan,
+        Self::KrDate,
         Self::AlnCycle,
         Self::AlnLevel,
         Self::SrcSecret,
@@ -117,6 +123,8 @@ impl Code {
             Self::KrFlat => "KR-FLAT",
             Self::KrRel => "KR-REL",
             Self::KrWeight => "KR-WEIGHT",
+            Self::KrPlan => "KR-PLAN",
+            Self::KrDate => "KR-DATE",
             Self::AlnCycle => "ALN-CYCLE",
             Self::AlnLevel => "ALN-LEVEL",
             Self::SrcSecret => "SRC-SECRET",
@@ -150,6 +158,10 @@ impl Code {
                 "a percentage of a baseline at or below zero is no change or the wrong way"
             }
             Self::KrWeight => "such weights make the roll-up meaningless",
+            Self::KrPlan => {
+                "a plan that does not end at the target was left behind when the target moved"
+            }
+            Self::KrDate => "what is due outside the cycle is never scored",
             Self::AlnCycle => "objectives that lead in a circle or to nothing are a broken tree",
             Self::AlnLevel => "a company objective that serves a team turns the tree upside down",
             Self::SrcSecret => {

@@ -132,6 +132,12 @@ fn shape(shape_: &Shape) -> Value {
         Shape::Pair => {
             json!({ "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 })
         }
+        Shape::Dated => json!({
+            "type": "array",
+            "prefixItems": [{ "type": "string", "format": "date" }, { "type": "number" }],
+            "minItems": 2,
+            "maxItems": 2,
+        }),
         Shape::Map(names, each) => json!({
             "type": "object",
             "patternProperties": { names.pattern(): shape(each) },
@@ -159,7 +165,7 @@ fn shape(shape_: &Shape) -> Value {
 
 /// Measures of all types; which one holds is told by the source, which a schema cannot follow.
 fn measures() -> Value {
-    let mut kinds: Vec<&TableKind> = Vec::new();
+    let mut kinds: Vec<&TableKind> = vec![&measure::FORMULA];
     for (_, kind) in &measure::TYPES {
         if !kinds.iter().any(|known| std::ptr::eq(*known, *kind)) {
             kinds.push(kind);
@@ -229,7 +235,10 @@ mod tests {
                 Shape::Table(kind) | Shape::Tables(kind) => walk(kind),
                 Shape::Map(_, each) | Shape::List(each) => inner(each),
                 Shape::Source => source::TYPES.iter().for_each(|(_, kind)| walk(kind)),
-                Shape::Measure => measure::TYPES.iter().for_each(|(_, kind)| walk(kind)),
+                Shape::Measure => {
+                    walk(&measure::FORMULA);
+                    measure::TYPES.iter().for_each(|(_, kind)| walk(kind));
+                }
                 _ => {}
             }
         }
@@ -243,6 +252,17 @@ mod tests {
         let with = |rest: &str| format!("{KEY_RESULT}{rest}\n");
         assert!(accepts(&with("baseline = 1\ntarget = \"+30%\"")));
         assert!(accepts(&with("at_most = 3\nstrict = true")));
+        assert!(accepts(&with(
+            "at_most = 3\nmeasure = { formula = \"a / b\" }"
+        )));
+        assert!(accepts(&with(
+            "baseline = 1\ntarget = 3\nplan = [[2026-11-01, 2]]"
+        )));
+        assert!(accepts(&with("anchors = [[1, 0], [2, 1]]")));
+        assert!(accepts(&with(
+            "milestones = [{ title = \"A\", done = 2026-11-02 }]"
+        )));
+        assert!(accepts(&with("boolean = true")) && accepts(&with("baseline_days = 28")));
         for faulty in [
             "includ = []".to_owned(),
             "timezone = 3".into(),
@@ -275,14 +295,22 @@ mod tests {
             with("between = [1]"),
             with("at_most = 3\nkind = \"flow\""),
             with("at_most = 3\nstale_after = 3"),
-            with("at_most = 3\nplan = []"),
+            with("baseline = 1\ntarget = 3\nplan = [[\"November\", 2]]"),
+            with("baseline = 1\ntarget = 3\nplan = [[2026-11-01, 2, 3]]"),
+            with("anchors = [[1, 0], [2]]"),
+            with("anchors = [[1, 0], [2, 1]]\ntarget = 2"),
+            with("milestones = [{ due = 2026-11-01 }]"),
+            with("milestones = [{ title = \"A\", done = true }]"),
+            with("boolean = 1"),
+            with("baseline_days = \"28d\""),
+            with("at_most = 3\nscore_by = \"mean\""),
             with("at_most = 3\nmeasure = { query = \"SELECT 1\" }"),
             with("at_most = 3\nmeasure = { source = \"s\", querry = \"SELECT 1\" }"),
             with("at_most = 3\nmeasure = { source = \"s\", jql = \"x\", value = \"lead_time_days\" }"),
             with("at_most = 3\nmeasure = { source = \"s\", jql = \"x\", value = { sum = \"a\", avg = \"b\" } }"),
             with("at_most = 3\nmeasure = { source = \"s\", metric = \"hits\" }"),
             with("at_most = 3\nmeasure = { source = \"s\", metric = \"visits\", window = \"last_month\" }"),
-            with("at_most = 3\nmeasure = { formula = \"a / b\" }"),
+            with("at_most = 3\nmeasure = { formula = \"a / b\", source = \"s\" }"),
             with("at_most = 3\namendments = [{ date = 2026-11-02, field = \"title\", from = 1, to = 2, reason = \"r\", approved_by = \"a\" }]"),
             with("at_most = 3\n[objectives.a.initiatives.c]\ntitle = \"C\"\nstate = \"stuck\""),
         ] {

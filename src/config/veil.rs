@@ -176,7 +176,8 @@ fn is_known(key: &str) -> bool {
     let kinds = source::TYPES.iter().chain(&measure::TYPES);
     kinds
         .map(|(_, kind)| *kind)
-        .chain([&source::AUTH, &source::SECRET, &measure::JIRA_VALUE])
+        .chain([&source::AUTH, &source::SECRET])
+        .chain([&measure::JIRA_VALUE, &measure::FORMULA])
         .any(|kind| kind.key(key).is_some())
 }
 

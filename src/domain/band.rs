@@ -92,7 +92,7 @@ impl TimeInBand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::target::Band;
+    use crate::domain::target::{Band, ScoreBy};
     use proptest::prelude::*;
 
     const DAY: i64 = 86_400;
@@ -115,6 +115,7 @@ mod tests {
             band: Band::AtMost(limit),
             strict: false,
             compliance: Hold::DEFAULT_COMPLIANCE,
+            score_by: ScoreBy::Time,
         }
     }
 

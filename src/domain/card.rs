@@ -21,6 +21,8 @@ pub struct KeyResultCard {
     pub note: Option<String>,
     /// Whether `value` is too old to be believed; progress and pace are then `None`.
     pub stale: bool,
+    /// Until when `value` is believed, that instant included; `None` when there is none, or when it does not age.
+    pub believed_until: Option<Timestamp>,
     /// Which way is good, as far as known by now.
     pub direction: Direction,
     /// The baseline, once known; `None` for a band.
@@ -72,7 +74,7 @@ impl KeyResultCard {
     #[must_use]
     pub fn made(&self) -> Option<f64> {
         match self.key_result.aim {
-            Aim::Reach(_) => self.progress_raw,
+            Aim::Reach(_) | Aim::Milestones(_) | Aim::Done | Aim::Baseline(_) => self.progress_raw,
             Aim::Hold(_) => self.compliance.filter(|_| !self.stale),
         }
     }
@@ -82,11 +84,18 @@ impl KeyResultCard {
     #[must_use]
     pub fn planned(&self, ambition: Ambition) -> Option<f64> {
         match &self.key_result.aim {
-            Aim::Reach(_) => {
+            Aim::Reach(_) | Aim::Milestones(_) | Aim::Done | Aim::Baseline(_) => {
                 (self.expected_progress).map(|share| share * ambition.expected_score())
             }
             Aim::Hold(hold) => Some(hold.compliance),
         }
+    }
+
+    /// Whether what is due by now follows a plan of its own instead of the clock.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        let stepwise = matches!(self.key_result.aim, Aim::Milestones(_) | Aim::Done);
+        stepwise || self.key_result.plan.is_some()
     }
 
     /// How it guards its objective; `None` when it counts instead.

@@ -11,7 +11,7 @@ use super::cycle::Cycle;
 use super::goals::{Ambition, Feed, Goals, KeyResult, Kind, Objective, Parent, ParentLink, Role};
 use super::history::{Point, Record};
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
-use super::target::{Aim, Band, Baseline, Hold, Reach, Target};
+use super::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 
 /// 90 days from 2026-01-01 in UTC.
 pub(crate) fn quarter() -> Cycle {
@@ -37,8 +37,7 @@ pub(crate) fn slug(text: &str) -> Slug {
 pub(crate) fn reach(baseline: Baseline, target: Target) -> Aim {
     Aim::Reach(Reach {
         baseline,
-        target,
-        strict: false,
+        ..Reach::between(0.0, target)
     })
 }
 
@@ -47,6 +46,7 @@ pub(crate) fn at_most(limit: f64) -> Aim {
         band: Band::AtMost(limit),
         strict: false,
         compliance: Hold::DEFAULT_COMPLIANCE,
+        score_by: ScoreBy::Time,
     })
 }
 
@@ -64,6 +64,7 @@ pub(crate) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
         unit: unit.to_owned(),
         kind: Kind::Level,
         aim,
+        plan: None,
         role: Role::Contributes,
         weight: 1.0,
         feed: Feed::Recorded,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cycle::Cycle;
+use super::formula::Formula;
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::plan::Plan;
 use super::target::Aim;
 
 /// Everything that was agreed.
@@ -128,6 +130,8 @@ pub struct KeyResult {
     pub kind: Kind,
     /// What it aims for.
     pub aim: Aim,
+    /// Which value is due when, for a value to reach; straight over the cycle when nothing is said.
+    pub plan: Option<Plan>,
     /// Whether it counts or guards.
     pub role: Role,
     /// Weight in the objective; 0 for a guardrail.
@@ -187,15 +191,21 @@ pub enum Feed {
     },
     /// People record it.
     Recorded,
+    /// It follows from other key results of its objective.
+    Computed(Formula),
+    /// The files say it: milestones.
+    Stated,
 }
 
 impl Feed {
-    /// The source's name, or `manual`.
+    /// The source's name, or `manual`, `formula`, `files`.
     #[must_use]
     pub fn source(&self) -> &str {
         match self {
             Self::Polled { source } => source.as_str(),
             Self::Recorded => "manual",
+            Self::Computed(_) => "formula",
+            Self::Stated => "files",
         }
     }
 }

@@ -119,6 +119,11 @@ pub struct Record {
     pub status_since: Option<(Status, Timestamp)>,
     /// The newest confidence told by people, 0 to 1.
     pub confidence: Option<f64>,
+    /// Until when the newest value is believed, that instant included, where that is another than the key result's own
+    /// `stale_after` says: of a computed value, whose inputs age each for itself.
+    pub believed_until: Option<Timestamp>,
+    /// The counts k and n behind the newest value of a ratio.
+    pub counts: Option<(f64, f64)>,
 }
 
 impl Record {

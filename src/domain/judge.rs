@@ -2,19 +2,20 @@
 //! result, nothing of its objective but the ambition, and no clock.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::band::TimeInBand;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
+use super::derive::end_of;
 use super::goals::{Ambition, KeyResult};
 use super::history::{Point, Record};
-use super::progress::{Way, clamped, pace};
+use super::milestones::Milestones;
+use super::progress::{Way, at_least, clamped, pace};
 use super::reason::reason;
 use super::status::{Phase, Standing, Status};
-use super::target::{Aim, Baseline, Direction, Hold, Reach};
+use super::target::{Aim, Baseline, Direction, Hold, Reach, ScoreBy};
 
 /// Judges one key result at `now`, in its cycle and with the ambition of its objective. Costs a few look-ups for a
 /// value to reach, and a walk over the cycle's samples for a band.
@@ -35,7 +36,10 @@ pub fn judge(
     let sight = Sight::new(key_result, cycle, record, now, phase);
     let figures = match &key_result.aim {
         Aim::Reach(reach) => sight.reach(reach, ambition),
-        Aim::Hold(hold) => sight.hold(hold, key_result.stale_after),
+        Aim::Hold(hold) => sight.hold(hold),
+        Aim::Milestones(milestones) => sight.milestones(milestones, ambition),
+        Aim::Done => sight.done(ambition),
+        Aim::Baseline(days) => sight.collected(*days),
     };
     let standing = match sight.value {
         None => Standing::NoData,
@@ -48,12 +52,13 @@ pub fn judge(
         value: sight.value.map(|p| (p.value, p.as_of)),
         note: sight.note(),
         stale: sight.stale,
+        believed_until: sight.believed_until,
         direction: figures.direction,
         baseline: figures.baseline,
         target: figures.target,
         progress_raw: figures.raw,
         progress: figures.raw.map(clamped),
-        expected_progress: Some(sight.planned),
+        expected_progress: Some(figures.planned),
         expected_value: figures.expected_value,
         in_band: figures.in_band,
         compliance: figures.compliance,
@@ -74,12 +79,9 @@ pub fn judge(
 /// cycle begins, ends or closes.
 #[must_use]
 pub fn turns(card: &KeyResultCard, cycle: &Cycle, now: Timestamp) -> Option<Timestamp> {
-    let too_old = card.value.and_then(|(_, as_of)| {
-        let believed = SignedDuration::try_from(card.key_result.stale_after).ok()?;
-        // A value is believed for so long, that instant included.
-        let until = as_of.checked_add(believed).ok()?;
-        until.checked_add(SignedDuration::from_millis(1)).ok()
-    });
+    let too_old = card
+        .believed_until
+        .and_then(|until| until.checked_add(SignedDuration::from_millis(1)).ok());
     let closes = cycle.end().checked_add(Phase::SETTLE).ok();
     [too_old, Some(cycle.start()), Some(cycle.end()), closes]
         .into_iter()
@@ -98,18 +100,23 @@ fn since(record: &Record, status: Status, now: Timestamp) -> Timestamp {
 
 /// What can be seen of a key result at one instant.
 struct Sight<'a> {
+    key_result: &'a KeyResult,
     record: &'a Record,
     cycle: &'a Cycle,
     /// Now, or the cycle's end once that has passed.
     until: Timestamp,
     value: Option<Point>,
+    /// Until when the value is believed.
+    believed_until: Option<Timestamp>,
     stale: bool,
-    /// The planned share, q: linear over the cycle.
-    planned: f64,
+    /// The share of the cycle that has passed, e.
+    elapsed: f64,
 }
 
 /// What follows for one kind of aim.
 struct Figures {
+    /// The planned share, q.
+    planned: f64,
     direction: Direction,
     baseline: Option<f64>,
     target: Option<f64>,
@@ -125,25 +132,34 @@ struct Figures {
 
 impl<'a> Sight<'a> {
     fn new(
-        key_result: &KeyResult,
+        key_result: &'a KeyResult,
         cycle: &'a Cycle,
         record: &'a Record,
         now: Timestamp,
         phase: Phase,
     ) -> Self {
         let until = now.min(cycle.end());
-        let value = record.series.latest(until);
-        let too_old = |p: Point| {
-            let age = until.duration_since(p.as_of);
-            age.unsigned_abs() > key_result.stale_after
+        let (value, believed_until) = match &key_result.aim {
+            // What the files say holds whenever they are read.
+            Aim::Milestones(milestones) => (Some(stated(milestones, until)), None),
+            _ => {
+                let value = record.series.latest(until);
+                let own = value.map(|p| end_of(p.as_of, key_result.stale_after));
+                // A computed value that is not the newest one any more has no instant of its own.
+                let told = record.believed_until.filter(|_| own.is_some());
+                (value, told.or(own))
+            }
         };
+        let too_old = believed_until.is_some_and(|believed| believed < until);
         Self {
+            key_result,
             record,
             cycle,
             until,
             value,
-            stale: phase != Phase::Closed && value.is_some_and(too_old),
-            planned: cycle.elapsed(now),
+            believed_until,
+            stale: phase != Phase::Closed && too_old,
+            elapsed: cycle.elapsed(now),
         }
     }
 
@@ -175,58 +191,164 @@ impl<'a> Sight<'a> {
     fn reach(&self, reach: &Reach, ambition: Ambition) -> Figures {
         let baseline = self.baseline(reach);
         let way = baseline.and_then(|b| Way::from(reach, b).ok());
+        let way = way.as_ref();
         let walked = way.zip(self.believed());
         let raw = walked.map(|(way, value)| way.progress_raw(value));
+        let planned = self.planned(way);
         let standing = match (walked, raw) {
             (Some((way, value)), Some(raw)) => Standing::Reach {
                 raw,
                 met: way.is_met(value),
-                planned: self.planned,
+                planned,
                 ambition,
             },
             _ => Standing::Measuring,
         };
-        let unwalked = Aim::Reach(*reach);
         Figures {
-            direction: way.map_or_else(|| unwalked.direction(), |way| way.direction()),
             baseline,
-            target: way.map(|way| way.target()),
+            target: way.map(Way::target),
             raw,
-            expected_value: way.map(|way| way.value_at(self.planned)),
+            expected_value: way.map(|way| self.planned_value(way, planned)),
+            pace: raw.and_then(|raw| pace(raw, ambition.expected_score() * planned)),
+            ..self.figures(
+                planned,
+                way.map_or_else(|| self.key_result.aim.direction(), Way::direction),
+                standing,
+            )
+        }
+    }
+
+    /// Figures of which only these are known.
+    fn figures(&self, planned: f64, direction: Direction, standing: Standing) -> Figures {
+        Figures {
+            planned,
+            direction,
+            baseline: None,
+            target: None,
+            raw: None,
+            expected_value: None,
             in_band: None,
             compliance: None,
             coverage: None,
             budget_left: None,
-            pace: raw.and_then(|raw| pace(raw, ambition.expected_score() * self.planned)),
+            pace: None,
             standing,
         }
     }
 
-    fn hold(&self, hold: &Hold, stale_after: Duration) -> Figures {
-        let (start, end) = (self.cycle.start(), self.cycle.end());
-        let time = TimeInBand::of(hold, &self.record.series, stale_after, start, self.until);
-        let budget_left =
-            time.budget_left(hold.compliance, end.duration_since(start).unsigned_abs());
-        let compliance = time.compliance();
-        let in_band = self.value.map(|p| hold.contains(p.value));
-        let judged = compliance.filter(|_| !self.stale);
+    /// The planned share of the way: as the plan says, or else as much of it as of the cycle.
+    fn planned(&self, way: Option<&Way>) -> f64 {
+        let plan = self.key_result.plan.as_ref().zip(way);
+        plan.map_or(self.elapsed, |(plan, way)| {
+            plan.share_at(way, self.cycle, self.until)
+        })
+    }
+
+    fn planned_value(&self, way: &Way, planned: f64) -> f64 {
+        match &self.key_result.plan {
+            Some(plan) => plan.value_at(way, self.cycle, self.until),
+            None => way.value_at(planned),
+        }
+    }
+
+    /// Steps done and due, by their weights.
+    fn milestones(&self, milestones: &Milestones, ambition: Ambition) -> Figures {
+        let raw = milestones.share_done(self.until);
+        let planned = milestones.share_due(self.cycle.end(), self.until);
+        #[expect(clippy::cast_precision_loss, reason = "a count of what people wrote")]
+        let all = milestones.steps().len() as f64;
         Figures {
-            direction: Direction::Hold,
-            baseline: None,
-            target: None,
-            raw: judged.map(|compliance| compliance * self.planned),
-            expected_value: None,
+            baseline: Some(0.0),
+            target: Some(all),
+            ..self.stepwise(raw, planned, ambition)
+        }
+    }
+
+    /// So or not, and due at the end.
+    fn done(&self, ambition: Ambition) -> Figures {
+        let planned = if self.elapsed < 1.0 { 0.0 } else { 1.0 };
+        match self.believed() {
+            Some(value) => Figures {
+                baseline: Some(0.0),
+                target: Some(1.0),
+                ..self.stepwise(
+                    if at_least(value, 1.0) { 1.0 } else { 0.0 },
+                    planned,
+                    ambition,
+                )
+            },
+            None => self.figures(planned, Direction::Done, Standing::Measuring),
+        }
+    }
+
+    fn stepwise(&self, raw: f64, planned: f64, ambition: Ambition) -> Figures {
+        let standing = Standing::Reach {
+            raw,
+            met: at_least(raw, 1.0),
+            planned,
+            ambition,
+        };
+        Figures {
+            raw: Some(raw),
+            pace: pace(raw, ambition.expected_score() * planned),
+            ..self.figures(planned, Direction::Done, standing)
+        }
+    }
+
+    /// Days with a good value, of so many that make a baseline.
+    fn collected(&self, days: u32) -> Figures {
+        let day = |p: &Point| p.as_of.to_zoned(self.cycle.zone.clone()).date();
+        let points = self.record.series.points().iter();
+        let points = points.filter(|p| self.cycle.covers(p.as_of) && p.as_of <= self.until);
+        let mut found: Vec<_> = points.map(day).collect();
+        found.dedup();
+        #[expect(clippy::cast_precision_loss, reason = "days of a cycle")]
+        let made = found.len() as f64 / f64::from(days.max(1));
+        Figures {
+            raw: self.believed().map(|_| made),
+            ..self.figures(self.elapsed, Direction::Unknown, Standing::Measuring)
+        }
+    }
+
+    fn hold(&self, hold: &Hold) -> Figures {
+        let (start, end) = (self.cycle.start(), self.cycle.end());
+        let stale_after = self.key_result.stale_after;
+        let time = TimeInBand::of(hold, &self.record.series, stale_after, start, self.until);
+        let in_band = self.value.map(|p| hold.contains(p.value));
+        let so = |good: bool| if good { 1.0 } else { 0.0 };
+        let compliance = match hold.score_by {
+            ScoreBy::Time => time.compliance(),
+            ScoreBy::Latest => in_band.map(so),
+            ScoreBy::Worst => time.compliance().map(|_| so(time.outside <= 0.0)),
+        };
+        let budget_left = match hold.score_by {
+            ScoreBy::Time => {
+                time.budget_left(hold.compliance, end.duration_since(start).unsigned_abs())
+            }
+            ScoreBy::Latest | ScoreBy::Worst => compliance.unwrap_or(1.0),
+        };
+        let judged = compliance.filter(|_| !self.stale);
+        let standing = Standing::Hold {
+            in_band: in_band == Some(true),
+            budget_left,
+        };
+        Figures {
+            raw: judged.map(|compliance| compliance * self.elapsed),
             in_band,
             compliance,
             coverage: time.coverage(),
             budget_left: Some(budget_left),
             pace: judged.and_then(|compliance| pace(compliance, hold.compliance)),
-            standing: Standing::Hold {
-                in_band: in_band == Some(true),
-                budget_left,
-            },
+            ..self.figures(self.elapsed, Direction::Hold, standing)
         }
     }
+}
+
+/// How many milestones are done, as the value of the key result.
+fn stated(milestones: &Milestones, at: Timestamp) -> Point {
+    #[expect(clippy::cast_precision_loss, reason = "a count of what people wrote")]
+    let value = milestones.done(at) as f64;
+    Point { as_of: at, value }
 }
 
 #[cfg(test)]
@@ -235,6 +357,7 @@ mod tests {
     use crate::domain::example::{at_most, day, days, key_result, quarter, reach, record};
     use crate::domain::fault::FaultClass;
     use crate::domain::history::LastAttempt;
+    use crate::domain::milestones::Milestone;
     use crate::domain::target::{Band, Target};
     use proptest::prelude::*;
 
@@ -243,6 +366,7 @@ mod tests {
             baseline: Baseline::Fixed(640.0),
             target: Target::Absolute(1000.0),
             strict: true,
+            anchors: None,
         });
         KeyResult {
             stale_after: days(3),
@@ -525,6 +649,7 @@ mod tests {
                 band: Band::Between(0.5, 0.75),
                 strict: true,
                 compliance: 1.0,
+                score_by: ScoreBy::Time,
             }),
             ..key_result("more/load", "", at_most(1.0))
         };
@@ -686,7 +811,8 @@ mod tests {
                 Reach {
                     baseline,
                     target,
-                    strict
+                    strict,
+                    anchors: None
                 }
             )),
             (
@@ -697,9 +823,24 @@ mod tests {
                 .prop_map(|(band, strict, compliance)| Aim::Hold(Hold {
                     band,
                     strict,
-                    compliance
+                    compliance,
+                    score_by: ScoreBy::Time
                 })),
+            (1_u32..40).prop_map(Aim::Baseline),
+            Just(Aim::Done),
+            any_milestones().prop_map(Aim::Milestones),
         ]
+    }
+
+    fn any_milestones() -> impl Strategy<Value = Milestones> {
+        let day = || prop::option::of((-5.0..95.0).prop_map(day));
+        let step = (day(), 1e-3..1e9, day()).prop_map(|(due, weight, done)| Milestone {
+            title: "step".into(),
+            due,
+            weight,
+            done,
+        });
+        prop::collection::vec(step, 1..6).prop_map(|steps| Milestones::new(steps).unwrap())
     }
 
     proptest! {
@@ -732,7 +873,10 @@ mod tests {
                 Status::Closed => prop_assert!(now >= 97.0 && !card.stale),
                 Status::NoData => prop_assert!(card.value.is_none()),
                 Status::Stale => prop_assert!(card.stale && card.progress.is_none()),
-                Status::Measuring => prop_assert!(card.progress.is_none()),
+                Status::Measuring => {
+                    let collects = matches!(card.key_result.aim, Aim::Baseline(_));
+                    prop_assert!(card.progress.is_none() || collects);
+                }
                 _ => prop_assert!(card.progress.is_some()),
             }
             prop_assert!(card.reason.ends_with('.') && !card.reason.contains('\n') && card.reason.len() < 300, "{}", card.reason);

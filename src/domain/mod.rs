@@ -1,17 +1,22 @@
 //! Floor 0: the OKR method as values and pure functions. Knows no I/O, no clock, no file format and no
 //! framework; `std` and `jiff` are all it may import. Everything above reads its answers from here.
 
+pub mod anchors;
 pub mod band;
 pub mod card;
 pub mod cycle;
+pub mod derive;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod fault;
+pub mod formula;
 pub mod goals;
 pub mod history;
 pub mod id;
 pub mod judge;
+pub mod milestones;
 pub mod number;
+pub mod plan;
 pub mod progress;
 pub mod reading;
 mod reason;

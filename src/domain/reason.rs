@@ -9,7 +9,7 @@ use super::goals::Ambition;
 use super::number::show as number;
 use super::progress::EPSILON;
 use super::status::Status;
-use super::target::{Aim, Hold, Reach, TargetError};
+use super::target::{Aim, Hold, ScoreBy, TargetError};
 
 /// The sentence for `card`, whose `reason` is not read.
 pub(super) fn reason(card: &KeyResultCard, ambition: Ambition, cycle: &Cycle) -> String {
@@ -24,8 +24,9 @@ pub(super) fn reason(card: &KeyResultCard, ambition: Ambition, cycle: &Cycle) ->
         | Status::OnTrack
         | Status::AtRisk
         | Status::OffTrack => match &card.key_result.aim {
-            Aim::Reach(reach) => under_way(card, reach, ambition),
-            Aim::Hold(hold) => holding(card, hold),
+            Aim::Hold(hold) if hold.score_by == ScoreBy::Time => holding(card, hold),
+            Aim::Hold(hold) => held(card, hold),
+            _ => under_way(card, ambition),
         },
     }
 }
@@ -56,6 +57,9 @@ fn local(t: Timestamp, cycle: &Cycle) -> String {
 }
 
 fn measuring(card: &KeyResultCard) -> String {
+    if let Aim::Baseline(days) = card.key_result.aim {
+        return collected(card, days);
+    }
     let (Aim::Reach(reach), Some(baseline)) = (&card.key_result.aim, card.baseline) else {
         return "The first measurement of the cycle will be the baseline.".to_owned();
     };
@@ -80,7 +84,13 @@ fn closed(card: &KeyResultCard) -> String {
         return "The cycle is over and nothing was measured.".to_owned();
     };
     match (&card.key_result.aim, card.progress_raw) {
-        (Aim::Reach(_), Some(raw)) => format!("The cycle is over: {}.", made(card, raw)),
+        (Aim::Baseline(days), _) => format!("The cycle is over. {}", collected(card, *days)),
+        (Aim::Hold(hold), Some(_)) if hold.score_by != ScoreBy::Time => {
+            format!("The cycle is over. {}", held(card, hold))
+        }
+        (Aim::Reach(_) | Aim::Milestones(_) | Aim::Done, Some(raw)) => {
+            format!("The cycle is over: {}.", made(card, raw))
+        }
         (Aim::Hold(hold), Some(_)) => format!(
             "The cycle is over: the value was {} for {} of the known time, and {} was agreed.",
             hold,
@@ -94,8 +104,58 @@ fn closed(card: &KeyResultCard) -> String {
     }
 }
 
+/// How far the collection of a baseline is.
+fn collected(card: &KeyResultCard, days: u32) -> String {
+    let wanted = f64::from(days);
+    let found = card.progress_raw.map_or(0.0, |raw| (raw * wanted).round());
+    let enough = if found < wanted {
+        ""
+    } else {
+        ": enough for a baseline"
+    };
+    format!(
+        "It was measured on {} of the {} days that make a baseline{enough}.",
+        number(found),
+        number(wanted)
+    )
+}
+
+/// A band that is judged by single values.
+fn held(card: &KeyResultCard, hold: &Hold) -> String {
+    if hold.score_by == ScoreBy::Worst && card.compliance.is_some_and(|share| share < 1.0) {
+        return format!("A value of this cycle lay outside the agreed band ({hold}).");
+    }
+    format!(
+        "{} lies {} the agreed band ({hold}).",
+        value(card),
+        side(card)
+    )
+}
+
+fn side(card: &KeyResultCard) -> &'static str {
+    if card.in_band == Some(true) {
+        "within"
+    } else {
+        "outside"
+    }
+}
+
 /// "780 subscribers is 39% of the way from 640 to 1,000".
 fn made(card: &KeyResultCard, raw: f64) -> String {
+    match &card.key_result.aim {
+        Aim::Milestones(milestones) => {
+            return format!(
+                "{} of {} milestones are done, {} by weight",
+                card.value
+                    .map_or_else(String::new, |(done, _)| number(done)),
+                milestones.steps().len(),
+                percent(raw)
+            );
+        }
+        Aim::Done if raw < 1.0 => return "it is not so yet".to_owned(),
+        Aim::Done => return "it is so".to_owned(),
+        Aim::Reach(_) | Aim::Hold(_) | Aim::Baseline(_) => {}
+    }
     let (from, to) = (
         card.baseline.map_or_else(String::new, number),
         card.target.map_or_else(String::new, number),
@@ -114,23 +174,28 @@ fn made(card: &KeyResultCard, raw: f64) -> String {
     }
 }
 
-fn under_way(card: &KeyResultCard, reach: &Reach, ambition: Ambition) -> String {
+fn under_way(card: &KeyResultCard, ambition: Ambition) -> String {
+    let strict = matches!(&card.key_result.aim, Aim::Reach(reach) if reach.strict);
     let raw = card.progress_raw.unwrap_or(0.0);
     let planned = card.expected_progress.unwrap_or(0.0);
     let made = made(card, raw);
     match card.status {
+        Status::AtTarget if !matches!(card.key_result.aim, Aim::Reach(_)) => capital(made + "."),
         Status::AtTarget => format!(
             "{} {} the target of {}.",
             value(card),
-            if reach.strict { "is past" } else { "meets" },
+            if strict { "is past" } else { "meets" },
             card.target.map_or_else(String::new, number),
         ),
         Status::TooEarly => format!(
-            "It is too early to tell: {made}, and {} of the cycle has passed.",
-            percent(planned)
+            "It is too early to tell: {made}, and {} of the {} has passed.",
+            percent(planned),
+            // A plan of its own and milestones follow no clock.
+            if card.is_planned() { "plan" } else { "cycle" },
         ),
         _ => format!(
-            "{made}; {} objective is on pace at {} by now.",
+            "{}; {} objective is on pace at {} by now.",
+            capital(made),
             match ambition {
                 Ambition::Aspirational => "an aspirational",
                 Ambition::Committed => "a committed",
@@ -153,13 +218,20 @@ fn holding(card: &KeyResultCard, hold: &Hold) -> String {
     format!(
         "{} lies {} the agreed band ({}){held}; {budget}.",
         value(card),
-        if card.in_band == Some(true) {
-            "within"
-        } else {
-            "outside"
-        },
+        side(card),
         hold,
     )
+}
+
+/// With a capital letter, where it begins a sentence.
+fn capital(text: String) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if first.is_ascii_lowercase() => {
+            first.to_ascii_uppercase().to_string() + chars.as_str()
+        }
+        _ => text,
+    }
 }
 
 fn value(card: &KeyResultCard) -> String {

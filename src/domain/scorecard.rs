@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 pub use super::card::KeyResultCard;
 use super::cycle::Cycle;
+use super::derive;
 use super::goals::{Ambition, Company, Goals, KeyResult, Objective, ParentLink, Team};
 use super::history::History;
 use super::id::{CycleName, ObjectiveId, Slug};
@@ -81,8 +82,14 @@ impl Scorecard {
 #[must_use]
 pub fn score(goals: &Goals, history: &History, now: Timestamp) -> Scorecard {
     assemble(goals, now, |objective, key_result, cycle| {
-        let record = history.get(&key_result.id);
-        judge(key_result, objective.ambition, cycle, record, now)
+        let record = derive::record(objective, key_result, history);
+        judge(
+            key_result,
+            objective.ambition,
+            cycle,
+            record.as_deref(),
+            now,
+        )
     })
 }
 
@@ -214,7 +221,10 @@ fn judge_objective(draft: Draft<'_>, children: &[Child], now: Timestamp) -> Obje
         &weighed(&|kr| kr.progress, &|child| child.progress),
         missing,
     );
-    let due = |kr: &KeyResultCard| Some(due_at_end(kr, objective.ambition) * cycle.elapsed(now));
+    let due = |kr: &KeyResultCard| {
+        let share = kr.expected_progress.unwrap_or_else(|| cycle.elapsed(now));
+        Some(due_at_end(kr, objective.ambition) * share)
+    };
     let expected = roll_up(&weighed(&due, &|child| child.expected), Missing::LeftOut);
 
     let counting = key_results.iter().filter(|kr| kr.weight() > 0.0);
@@ -237,7 +247,9 @@ fn judge_objective(draft: Draft<'_>, children: &[Child], now: Timestamp) -> Obje
 /// The score that is expected of a key result at the end: S, or c* for a band.
 fn due_at_end(card: &KeyResultCard, ambition: Ambition) -> f64 {
     match &card.key_result.aim {
-        Aim::Reach(_) => ambition.expected_score(),
+        Aim::Reach(_) | Aim::Milestones(_) | Aim::Done | Aim::Baseline(_) => {
+            ambition.expected_score()
+        }
         Aim::Hold(hold) => hold.compliance,
     }
 }
@@ -280,6 +292,7 @@ mod tests {
             baseline: Baseline::Fixed(640.0),
             target: Target::Absolute(1000.0),
             strict: true,
+            anchors: None,
         });
         let share = |b, share| reach(Baseline::Fixed(b), Target::Share(share));
         goals(vec![objective(

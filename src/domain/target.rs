@@ -1,8 +1,10 @@
-//! What a key result aims for: a value to reach from a baseline, or a band to hold.
-//! Formulas: the OKR method, "Progress of one KR". Knows no samples and no time.
+//! What a key result aims for: a value to reach from a baseline, a band to hold, milestones, a thing to be so, or a
+//! baseline to be measured. Formulas: the OKR method, "Progress of one KR". Knows no samples and no time.
 
 use std::fmt;
 
+use super::anchors::Anchors;
+use super::milestones::Milestones;
 use super::number::show as number;
 
 /// The aim of a key result.
@@ -12,10 +14,16 @@ pub enum Aim {
     Reach(Reach),
     /// Keep a level within a band, scored by the time spent in it.
     Hold(Hold),
+    /// Do what was agreed, step by step.
+    Milestones(Milestones),
+    /// Make it so: the value becomes 1 by the end of the cycle.
+    Done,
+    /// Collect a baseline for the next cycle: so many days with a good value, 1 or more.
+    Baseline(u32),
 }
 
 /// Go from a baseline to a target; which of the two is larger tells the direction.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reach {
     /// Where it starts.
     pub baseline: Baseline,
@@ -23,6 +31,9 @@ pub struct Reach {
     pub target: Target,
     /// Met only when past the target, not on it.
     pub strict: bool,
+    /// Which values stand for which shares; straight from baseline to target when nothing is said. With anchors the
+    /// baseline is their first value and the target their last.
+    pub anchors: Option<Anchors>,
 }
 
 /// Where a key result starts.
@@ -67,6 +78,17 @@ impl fmt::Display for TargetError {
 }
 
 impl Reach {
+    /// The straight way from a known baseline, the target included.
+    #[must_use]
+    pub fn between(baseline: f64, target: Target) -> Self {
+        Self {
+            baseline: Baseline::Fixed(baseline),
+            target,
+            strict: false,
+            anchors: None,
+        }
+    }
+
     /// The target as a number, seen from this baseline. For instance 2000 "+30%" is 2600, and 40 "+5pp" is 45.
     ///
     /// # Errors
@@ -98,6 +120,20 @@ pub struct Hold {
     pub strict: bool,
     /// Expected share of known time in the band, c*; 0.9 unless set.
     pub compliance: f64,
+    /// What counts.
+    pub score_by: ScoreBy,
+}
+
+/// What counts of the values that a band is held to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScoreBy {
+    /// The share of time in the band.
+    #[default]
+    Time,
+    /// The newest value: 1 in the band, else 0.
+    Latest,
+    /// The worst value of the cycle: 1 when none lay outside, else 0.
+    Worst,
 }
 
 impl Hold {
@@ -184,6 +220,8 @@ pub enum Direction {
     Decrease,
     /// Within a band.
     Hold,
+    /// Step by step, or so or not.
+    Done,
     /// Not known before the baseline is measured.
     Unknown,
 }
@@ -196,12 +234,31 @@ impl Direction {
             Self::Increase => "increase",
             Self::Decrease => "decrease",
             Self::Hold => "hold",
+            Self::Done => "done",
             Self::Unknown => "unknown",
         }
     }
 }
 
 impl Aim {
+    /// Whether it is judged by every single value: the time in a band is; of all else one value a day is enough.
+    #[must_use]
+    pub fn needs_every_value(&self) -> bool {
+        matches!(self, Self::Hold(_))
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Reach(_) => "target",
+            Self::Hold(_) => "band",
+            Self::Milestones(_) => "milestones",
+            Self::Done => "boolean",
+            Self::Baseline(_) => "baseline",
+        }
+    }
+
     /// Which way is good, seen from the definition alone.
     #[must_use]
     pub fn direction(&self) -> Direction {
@@ -214,6 +271,8 @@ impl Aim {
         };
         match self {
             Self::Hold(_) => Direction::Hold,
+            Self::Milestones(_) | Self::Done => Direction::Done,
+            Self::Baseline(_) => Direction::Unknown,
             Self::Reach(Reach {
                 target: Target::Share(delta) | Target::Plus(delta),
                 ..
@@ -237,6 +296,7 @@ mod tests {
             baseline: Baseline::First,
             target,
             strict: false,
+            anchors: None,
         }
     }
 
@@ -290,6 +350,7 @@ mod tests {
             band,
             strict,
             compliance: Hold::DEFAULT_COMPLIANCE,
+            score_by: ScoreBy::Time,
         };
         assert!(hold(Band::AtMost(300.0), false).contains(300.0));
         assert!(!hold(Band::AtMost(300.0), true).contains(300.0));

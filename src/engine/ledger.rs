@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use crate::domain::card::KeyResultCard;
 use crate::domain::cycle::Cycle;
-use crate::domain::goals::{Ambition, Goals, KeyResult};
+use crate::domain::derive;
+use crate::domain::goals::{Goals, KeyResult, Objective};
 use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId};
 use crate::domain::judge::{judge, turns};
 use crate::domain::scorecard::{self, Scorecard};
 use crate::domain::status::Status;
-use crate::domain::target::Aim;
 use crate::store::{Entry, Origin};
 
 /// What is known and how it is judged.
@@ -32,8 +32,8 @@ pub struct Ledger {
 /// One key result.
 #[derive(Debug)]
 struct Row {
+    objective: Arc<Objective>,
     key_result: Arc<KeyResult>,
-    ambition: Ambition,
     cycle: Arc<Cycle>,
     card: Arc<KeyResultCard>,
     /// When time alone changes it next.
@@ -62,11 +62,12 @@ impl Ledger {
                 continue;
             };
             rows.extend(objective.key_results.iter().map(|key_result| {
-                let (ambition, record) = (objective.ambition, history.get(&key_result.id));
-                let card = judge(key_result, ambition, cycle, record, now);
+                let record = derive::record(objective, key_result, &history);
+                let record = record.as_deref();
+                let card = judge(key_result, objective.ambition, cycle, record, now);
                 Row {
+                    objective: Arc::clone(objective),
                     key_result: Arc::clone(key_result),
-                    ambition,
                     cycle: Arc::clone(cycle),
                     turns: turns(&card, cycle, now),
                     card,
@@ -118,9 +119,12 @@ impl Ledger {
                 record.note = entry.note();
             }
             // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
-            let daily = matches!(row.key_result.aim, Aim::Reach(_));
+            let daily = !row.key_result.aim.needs_every_value();
             record.enter(point, &row.cycle, daily);
         }
+        let computed = derive::dependents(&row.objective, &entry.key_result);
+        let computed = computed.filter_map(|id| self.places.get(id).copied());
+        self.changed.extend(computed);
         self.changed.insert(place);
     }
 
@@ -149,8 +153,10 @@ impl Ledger {
         for place in std::mem::take(&mut self.changed) {
             let row = &mut self.rows[place];
             let id = &row.key_result.id;
-            let record = self.history.get(id);
-            let card = judge(&row.key_result, row.ambition, &row.cycle, record, now);
+            let record = derive::record(&row.objective, &row.key_result, &self.history);
+            let record = record.as_deref();
+            let ambition = row.objective.ambition;
+            let card = judge(&row.key_result, ambition, &row.cycle, record, now);
             let told = Some((card.status, card.status_since));
             if record.and_then(|record| record.status_since) != told {
                 changes.push((id.clone(), card.status, card.status_since));

@@ -224,7 +224,9 @@ fn key_result(name: &str, query: &str) -> KeyResult {
             baseline: Baseline::Fixed(0.0),
             target: Target::Absolute(100.0),
             strict: false,
+            anchors: None,
         }),
+        plan: None,
         role: Role::Contributes,
         weight: 1.0,
         feed: Feed::Polled {

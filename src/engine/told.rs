@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::cycle::Cycle;
+use crate::domain::formula::Formula;
 use crate::domain::goals::{Feed, KeyResult};
 use crate::domain::id::{CycleName, KeyResultId, Slug};
 use crate::domain::reading::Reading;
 use crate::domain::status::Phase;
+use crate::domain::target::Aim;
 use crate::store::{Entry, Origin};
 
 /// The longest note kept, in characters.
@@ -28,7 +30,7 @@ pub struct Told {
 }
 
 /// Why a told value is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// Nobody could tell any more which of its numbers were measured.
     #[error(
@@ -40,6 +42,30 @@ pub enum Refusal {
         key_result: KeyResultId,
         /// By which source.
         by: Slug,
+    },
+    /// It follows from others.
+    #[error("key result {key_result} is computed as `{formula}`: record its key results instead")]
+    Computed {
+        /// Which.
+        key_result: KeyResultId,
+        /// From what.
+        formula: Formula,
+    },
+    /// The files say it.
+    #[error(
+        "key result {key_result} has milestones: write `done = <the day>` beside those that are done, in its file"
+    )]
+    Stated {
+        /// Which.
+        key_result: KeyResultId,
+    },
+    /// It is either so or not.
+    #[error("key result {key_result} is so or not so: found {found}, expected 1 or 0")]
+    NeitherNor {
+        /// Which.
+        key_result: KeyResultId,
+        /// What was told.
+        found: f64,
     },
     /// Its score is final.
     #[error(
@@ -78,12 +104,7 @@ pub fn entry(
     told: Told,
     now: Timestamp,
 ) -> Result<Entry, Refusal> {
-    if let Feed::Polled { source } = &key_result.feed {
-        return Err(Refusal::Measured {
-            key_result: key_result.id.clone(),
-            by: source.clone(),
-        });
-    }
+    takes(key_result, told.value.value)?;
     if Phase::of(cycle, now) == Phase::Closed {
         return Err(Refusal::Closed {
             key_result: key_result.id.clone(),
@@ -111,6 +132,29 @@ pub fn entry(
         origin: Origin::Recorded { note, author: None },
         outcome: Ok(told.value),
     })
+}
+
+/// Whether people record it, and this number.
+fn takes(key_result: &KeyResult, value: f64) -> Result<(), Refusal> {
+    let id = || key_result.id.clone();
+    match &key_result.feed {
+        Feed::Polled { source } => Err(Refusal::Measured {
+            key_result: id(),
+            by: source.clone(),
+        }),
+        Feed::Computed(formula) => Err(Refusal::Computed {
+            key_result: id(),
+            formula: formula.clone(),
+        }),
+        Feed::Stated => Err(Refusal::Stated { key_result: id() }),
+        Feed::Recorded if key_result.aim == Aim::Done && value != 0.0 && value != 1.0 => {
+            Err(Refusal::NeitherNor {
+                key_result: id(),
+                found: value,
+            })
+        }
+        Feed::Recorded => Ok(()),
+    }
 }
 
 /// What the one who tells should know of a value that is kept but lies outside its cycle, perhaps by a slip.

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::domain::cycle::Cycle;
-use crate::domain::goals::{Initiative, ParentLink, Role};
+use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
 use crate::domain::history::{LastAttempt, Point};
 use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::milestones::Milestone;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::target::Aim;
 use crate::engine::board::{Board, SourceBoard};
@@ -96,10 +97,13 @@ pub struct KeyResultDto<'a> {
     why: Option<&'a str>,
     unit: &'a str,
     kind: &'static str,
+    aim: &'static str,
     direction: &'static str,
     role: &'static str,
     weight: f64,
     source: &'a str,
+    /// How the value follows from other key results; `null` when it is measured.
+    formula: Option<String>,
     /// The newest good value, however old; `stale` tells whether it is still believed.
     value: Option<f64>,
     /// The instant that the value describes.
@@ -111,6 +115,7 @@ pub struct KeyResultDto<'a> {
     baseline: Option<f64>,
     target: Option<f64>,
     band: Option<BandDto>,
+    milestones: Option<Vec<MilestoneDto<'a>>>,
     progress: Option<f64>,
     progress_raw: Option<f64>,
     expected_progress: Option<f64>,
@@ -134,6 +139,14 @@ struct BandDto {
     compliance: Option<f64>,
     coverage: Option<f64>,
     budget_left: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct MilestoneDto<'a> {
+    title: &'a str,
+    weight: f64,
+    due: Option<Instant>,
+    done: Option<Instant>,
 }
 
 #[derive(Debug, Serialize)]
@@ -273,10 +286,15 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         why: key_result.why.as_deref(),
         unit: &key_result.unit,
         kind: key_result.kind.as_str(),
+        aim: key_result.aim.as_str(),
         direction: card.direction.as_str(),
         role: role(key_result.role),
         weight: card.weight(),
         source: key_result.feed.source(),
+        formula: match &key_result.feed {
+            Feed::Computed(formula) => Some(formula.to_string()),
+            _ => None,
+        },
         value: card.value.map(|(value, _)| value),
         as_of: card.value.map(|(_, as_of)| Instant(as_of)),
         note: card.note.as_deref(),
@@ -285,6 +303,7 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         baseline: card.baseline,
         target: card.target,
         band: band(card),
+        milestones: milestones(card),
         progress: card.progress,
         progress_raw: card.progress_raw,
         expected_progress: card.expected_progress,
@@ -432,6 +451,22 @@ fn band(card: &KeyResultCard) -> Option<BandDto> {
         coverage: card.coverage,
         budget_left: card.budget_left,
     })
+}
+
+fn milestones(card: &KeyResultCard) -> Option<Vec<MilestoneDto<'_>>> {
+    let Aim::Milestones(milestones) = &card.key_result.aim else {
+        return None;
+    };
+    Some(milestones.steps().iter().map(milestone).collect())
+}
+
+fn milestone(step: &Milestone) -> MilestoneDto<'_> {
+    MilestoneDto {
+        title: &step.title,
+        weight: step.weight,
+        due: step.due.map(Instant),
+        done: step.done.map(Instant),
+    }
 }
 
 fn attempt(attempt: &LastAttempt) -> AttemptDto<'_> {

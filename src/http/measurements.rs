@@ -135,8 +135,13 @@ pub(super) fn entry(
     };
     told::entry(key_result, cycle, told, now).map_err(|refusal| {
         let status = match refusal {
-            Refusal::Measured { .. } | Refusal::Closed { .. } => StatusCode::CONFLICT,
-            Refusal::Future { .. } | Refusal::LongNote { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::Measured { .. }
+            | Refusal::Computed { .. }
+            | Refusal::Stated { .. }
+            | Refusal::Closed { .. } => StatusCode::CONFLICT,
+            Refusal::NeitherNor { .. } | Refusal::Future { .. } | Refusal::LongNote { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
         };
         Problem::new(status, refusal.to_string())
     })

@@ -375,6 +375,9 @@ fn bar_words(card: &KeyResultCard, share: Option<f64>, expected: Option<f64>) ->
     let what = match card.key_result.aim {
         Aim::Hold(_) => "of the time within bounds",
         Aim::Reach(_) => "of the way",
+        Aim::Milestones(_) => "of the milestones, by weight",
+        Aim::Done => "done",
+        Aim::Baseline(_) => "of the days that make a baseline",
     };
     let share = share.map_or_else(|| "unknown share".to_owned(), words::percent);
     match expected {
@@ -397,6 +400,9 @@ fn goal(card: &KeyResultCard) -> String {
                 format!("between {} and {}", words::number(low), words::number(high))
             }
         },
+        Aim::Milestones(milestones) => format!("{} milestones", milestones.steps().len()),
+        Aim::Done => "to be so by the end".into(),
+        Aim::Baseline(days) => format!("a baseline of {days} days"),
         Aim::Reach(_) => match (card.baseline, card.target) {
             (Some(from), Some(to)) if card.value.is_some() => {
                 format!("from {} to {}", words::number(from), words::number(to))

@@ -18,7 +18,6 @@ use crate::domain::goals::{Goals, KeyResult};
 use crate::domain::history::{History, LastAttempt, Point, Series};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::status::Status;
-use crate::domain::target::Aim;
 
 /// What the store knows of the goals in force.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -111,7 +110,7 @@ pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<L
 impl<'g> Wanted<'g> {
     fn new(key_result: &'g KeyResult, cycle: &'g Cycle, stored: Option<&mut Days>) -> Self {
         let zone = stored.as_ref().and_then(|days| days.zone_name());
-        let thinned = matches!(key_result.aim, Aim::Reach(_));
+        let thinned = !key_result.aim.needs_every_value();
         let by_days = thinned && zone.is_some() && cycle.zone.iana_name() == zone;
         let mut wanted = Self {
             key_result,
@@ -138,14 +137,12 @@ impl<'g> Wanted<'g> {
     /// From which instant on its single points are read.
     fn since_ms(&self) -> i64 {
         let start = self.cycle.start().as_millisecond();
-        match self.key_result.aim {
-            Aim::Reach(_) => start,
-            // What was measured last before the cycle still holds for a while.
-            Aim::Hold(_) => {
-                let stale = self.key_result.stale_after.as_millis();
-                start.saturating_sub(i64::try_from(stale).unwrap_or(i64::MAX))
-            }
+        if !self.key_result.aim.needs_every_value() {
+            return start;
         }
+        // What was measured last before the cycle still holds for a while.
+        let stale = self.key_result.stale_after.as_millis();
+        start.saturating_sub(i64::try_from(stale).unwrap_or(i64::MAX))
     }
 
     /// Takes a value from before the points.
@@ -196,7 +193,7 @@ impl<'g> Wanted<'g> {
             return self.newest.into_iter().collect();
         }
         let points = std::mem::take(&mut self.points);
-        if self.by_days || matches!(self.key_result.aim, Aim::Hold(_)) {
+        if self.by_days || self.key_result.aim.needs_every_value() {
             return points.into_iter().collect();
         }
         let ordered: Series = points.into_iter().collect();

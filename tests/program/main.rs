@@ -9,6 +9,7 @@ mod faults;
 mod filters;
 mod home;
 mod kill;
+mod kinds;
 mod lifecycle;
 mod record;
 mod reload;

@@ -18,7 +18,7 @@ use super::okrd::domain::history::LastAttempt;
 use super::okrd::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use super::okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use super::okrd::domain::status::Status;
-use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, Target};
+use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 use super::okrd::engine::board::{Board, ConfigBoard, SourceBoard, StoreBoard};
 
 /// The instant of every sample board.
@@ -72,6 +72,7 @@ pub(crate) fn reach(baseline: f64, target: f64) -> Aim {
         baseline: Baseline::Fixed(baseline),
         target: Target::Absolute(target),
         strict: false,
+        anchors: None,
     })
 }
 
@@ -87,6 +88,7 @@ pub(crate) fn key_result(of: &Objective, id: &str, title: &str, unit: &str, aim:
         unit: unit.into(),
         kind: Kind::Level,
         aim,
+        plan: None,
         role: Role::Contributes,
         weight: 1.0,
         feed: Feed::Polled {
@@ -113,6 +115,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         value: None,
         note: None,
         stale: false,
+        believed_until: None,
         direction,
         in_band: None,
         coverage: None,
@@ -404,6 +407,7 @@ fn happy() -> ObjectiveCard {
         band: Band::AtMost(300.0),
         strict: false,
         compliance: 0.9,
+        score_by: ScoreBy::Time,
     });
     let mut complaints = key_result(
         &objective,

@@ -6,50 +6,123 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use toml::de::DeValue;
 
-use super::table::{At, Table, number};
+use super::plan;
+use super::table::{At, Table, date, number};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
-use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, Target, TargetError};
+use crate::domain::cycle::Cycle;
+use crate::domain::plan::Plan;
+use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target, TargetError};
 
 const BANDS: [&str; 3] = ["at_most", "at_least", "between"];
+/// The other aims that need no baseline and target.
+const OTHERS: [&str; 4] = ["anchors", "milestones", "boolean", "baseline_days"];
 
-/// Reads the aim of a key result; `None` when it has its finding.
-pub(super) fn aim(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Aim> {
-    let bands: Vec<_> = BANDS.into_iter().filter(|key| table.has(key)).collect();
+/// Reads the aim of a key result and its plan, if it has one; `None` when the aim has its finding.
+pub(super) fn aim(
+    table: Table<'_>,
+    cycle: Option<&Cycle>,
+    out: &mut Vec<Finding>,
+) -> Option<(Aim, Option<Plan>)> {
+    let forms = BANDS.into_iter().chain(OTHERS);
+    let forms: Vec<_> = forms.filter(|key| table.has(key)).collect();
     let ways: Vec<_> = ["baseline", "target"]
         .into_iter()
         .filter(|key| table.has(key))
         .collect();
-    match (bands.as_slice(), ways.as_slice()) {
-        ([], _) => {
-            no_band_for(table, out);
-            reach(table, out).map(Aim::Reach)
-        }
-        ([band], []) => hold(table, band, out).map(Aim::Hold),
+    let aim = match (forms.as_slice(), ways.as_slice()) {
+        ([], _) => Aim::Reach(reach(table, out)?),
+        (["anchors"], []) => Aim::Reach(anchored(table, out)?),
+        (["milestones"], []) => Aim::Milestones(plan::milestones(table, cycle, out)?),
+        (["boolean"], []) => so_or_not(table, out)?,
+        (["baseline_days"], []) => collected(table, out)?,
+        ([band], []) => Aim::Hold(hold(table, band, out)?),
         ([first, ..], _) => {
-            let all: Vec<_> = bands
-                .iter()
-                .chain(&ways)
-                .map(|key| format!("`{key}`"))
-                .collect();
-            let message = format!("{} exclude each other", all.join(" and "));
-            let finding = match table.key(first) {
-                Some(key) => key.finding(Code::CfgValue, message),
-                None => table.finding(Code::CfgValue, message),
-            };
-            out.push(finding.help("a level to hold has at_most, at_least or between alone; a way to go has baseline and target"));
-            None
+            exclusive(table, first, &forms, &ways, out);
+            return None;
         }
+    };
+    let unused: &[&str] = match aim {
+        Aim::Hold(_) => &["plan"],
+        Aim::Reach(_) => &["compliance", "score_by"],
+        _ => &["plan", "compliance", "score_by", "strict"],
+    };
+    without_effect(table, unused, out);
+    let plan = match &aim {
+        Aim::Reach(reach) => plan::plan(table, reach, cycle, out),
+        _ => None,
+    };
+    Some((aim, plan))
+}
+
+fn exclusive(table: Table<'_>, first: &str, forms: &[&str], ways: &[&str], out: &mut Vec<Finding>) {
+    let all: Vec<_> = forms
+        .iter()
+        .chain(ways)
+        .map(|key| format!("`{key}`"))
+        .collect();
+    let message = format!("{} exclude each other", all.join(" and "));
+    let finding = match table.key(first) {
+        Some(key) => key.finding(Code::CfgValue, message),
+        None => table.finding(Code::CfgValue, message),
+    };
+    let other = forms.iter().any(|form| OTHERS.contains(form));
+    out.push(finding.help(if other {
+        "a key result has one aim: baseline and target, or one of anchors, milestones, boolean, baseline_days, at_most, at_least, between"
+    } else {
+        "a level to hold has at_most, at_least or between alone; a way to go has baseline and target"
+    }));
+}
+
+/// Keys that mean nothing for this aim.
+fn without_effect(table: Table<'_>, keys: &[&str], out: &mut Vec<Finding>) {
+    for key in keys.iter().filter_map(|key| table.key(key)) {
+        let owner = match key.value {
+            "plan" => "baseline and target, or to anchors",
+            "strict" => "a target or a band",
+            _ => "at_most, at_least or between",
+        };
+        let message = format!("`{}` belongs to {owner}", key.value);
+        out.push(key.finding(Code::CfgValue, message).help("remove it"));
     }
 }
 
-fn no_band_for(table: Table<'_>, out: &mut Vec<Finding>) {
-    if let Some(key) = table.key("compliance") {
-        let finding = key.finding(
-            Code::CfgValue,
-            "`compliance` belongs to at_most, at_least or between",
-        );
-        out.push(finding.help("remove it"));
+/// A way whose values stand for agreed shares.
+fn anchored(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Reach> {
+    let anchors = plan::anchors(table, out)?;
+    Some(Reach {
+        strict: table.flag("strict").unwrap_or(false),
+        anchors: Some(anchors.clone()),
+        ..Reach::between(anchors.baseline(), Target::Absolute(anchors.target()))
+    })
+}
+
+fn so_or_not(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Aim> {
+    if table.flag("boolean")? {
+        return Some(Aim::Done);
     }
+    let at = table.get("boolean")?;
+    let finding = at.finding(Code::CfgValue, "`boolean` is false, which aims for nothing");
+    out.push(finding.help("write boolean = true, or another aim"));
+    None
+}
+
+fn collected(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Aim> {
+    let at = table.number("baseline_days")?;
+    if at.value >= 1.0 && at.value <= 366.0 && at.value.fract() == 0.0 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number up to 366"
+        )]
+        return Some(Aim::Baseline(at.value as u32));
+    }
+    let message = format!(
+        "`baseline_days` is {}, expected a whole number of days from 1 to 366",
+        at.value
+    );
+    let finding = at.finding(Code::CfgValue, message);
+    out.push(finding.help("write on how many days it must be measured, for example 28"));
+    None
 }
 
 fn reach(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Reach> {
@@ -67,6 +140,7 @@ fn reach(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Reach> {
         baseline: baseline(table)?,
         target: target(&table.get("target")?, out)?,
         strict: table.flag("strict").unwrap_or(false),
+        anchors: None,
     };
     judge(table, &reach, out);
     Some(reach)
@@ -186,6 +260,11 @@ fn hold(table: Table<'_>, key: &str, out: &mut Vec<Finding>) -> Option<Hold> {
         band,
         strict: table.flag("strict").unwrap_or(false),
         compliance: compliance.map_or(Hold::DEFAULT_COMPLIANCE, |at| at.value),
+        score_by: match table.text("score_by").map(|at| at.value) {
+            Some("latest") => ScoreBy::Latest,
+            Some("worst") => ScoreBy::Worst,
+            _ => ScoreBy::Time,
+        },
     })
 }
 
@@ -216,7 +295,16 @@ fn between(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Band> {
 }
 
 /// Fields that a key result has or has not; the others have a default.
-const WITHOUT_DEFAULT: [&str; 5] = ["target", "baseline", "at_most", "at_least", "between"];
+const WITHOUT_DEFAULT: [&str; 8] = [
+    "target",
+    "baseline",
+    "at_most",
+    "at_least",
+    "between",
+    "anchors",
+    "plan",
+    "baseline_days",
+];
 
 /// Judges the amendments of a key result: each must change something that is there, and the newest one of a field must
 /// agree with the field, since two truths are one too many.
@@ -285,6 +373,9 @@ fn told(value: &DeValue<'_>) -> Option<String> {
     }
     if let Some(flag) = value.as_bool() {
         return Some(flag.to_string());
+    }
+    if let Some(day) = date(value) {
+        return Some(day.to_string());
     }
     if let Some(list) = value.as_array() {
         let each: Option<Vec<_>> = list.iter().map(|v| told(v.get_ref())).collect();

@@ -13,11 +13,12 @@ use super::daemon::{Polling, Schedules, duration, timeout};
 use super::measure::{canonical, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
-use super::{FilterJudge, aim, hex};
+use super::{FilterJudge, aim, formula, hex};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::schedule::{Schedule, show_duration};
 use crate::config::spec::{Measure, Poll};
 use crate::domain::cycle::Cycle;
+use crate::domain::formula::Formula;
 use crate::domain::goals::{
     Ambition, Feed, Initiative, InitiativeState, KeyResult, Kind, Objective, Parent, ParentLink,
     Role,
@@ -76,11 +77,12 @@ impl<'a> Reader<'a, '_> {
         let mut key_results = Vec::new();
         let tables = table.tables("key_results");
         for (name, table) in &tables {
-            if let Some((key_result, poll)) = self.key_result(&id, name, *table) {
-                key_results.push(Arc::new(key_result));
+            if let Some((key_result, poll)) = self.key_result(&id, name, *table, &tables) {
+                key_results.push(key_result);
                 polls.extend(poll);
             }
         }
+        believe_computed(&mut key_results, &tables);
         self.how_many(name, table, tables.len());
         self.balance(table, &tables);
         let parent = table.text("parent");
@@ -94,7 +96,7 @@ impl<'a> Reader<'a, '_> {
                 _ => Ambition::Aspirational,
             },
             initiatives: self.initiatives(table, &tables),
-            key_results,
+            key_results: key_results.into_iter().map(Arc::new).collect(),
             id,
         };
         if let (None, Some(link)) = (&parent, table.key("parent_link")) {
@@ -190,6 +192,7 @@ impl<'a> Reader<'a, '_> {
         objective: &ObjectiveId,
         name: &At<'a, &'a str>,
         table: Table<'a>,
+        all: &[(At<'a, &'a str>, Table<'a>)],
     ) -> Option<(KeyResult, Option<Poll>)> {
         let role = match table.text("role").map(|at| at.value) {
             Some("guardrail") => Role::Guardrail,
@@ -197,8 +200,8 @@ impl<'a> Reader<'a, '_> {
         };
         self.weight(table, role);
         self.amendments(objective, table);
-        let aim = aim::aim(table, self.out);
-        let asked = self.asked(table);
+        let aim = aim::aim(table, self.cycles.get(&objective.cycle), self.out);
+        let asked = self.asked(table, name, all);
         let schedule = self.schedule(table);
         let kind = kind_of(table);
         let unit = table.owned("unit").unwrap_or_default();
@@ -211,18 +214,22 @@ impl<'a> Reader<'a, '_> {
             Asked::Source(source, ..) => Feed::Polled {
                 source: source.clone(),
             },
+            Asked::Others(formula) => Feed::Computed(formula.clone()),
+            Asked::Nobody if table.has("milestones") => Feed::Stated,
             Asked::Nobody | Asked::Wrongly => Feed::Recorded,
         };
         let definition = definition(&asked, feed.source(), &unit, kind);
         let stale_after = self.stale_after(table, objective, &asked, schedule.as_ref());
         let poll = self.poll(table, &id, asked, schedule);
+        let (aim, plan) = aim?;
         let key_result = KeyResult {
             id,
             title: table.owned("title").unwrap_or_default(),
             why: table.owned("why"),
             unit,
             kind,
-            aim: aim?,
+            aim,
+            plan,
             role,
             weight: weight_of(table),
             feed,
@@ -277,14 +284,26 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Who is asked for the number.
-    fn asked(&mut self, table: Table<'a>) -> Asked {
+    fn asked(
+        &mut self,
+        table: Table<'a>,
+        name: &At<'a, &'a str>,
+        all: &[(At<'a, &'a str>, Table<'a>)],
+    ) -> Asked {
         let Some(measured) = table.table("measure") else {
             if !table.has("measure") {
-                self.only_polled(table);
+                self.only_polled(table, "without `measure` the number is recorded by people");
                 return Asked::Nobody;
             }
             return Asked::Wrongly;
         };
+        self.stated(table);
+        if let Some(at) = measured.text("formula") {
+            self.only_polled(table, "a formula follows from what is measured");
+            self.frozen(table, &at);
+            let formula = formula::formula(&at, name.value, all, self.out);
+            return formula.map_or(Asked::Wrongly, Asked::Others);
+        }
         let kind = measured
             .text("source")
             .and_then(|at| Some((at.value, (*self.sources.get(at.value)?)?)));
@@ -304,21 +323,47 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// A number recorded by people has no slots.
-    fn only_polled(&mut self, table: Table<'a>) {
+    /// Milestones are no measured number.
+    fn stated(&mut self, table: Table<'a>) {
+        if let (true, Some(key)) = (table.has("milestones"), table.key("measure")) {
+            let finding = key.finding(
+                Code::CfgValue,
+                "milestones are told by the file, found a `measure` beside them",
+            );
+            self.out.push(finding.help(
+                "write `done = <the day>` beside each step that is done, and remove `measure`",
+            ));
+        }
+    }
+
+    /// A computed value is stored nowhere, so the first one of a cycle cannot be frozen.
+    fn frozen(&mut self, table: Table<'a>, formula: &At<'a, &'a str>) {
+        if let Some(at) = table.text("baseline").filter(|at| at.value == "first") {
+            let finding = at.finding(
+                Code::CfgValue,
+                "the baseline of a formula is \"first\", expected a number",
+            );
+            let finding = finding.also(formula.file, &formula.span, "the formula");
+            self.out
+                .push(finding.help("write the number: what is computed cannot be frozen"));
+        }
+    }
+
+    /// A number that is not polled has no slots.
+    fn only_polled(&mut self, table: Table<'a>, why: &str) {
         for key in ["schedule", "jitter", "timeout"]
             .into_iter()
             .filter_map(|key| table.key(key))
         {
-            let message = format!(
-                "`{}` does nothing: without `measure` the number is recorded by people",
-                key.value
-            );
+            let message = format!("`{}` does nothing: {why}", key.value);
             let finding = key
                 .finding(Code::CfgValue, message)
                 .severity(Severity::Warning);
-            self.out
-                .push(finding.help("add `measure`, or remove this key"));
+            self.out.push(finding.help(if table.has("measure") {
+                "remove this key"
+            } else {
+                "add `measure`, or remove this key"
+            }));
         }
     }
 
@@ -341,7 +386,7 @@ impl<'a> Reader<'a, '_> {
             .cycles
             .get(&objective.cycle)
             .map_or(Timestamp::UNIX_EPOCH, Cycle::start);
-        let polled = schedule.filter(|_| !matches!(asked, Asked::Nobody));
+        let polled = schedule.filter(|_| !matches!(asked, Asked::Nobody | Asked::Others(_)));
         let gap = polled.map_or(Duration::ZERO, |schedule| {
             self.schedules.longest_gap(schedule, start)
         });
@@ -352,7 +397,7 @@ impl<'a> Reader<'a, '_> {
             return written;
         }
         match asked {
-            Asked::Nobody => STALE_RECORDED,
+            Asked::Nobody | Asked::Others(_) => STALE_RECORDED,
             _ => gap.saturating_mul(3).max(STALE_AT_LEAST),
         }
     }
@@ -437,10 +482,32 @@ impl<'a> Reader<'a, '_> {
 /// Who is asked for a number.
 enum Asked {
     Source(Slug, Measure, Window),
+    /// It follows from other key results.
+    Others(Formula),
     /// People record it.
     Nobody,
     /// The measure has its finding.
     Wrongly,
+}
+
+/// A computed value for which nothing else is said may be as old as the longest-lived of those it reads.
+fn believe_computed(all: &mut [KeyResult], tables: &[(At<'_, &str>, Table<'_>)]) {
+    let ages: BTreeMap<Slug, Duration> = all
+        .iter()
+        .map(|kr| (kr.id.key_result.clone(), kr.stale_after))
+        .collect();
+    for kr in all {
+        let Feed::Computed(formula) = &kr.feed else {
+            continue;
+        };
+        let written = |(name, table): &(At<'_, &str>, Table<'_>)| {
+            name.value == kr.id.key_result.as_str() && table.has("stale_after")
+        };
+        let longest = formula.inputs().iter().filter_map(|id| ages.get(id)).max();
+        if let Some(longest) = longest.filter(|_| !tables.iter().any(written)) {
+            kr.stale_after = *longest;
+        }
+    }
 }
 
 /// What is wrong with a `stale_after` that ends before the next value can come.
@@ -502,6 +569,9 @@ fn weight_of(table: Table<'_>) -> f64 {
 /// The first 16 hex digits of the SHA-256 over what makes values comparable, each part with its length before it.
 fn definition(asked: &Asked, source: &str, unit: &str, kind: Kind) -> String {
     let mut parts = vec![source.to_owned(), unit.to_owned(), kind.as_str().to_owned()];
+    if let Asked::Others(formula) = asked {
+        parts.push(formula.to_string());
+    }
     if let Asked::Source(_, measure, window) = asked {
         parts.push(window.to_string());
         parts.extend(canonical(measure));

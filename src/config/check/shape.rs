@@ -206,7 +206,7 @@ impl<'a> Shapes<'a> {
         if matches!(shape, Shape::Json) {
             return self.json(at, spot, 0);
         }
-        if matches!(shape, Shape::Pair) {
+        if matches!(shape, Shape::Pair | Shape::Dated) {
             for (at, n) in entries(at)
                 .iter()
                 .filter_map(|at| Some((at, number(at.value)?)))
@@ -440,13 +440,8 @@ impl<'a> Shapes<'a> {
 
     fn measure(&mut self, at: &At<'a, &'a DeValue<'a>>, spot: Spot<'_>) {
         let Some(table) = at.table() else { return };
-        if let Some(name) = table.key("formula") {
-            let spot = Spot {
-                key: "formula",
-                within: "a measure",
-                ..spot
-            };
-            return self.later(&name, spot);
+        if table.has("formula") {
+            return self.table(&measure::FORMULA, table);
         }
         let Some(name) = table.get("source") else {
             let finding = table
@@ -550,6 +545,10 @@ fn fits(shape: &Shape, value: &DeValue<'_>) -> bool {
         Shape::Date => date(value).is_some(),
         Shape::Pair => value.as_array().is_some_and(|list| {
             list.len() == 2 && list.iter().all(|v| number(v.get_ref()).is_some())
+        }),
+        Shape::Dated => value.as_array().is_some_and(|list| match &list[..] {
+            [day, n] => date(day.get_ref()).is_some() && number(n.get_ref()).is_some(),
+            _ => false,
         }),
         Shape::List(_) | Shape::Tables(_) => value.is_array(),
         Shape::Map(..) | Shape::Table(_) | Shape::Source | Shape::Measure | Shape::Secret => {

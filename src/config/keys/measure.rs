@@ -35,6 +35,18 @@ const WINDOW: Key = key(
 .default("\"cycle_to_date\"")
 .examples(&["\"30d\"", "\"previous_month\""]);
 
+pub(crate) static FORMULA: TableKind = TableKind::new(
+    "a measure by formula",
+    "A number that follows from other key results of the same objective.",
+    &[key(
+        "formula",
+        Shape::Code,
+        "Numbers, ids of key results of the same objective, + - * / and brackets. It has a value wherever all of them have one.",
+    )
+    .needed()
+    .examples(&["\"100 * signups / visitors\""])],
+);
+
 static SQL: TableKind = TableKind::new(
     "a measure in SQL",
     "One statement that gives exactly one row with one numeric column.",
@@ -48,7 +60,6 @@ static SQL: TableKind = TableKind::new(
         .needed()
         .examples(&["\"SELECT count(*) FROM subscribers WHERE confirmed\""]),
         WINDOW,
-        later("formula"),
     ],
 );
 
@@ -108,7 +119,6 @@ static JIRA: TableKind = TableKind::new(
         .default("\"count\"")
         .examples(&["\"count\"", "{ sum = \"Story Points\" }"]),
         WINDOW,
-        later("formula"),
     ],
 );
 
@@ -144,7 +154,6 @@ static HTTP: TableKind = TableKind::new(
         )
         .default("\"error\""),
         WINDOW,
-        later("formula"),
     ],
 );
 
@@ -173,6 +182,5 @@ static PLAUSIBLE: TableKind = TableKind::new(
         )
         .examples(&["\"Signup\""]),
         WINDOW,
-        later("formula"),
     ],
 );

@@ -76,6 +76,8 @@ pub(crate) enum Shape {
     List(&'static Shape),
     /// A list of exactly two numbers.
     Pair,
+    /// A list of exactly a date and a number.
+    Dated,
     /// A table with free names.
     Map(Names, &'static Shape),
     /// A table of a kind.
@@ -149,6 +151,9 @@ impl Shape {
                 format!("a list in square brackets, each entry {}", each.expected())
             }
             Self::Pair => "two numbers in square brackets, such as [10, 20]".into(),
+            Self::Dated => {
+                "a day and a number in square brackets, such as [2026-11-01, 700]".into()
+            }
             Self::Map(..) | Self::Source => "a table".into(),
             Self::Table(kind) => format!("a table: {}", kind.name),
             Self::Tables(kind) => format!("tables in double square brackets, each {}", kind.name),

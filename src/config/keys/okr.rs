@@ -81,8 +81,42 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
         key("at_least", Shape::Number, "A level to hold: this or more. Excludes baseline and target.").examples(&["99.9"]),
         key("between", Shape::Pair, "A level to hold: from the first to the second. Excludes baseline and target.")
             .examples(&["[18, 22]"]),
+        key(
+            "score_by",
+            Shape::Words(&["time", "latest", "worst"]),
+            "For a level to hold: by the share of time in the band, by the newest value, or by the worst value of the cycle.",
+        )
+        .default("\"time\""),
         key("compliance", Shape::Number, "For a level to hold: the expected share of time in the band, above 0 up to 1.")
             .default("0.9"),
+        key(
+            "anchors",
+            Shape::List(&Shape::Pair),
+            "Values that stand for shares of the way, from share 0 to share 1, where its steps are not equally hard. Instead of baseline and target.",
+        )
+        .examples(&["[[1000, 0], [1200, 0.3], [1300, 0.7], [1600, 1]]"]),
+        key(
+            "milestones",
+            Shape::Tables(&MILESTONE),
+            "Steps that are done or not; the file says which. Instead of baseline and target.",
+        ),
+        key(
+            "boolean",
+            Shape::Bool,
+            "true: it is so or not so by the end of the cycle; its value is 1 or 0. Instead of baseline and target.",
+        ),
+        key(
+            "baseline_days",
+            Shape::Number,
+            "Only collect a baseline: on so many days a good value is measured. Instead of baseline and target.",
+        )
+        .examples(&["28"]),
+        key(
+            "plan",
+            Shape::List(&Shape::Dated),
+            "Which value is due with which day, straight lines between, up to the target; without it a straight line over the cycle.",
+        )
+        .examples(&["[[2026-11-01, 700], [2026-12-01, 850], [2027-01-01, 1000]]"]),
         key("strict", Shape::Bool, "Met only when past the target; bounds themselves lie outside.").default("false"),
         key(
             "role",
@@ -111,15 +145,43 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             Shape::Tables(&AMENDMENT),
             "Changes to what was agreed, made after the start of the cycle.",
         ),
-        later("plan"),
-        later("anchors"),
-        later("milestones"),
-        later("score_by"),
         later("zero_guard"),
         later("was"),
     ],
 )
-.choices(&[&["baseline", "target"], &["at_most"], &["at_least"], &["between"]]);
+.choices(&[
+    &["baseline", "target"],
+    &["at_most"],
+    &["at_least"],
+    &["between"],
+    &["anchors"],
+    &["milestones"],
+    &["boolean"],
+    &["baseline_days"],
+]);
+
+static MILESTONE: TableKind = TableKind::new(
+    "a milestone",
+    "A step that is done or not.",
+    &[
+        key("title", Shape::Line, "What it is.")
+            .needed()
+            .examples(&["\"The archive is searchable\""]),
+        key(
+            "due",
+            Shape::Date,
+            "The day by whose end it is due; the last of the cycle when nothing is said.",
+        )
+        .examples(&["2026-11-15"]),
+        key("weight", Shape::Number, "What it weighs beside the others.").default("1"),
+        key(
+            "done",
+            Shape::Date,
+            "The day on which it was done; absent while it is not.",
+        )
+        .examples(&["2026-11-12"]),
+    ],
+);
 
 pub(crate) static AMENDMENT: TableKind = TableKind::new(
     "an amendment",
@@ -144,6 +206,9 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
                 "weight",
                 "role",
                 "compliance",
+                "anchors",
+                "plan",
+                "baseline_days",
             ]),
             "What was changed.",
         )

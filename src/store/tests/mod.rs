@@ -14,7 +14,7 @@ use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::{Ambition, Feed, Goals, KeyResult, Kind, Objective, Role};
 use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use crate::domain::reading::Reading;
-use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, Target};
+use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 
 mod loading;
 mod model;
@@ -117,6 +117,7 @@ fn reach() -> Aim {
         baseline: Baseline::First,
         target: Target::Absolute(1e6),
         strict: false,
+        anchors: None,
     })
 }
 
@@ -125,6 +126,7 @@ fn hold() -> Aim {
         band: Band::AtMost(300.0),
         strict: false,
         compliance: Hold::DEFAULT_COMPLIANCE,
+        score_by: ScoreBy::Time,
     })
 }
 
@@ -148,6 +150,7 @@ fn goals(zone: &str, key_results: &[(&str, Aim)]) -> Goals {
                 unit: String::new(),
                 kind: Kind::Level,
                 aim: aim.clone(),
+                plan: None,
                 role: Role::Contributes,
                 weight: 1.0,
                 feed: Feed::Recorded,

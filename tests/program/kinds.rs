@@ -1,0 +1,174 @@
+//! Every kind of aim beside the daemon: formulas, milestones, what is so or not, baselines to collect, plans; and that
+//! all faces tell the same figures.
+
+use serde_json::Value;
+
+use crate::home::{DAEMON, Home, PATIENT, SHOP, within};
+
+/// Two signups of eight visitors, a plan, two milestones of three, a licence, a baseline of four days.
+const KINDS: &str = r#"
+cycle = "life"
+[objectives.growth]
+title = "Grow"
+[objectives.growth.key_results.signups]
+title = "Signups"
+unit = "signups"
+baseline = 0
+target = 7
+measure = { source = "shop", query = "SELECT 2" }
+[objectives.growth.key_results.visitors]
+title = "Visitors"
+unit = "visitors"
+baseline = 0
+target = 9
+plan = [[2020-01-02, 3], [2099-12-31, 9]]
+measure = { source = "shop", query = "SELECT 8" }
+[objectives.growth.key_results.rate]
+title = "Every third signs up"
+unit = "%"
+kind = "ratio"
+baseline = 10
+target = 33
+measure = { formula = "100 * signups / visitors" }
+[objectives.growth.key_results.archive]
+title = "The archive opens"
+unit = "milestones"
+milestones = [
+  { title = "Scanned", done = 2020-01-20 },
+  { title = "Searchable", due = 2020-02-28, done = 2020-03-01 },
+  { title = "Open to all", due = 2099-01-01 },
+]
+[objectives.growth.key_results.licence]
+title = "We hold the licence"
+unit = "licence"
+boolean = true
+[objectives.more]
+title = "Learn"
+[objectives.more.key_results.calls]
+title = "We know how many call"
+unit = "calls"
+baseline_days = 4
+[objectives.more.key_results.width]
+title = "Wide, but not too wide"
+unit = "metres"
+anchors = [[100, 0], [60, 0.7], [20, 1]]
+measure = { source = "shop", query = "SELECT 40" }
+"#;
+
+fn home() -> Home {
+    let daemon = format!("{DAEMON}{SHOP}");
+    let home = Home::new(&[("okrd.toml", &daemon), ("okrs/team.toml", KINDS)]);
+    home.make_shop();
+    home
+}
+
+#[test]
+fn every_kind_of_aim_is_measured_or_stated_and_shown() {
+    let home = home();
+    let daemon = home.start();
+    within(PATIENT, "the formula follows from what was polled", || {
+        (daemon.metrics().value("growth/rate") == Some(25.0)).then_some(())
+    });
+    assert_eq!(daemon.value("growth/archive"), 2.0);
+    assert_eq!(
+        daemon.metrics().value("growth/licence"),
+        None,
+        "nobody said so"
+    );
+    home.ends(0, &["record", "growth/licence", "1"]);
+    home.ends(0, &["record", "more/calls", "12"]);
+    within(PATIENT, "what was recorded is shown", || {
+        let metrics = daemon.metrics();
+        (metrics.value("growth/licence") == Some(1.0) && metrics.value("more/calls").is_some())
+            .then_some(())
+    });
+    let metrics = daemon.metrics();
+    assert_eq!(metrics.status("growth/licence"), "at_target");
+    assert_eq!(metrics.status("more/calls"), "measuring");
+    let page = daemon.get("/").body;
+    for words in [
+        "2 of 3 milestones are done",
+        "It is so.",
+        "1 of the 4 days that make a baseline",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    daemon.end();
+}
+
+#[test]
+fn what_is_not_recorded_by_people_says_what_to_do() {
+    let home = home();
+    for (id, words) in [
+        ("growth/rate", "computed as `100 * signups / visitors`"),
+        ("growth/archive", "write `done = <the day>`"),
+    ] {
+        let error = home.refuses(2, &["record", id, "3"]);
+        assert!(error.contains(words), "{error}");
+    }
+    let error = home.refuses(2, &["record", "growth/licence", "0.5"]);
+    assert!(error.contains("expected 1 or 0"), "{error}");
+    let error = home.refuses(2, &["probe", "growth/rate"]);
+    assert!(error.contains("probe its key results"), "{error}");
+}
+
+/// Metrics, JSON and `okrd status` are read from one scorecard: each figure is the same to its last digit.
+#[test]
+fn all_faces_tell_the_same_figures() {
+    let home = home();
+    home.ends(0, &["record", "more/calls", "12"]);
+    let daemon = home.start();
+    within(PATIENT, "everything polled is shown", || {
+        let metrics = daemon.metrics();
+        let shown = |id: &str| metrics.value(id).is_some();
+        (shown("growth/rate") && shown("more/width")).then_some(())
+    });
+    let api: Value = serde_json::from_str(&daemon.get("/api/v1/scorecard").body).unwrap();
+    let status = home.ends(0, &["status", "--format", "json"]).out;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let text = daemon.get("/metrics").body;
+    let mut compared = 0;
+    for (by_api, by_status) in key_results(&api).zip(key_results(&status)) {
+        let id = by_api["id"].as_str().unwrap();
+        assert_eq!(by_api["id"], by_status["id"]);
+        for (key, family) in [
+            ("value", "value"),
+            ("baseline", "baseline_value"),
+            ("target", "target_value"),
+            ("progress_raw", "progress_ratio"),
+            ("progress", "score_ratio"),
+        ] {
+            assert_eq!(by_api[key], by_status[key], "{id}: {key}");
+            // What grows with the clock between two readings is compared in the tests of the scorecard.
+            let exported = exported(&text, family, id);
+            assert_eq!(exported, by_api[key].as_f64(), "{id}: {key}");
+            compared += usize::from(exported.is_some());
+        }
+        assert_eq!(by_api["status"], by_status["status"], "{id}");
+    }
+    assert!(compared > 20, "only {compared} figures were compared");
+    for (by_api, by_status) in objectives(&api).zip(objectives(&status)) {
+        for key in ["progress", "coverage", "status"] {
+            assert_eq!(by_api[key], by_status[key], "{}: {key}", by_api["id"]);
+        }
+    }
+    daemon.end();
+}
+
+fn objectives(scorecard: &Value) -> impl Iterator<Item = &Value> {
+    scorecard["objectives"].as_array().unwrap().iter()
+}
+
+fn key_results(scorecard: &Value) -> impl Iterator<Item = &Value> {
+    objectives(scorecard).flat_map(|o| o["key_results"].as_array().unwrap())
+}
+
+/// The number that stands behind the labels of a key result.
+fn exported(text: &str, family: &str, id: &str) -> Option<f64> {
+    let (objective, key_result) = id.split_once('/').unwrap();
+    let name = format!(
+        "okrd_key_result_{family}{{cycle=\"life\",objective=\"{objective}\",key_result=\"{key_result}\"}} "
+    );
+    let line = text.lines().find_map(|line| line.strip_prefix(&name));
+    line.map(|number| number.parse().unwrap())
+}

@@ -1,0 +1,186 @@
+//! Scorecards in plain TOML: each file in `tests/scorecards/` holds goals as in any OKR file and, behind the line
+//! `# --- measured and expected ---`, what was measured and what must come of it. Whoever knows the method can read and
+//! add cases without knowing a line of this program. Figures are compared within 1e-6.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use okrd::config::check::check;
+use okrd::config::files::{File, Files};
+use okrd::config::render;
+use okrd::domain::goals::Goals;
+use okrd::domain::history::{History, Point};
+use okrd::domain::id::{KeyResultId, KeyResultRef};
+use okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
+use okrd::source::jq::judge;
+use toml::{Table, Value};
+
+const BEHIND: &str = "# --- measured and expected ---\n";
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scorecards");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(files.len() >= 15, "only {} scorecards", files.len());
+    files
+}
+
+#[test]
+fn every_scorecard_comes_out_as_expected() {
+    for path in cases() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (goals, expected) = text
+            .split_once(BEHIND)
+            .unwrap_or_else(|| panic!("{name}: no line `{BEHIND}`"));
+        let goals = read(&name, goals);
+        let expected: Table = expected.parse().unwrap_or_else(|e| panic!("{name}: {e}"));
+        let history = measured(&name, &goals, &expected);
+        let nows = expected
+            .get("at")
+            .and_then(Value::as_table)
+            .unwrap_or_else(|| panic!("{name}: no [at.…]"));
+        for (now, figures) in nows {
+            let now: Timestamp = now.parse().unwrap_or_else(|e| panic!("{name}: {now}: {e}"));
+            let card = score(&goals, &history, now);
+            let figures = figures.as_table().unwrap();
+            assert!(!figures.is_empty(), "{name}: nothing is expected");
+            for (id, wanted) in figures {
+                compare(
+                    &format!("{name} at {now}: {id}"),
+                    &card,
+                    id,
+                    wanted.as_table().unwrap(),
+                );
+            }
+        }
+    }
+}
+
+fn read(name: &str, text: &str) -> Goals {
+    let files = Files::one(File::new("okrd.toml", "/etc/okrd", text.to_owned()));
+    let (config, findings) = check(&files, judge);
+    let config = config.unwrap_or_else(|| panic!("{name}:\n{}", render::text(&findings, &files)));
+    config.goals
+}
+
+/// `[measured]`: by key result, a list of instants and numbers.
+fn measured(name: &str, goals: &Goals, expected: &Table) -> History {
+    let mut history = History::default();
+    let none = Table::new();
+    let all = expected
+        .get("measured")
+        .and_then(Value::as_table)
+        .unwrap_or(&none);
+    for (id, points) in all {
+        let key_result = find(goals, id).unwrap_or_else(|| panic!("{name}: no key result {id}"));
+        let cycle = goals.cycles.get(&key_result.cycle).unwrap();
+        let record = history.record(&key_result);
+        for point in points.as_array().unwrap() {
+            let [at, value] = point.as_array().unwrap().as_slice() else {
+                panic!("{name}: {id}: a point is an instant and a number");
+            };
+            let as_of = at.as_datetime().unwrap().to_string().parse().unwrap();
+            record.enter(
+                Point {
+                    as_of,
+                    value: number(value).unwrap(),
+                },
+                cycle,
+                false,
+            );
+        }
+    }
+    history
+}
+
+fn find(goals: &Goals, id: &str) -> Option<KeyResultId> {
+    let name = KeyResultRef::parse(id).ok()?;
+    goals
+        .find(&name, Timestamp::UNIX_EPOCH)
+        .map(|kr| kr.id.clone())
+}
+
+fn number(value: &Value) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "numbers that people wrote")]
+    let whole = value.as_integer().map(|n| n as f64);
+    value.as_float().or(whole)
+}
+
+fn compare(what: &str, card: &Scorecard, id: &str, wanted: &Table) {
+    for (figure, wanted) in wanted {
+        let found = match id.split_once('/') {
+            Some(_) => {
+                let all = card.key_results().map(|(_, kr)| kr);
+                let kr = all
+                    .into_iter()
+                    .find(|kr| kr.key_result.id.to_string() == id);
+                of_key_result(
+                    kr.unwrap_or_else(|| panic!("{what}: no such key result")),
+                    figure,
+                )
+            }
+            None => {
+                let objective = card
+                    .objectives
+                    .iter()
+                    .find(|o| o.objective.id.objective.as_str() == id);
+                of_objective(
+                    objective.unwrap_or_else(|| panic!("{what}: no such objective")),
+                    figure,
+                )
+            }
+        };
+        let found = found.unwrap_or_else(|| panic!("{what}: no figure is called {figure}"));
+        match (&found, number(wanted), wanted.as_str()) {
+            (Figure::Number(Some(x)), Some(y), _) => assert!(
+                (x - y).abs() < 1e-6,
+                "{what}: {figure} is {x}, expected {y}"
+            ),
+            (Figure::Number(None), None, Some("none")) => {}
+            (Figure::Word(x), None, Some(y)) => assert_eq!(x, y, "{what}: {figure}"),
+            _ => panic!("{what}: {figure} is {found:?}, expected {wanted}"),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Figure {
+    Number(Option<f64>),
+    Word(String),
+}
+
+fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
+    let flag = |flag: Option<bool>| flag.map(|flag| if flag { 1.0 } else { 0.0 });
+    Some(Figure::Number(match figure {
+        "value" => card.value.map(|(value, _)| value),
+        "baseline" => card.baseline,
+        "target" => card.target,
+        "progress_raw" => card.progress_raw,
+        "progress" => card.progress,
+        "expected_progress" => card.expected_progress,
+        "expected_value" => card.expected_value,
+        "pace" => card.pace,
+        "compliance" => card.compliance,
+        "coverage" => card.coverage,
+        "budget_left" => card.budget_left,
+        "in_band" => flag(card.in_band),
+        "status" => return Some(Figure::Word(card.status.to_string())),
+        "reason" => return Some(Figure::Word(card.reason.replace('\u{a0}', " "))),
+        _ => return None,
+    }))
+}
+
+fn of_objective(card: &ObjectiveCard, figure: &str) -> Option<Figure> {
+    Some(Figure::Number(match figure {
+        "progress" => card.progress,
+        "expected" => card.expected,
+        "coverage" => Some(card.coverage),
+        "status" => return Some(Figure::Word(card.status.to_string())),
+        _ => return None,
+    }))
+}
