@@ -7,6 +7,7 @@ pub mod cycle;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod fault;
+pub mod forecast;
 pub mod goals;
 pub mod history;
 pub mod id;
