@@ -49,7 +49,7 @@ const LIBRARIES: [(&str, &[&str]); 19] = [
 ];
 
 /// What the ground floor may be built of.
-const GROUND: [&str; 5] = ["std", "core", "jiff", "super", "crate"];
+const GROUND: [&str; 6] = ["std", "core", "jiff", "self", "super", "crate"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

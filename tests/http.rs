@@ -778,6 +778,23 @@ async fn the_scorecard_tells_everything_and_invents_nothing() {
     assert_eq!(subscribers["as_of"], "2026-11-24T09:26:00Z");
     assert_eq!(subscribers["direction"], "increase");
     assert_eq!(subscribers["note"], Value::Null);
+    assert_eq!(
+        subscribers["forecast"],
+        serde_json::json!({
+            "value": 880.25,
+            "progress_ratio": 0.667_361_111,
+            "low": 841.5,
+            "high": 932.75,
+            "method": "theil_sen",
+            "weak": false,
+            "sentence": "At this pace about 880 subscribers by 2026-12-31 (67\u{a0}% of the way); plausible between 842 and 933.",
+        })
+    );
+    assert_eq!(subscribers["forecast_absent"], Value::Null);
+    assert_eq!(
+        subscribers["rate"],
+        serde_json::json!({ "needed_per_day": 5.5, "actual_per_day": 2.625, "ratio": 2.095_238_095 })
+    );
     let note = &of("more-visitors/visitors")["note"];
     assert_eq!(
         note,
@@ -789,6 +806,14 @@ async fn the_scorecard_tells_everything_and_invents_nothing() {
         (&Value::Bool(true), &2300.0.into())
     );
     assert_eq!(accounts["progress"], Value::Null);
+    assert_eq!(
+        (&accounts["forecast"], &accounts["rate"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(
+        accounts["forecast_absent"],
+        "No forecast: the last value is too old."
+    );
     assert_eq!(accounts["last_attempt"]["fault"]["class"], "timeout");
     let first_reply = of("happy/first-reply");
     assert_eq!(first_reply["status"], "no_data");
@@ -972,6 +997,7 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
         "at most 300",
         "polling is held back",
         "confidence at 80\u{a0}%",
+        "<p class=\"forecast\">At this pace about 880 subscribers by 2026-12-31 (67\u{a0}% of the way); plausible between 842 and 933.</p>",
         "http-equiv=\"refresh\" content=\"30\"",
     ] {
         place(text);

@@ -140,6 +140,7 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         ("TARGET", Align::Right),
         ("PROGRESS", Align::Right),
         ("EXPECTED", Align::Right),
+        ("FORECAST", Align::Right),
         ("STATUS", Align::Left),
         ("AS OF", Align::Left),
     ]);
@@ -151,7 +152,7 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
 }
 
 /// Progress and what is expected are shares of the same: of the way, or of the time in a band.
-fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 7] {
+fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 8] {
     let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), words::percent);
     let key_result = &card.key_result;
     [
@@ -166,6 +167,7 @@ fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 7]
         aim(card),
         percent(card.made()),
         percent(card.planned(ambition)),
+        forecast(card),
         words::status(card.status).to_owned(),
         card.value.map_or_else(
             || "never measured".to_owned(),
@@ -175,6 +177,15 @@ fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 7]
             },
         ),
     ]
+}
+
+/// The value at the end of the cycle as it goes now; the sentence with its range stands on the page and in the JSON.
+fn forecast(card: &KeyResultCard) -> String {
+    let told = card.forecast.as_ref().ok();
+    told.map_or_else(
+        || "–".to_owned(),
+        |forecast| format!("~{}", forecast.about(forecast.value)),
+    )
 }
 
 /// The target or the band, in few characters.

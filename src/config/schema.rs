@@ -295,7 +295,7 @@ mod tests {
             with("between = [1]"),
             with("at_most = 3\nkind = \"flow\""),
             with("at_most = 3\nstale_after = 3"),
-            with("baseline = 1\ntarget = 3\nplan = [[\"November\", 2]]"),
+            with("baseline = 1\ntarget = 3\nplan = [[11, 2]]"),
             with("baseline = 1\ntarget = 3\nplan = [[2026-11-01, 2, 3]]"),
             with("anchors = [[1, 0], [2]]"),
             with("anchors = [[1, 0], [2, 1]]\ntarget = 2"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::forecast::{Forecast, NoForecast, Rate};
 use super::goals::{Ambition, KeyResult, Role};
 use super::history::LastAttempt;
 use super::status::{Guardrail, Status, contradicts};
@@ -47,6 +48,10 @@ pub struct KeyResultCard {
     pub budget_left: Option<f64>,
     /// Pace: progress against what the plan expects, 1 is as planned.
     pub pace: Option<f64>,
+    /// Where it plausibly ends, or why that is not told. It stands beside the status and decides nothing.
+    pub forecast: Result<Forecast, NoForecast>,
+    /// The rate that is needed from now on beside the actual one; `None` when no rate is needed or none can be told.
+    pub rate: Option<Rate>,
     /// The status.
     pub status: Status,
     /// One sentence that says why.

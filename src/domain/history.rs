@@ -78,6 +78,13 @@ impl Series {
         place.checked_sub(1).and_then(|i| self.0.get(i)).copied()
     }
 
+    /// The first point after `after`, such as one that was told of a day to come.
+    #[must_use]
+    pub fn next(&self, after: Timestamp) -> Option<Point> {
+        let place = self.0.partition_point(|p| p.as_of <= after);
+        self.0.get(place).copied()
+    }
+
     /// The first point at or after `from`.
     #[must_use]
     pub fn first_since(&self, from: Timestamp) -> Option<Point> {
@@ -214,6 +221,11 @@ mod tests {
             Some(point(2, 2.0))
         );
         assert_eq!(forward.latest(Timestamp::from_second(0).unwrap()), None);
+        assert_eq!(
+            forward.next(Timestamp::from_second(2).unwrap()),
+            Some(point(3, 3.0))
+        );
+        assert_eq!(forward.next(Timestamp::from_second(3).unwrap()), None);
         assert_eq!(
             forward.first_since(Timestamp::from_second(2).unwrap()),
             Some(point(2, 2.0))

@@ -9,6 +9,7 @@ use super::band::TimeInBand;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
 use super::derive::end_of;
+use super::forecast::{Outlook, Trend};
 use super::goals::{Ambition, KeyResult};
 use super::history::{Point, Record};
 use super::milestones::Milestones;
@@ -17,17 +18,39 @@ use super::reason::reason;
 use super::status::{Phase, Standing, Status};
 use super::target::{Aim, Baseline, Direction, Hold, Reach, ScoreBy};
 
-/// Judges one key result at `now`, in its cycle and with the ambition of its objective. Costs a few look-ups for a
-/// value to reach, and a walk over the cycle's samples for a band.
-///
-/// The cycle's clock stops at its end: until it has settled the newest value up to the end is judged, and its age is
-/// counted up to the end; once closed that value is final, however old.
+/// Judges one key result at `now`, in its cycle and with the ambition of its objective. Draws the trend of its days
+/// anew, see [`Trend::draw`] for what that costs.
 #[must_use]
 pub fn judge(
     key_result: &Arc<KeyResult>,
     ambition: Ambition,
     cycle: &Cycle,
     record: Option<&Record>,
+    now: Timestamp,
+) -> Arc<KeyResultCard> {
+    let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
+    judge_along(
+        key_result,
+        ambition,
+        cycle,
+        record,
+        &trend.unwrap_or_default(),
+        now,
+    )
+}
+
+/// Judges one key result at `now` along a trend of its days that was drawn before. Costs a few look-ups for a value to
+/// reach, and a walk over the cycle's samples for a band.
+///
+/// The cycle's clock stops at its end: until it has settled the newest value up to the end is judged, and its age is
+/// counted up to the end; once closed that value is final, however old.
+#[must_use]
+pub fn judge_along(
+    key_result: &Arc<KeyResult>,
+    ambition: Ambition,
+    cycle: &Cycle,
+    record: Option<&Record>,
+    trend: &Trend,
     now: Timestamp,
 ) -> Arc<KeyResultCard> {
     let unknown = Record::default();
@@ -47,6 +70,17 @@ pub fn judge(
         Some(_) => figures.standing,
     };
     let status = Status::of(phase, standing);
+    let outlook = Outlook {
+        key_result,
+        cycle,
+        way: figures.way,
+        value: sight.value.map(|p| p.value),
+        stale: sight.stale,
+        planned: figures.planned,
+        counts: record.counts,
+        now,
+    };
+    let forecast = outlook.forecast(trend);
     let mut card = KeyResultCard {
         key_result: Arc::clone(key_result),
         value: sight.value.map(|p| (p.value, p.as_of)),
@@ -65,6 +99,8 @@ pub fn judge(
         coverage: figures.coverage,
         budget_left: figures.budget_left,
         pace: figures.pace,
+        rate: outlook.rate(forecast.as_ref().ok()),
+        forecast,
         status,
         reason: String::new(),
         status_since: since(record, status, now),
@@ -117,6 +153,7 @@ struct Sight<'a> {
 struct Figures {
     /// The planned share, q.
     planned: f64,
+    way: Option<Way>,
     direction: Direction,
     baseline: Option<f64>,
     target: Option<f64>,
@@ -205,6 +242,7 @@ impl<'a> Sight<'a> {
             _ => Standing::Measuring,
         };
         Figures {
+            way: way.cloned(),
             baseline,
             target: way.map(Way::target),
             raw,
@@ -222,6 +260,7 @@ impl<'a> Sight<'a> {
     fn figures(&self, planned: f64, direction: Direction, standing: Standing) -> Figures {
         Figures {
             planned,
+            way: None,
             direction,
             baseline: None,
             target: None,

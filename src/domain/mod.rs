@@ -9,6 +9,7 @@ pub mod derive;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod fault;
+pub mod forecast;
 pub mod formula;
 pub mod goals;
 pub mod history;

@@ -241,15 +241,20 @@ fn value(card: &KeyResultCard) -> String {
 
 /// A number with the key result's unit.
 fn quantity(value: f64, card: &KeyResultCard) -> String {
-    match card.key_result.unit.as_str() {
-        "" => number(value),
-        unit if unit.starts_with('%') => format!("{}\u{a0}{unit}", number(value)),
-        unit => format!("{} {unit}", number(value)),
+    with_unit(&number(value), &card.key_result.unit)
+}
+
+/// A number that is written already, with its unit.
+pub(super) fn with_unit(number: &str, unit: &str) -> String {
+    match unit {
+        "" => number.to_owned(),
+        unit if unit.starts_with('%') => format!("{number}\u{a0}{unit}"),
+        unit => format!("{number} {unit}"),
     }
 }
 
 /// A share in whole percent, but what is more than nothing or less than all is not rounded to it.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     if (EPSILON..0.005).contains(&share) {
         "less than 1\u{a0}%".to_owned()
     } else if (0.995..1.0 - EPSILON).contains(&share) {

@@ -1,21 +1,31 @@
 //! The ledger: what is known of each key result and how it is judged. Only what is on disk is entered; a new
-//! scorecard judges again only what changed. Knows no source and no schedule.
+//! scorecard judges again only what changed, along trends that are drawn again only where a day changed. Knows no source
+//! and no schedule.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::card::KeyResultCard;
 use crate::domain::cycle::Cycle;
 use crate::domain::derive;
-use crate::domain::goals::{Goals, KeyResult, Objective};
+use crate::domain::forecast::Trend;
+use crate::domain::goals::{Feed, Goals, KeyResult, Objective};
 use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId};
-use crate::domain::judge::{judge, turns};
+use crate::domain::judge::{judge, judge_along, turns};
 use crate::domain::scorecard::{self, Scorecard};
 use crate::domain::status::Status;
 use crate::store::{Entry, Origin};
+
+/// How many pairs of days may be looked at in one go, some five milliseconds: what is left is done a moment later, so
+/// that ten thousand new values hold up nobody.
+const PAIRS_AT_ONCE: usize = 500_000;
+/// The trend of so many pairs (a hundred days) is drawn whenever a day changes.
+const FEW_PAIRS: usize = 5_000;
+/// A longer one not sooner than this after the last time, however often its source is asked.
+const LONG_TRENDS_REST: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is known and how it is judged.
 #[derive(Debug)]
@@ -25,6 +35,8 @@ pub struct Ledger {
     rows: Vec<Row>,
     places: HashMap<KeyResultId, usize>,
     changed: HashSet<usize>,
+    /// Rows whose trend is to be drawn again, and from when on.
+    outdated: BTreeSet<(Timestamp, usize)>,
     /// When time alone changes one of the rows next.
     turns: Option<Timestamp>,
 }
@@ -35,6 +47,11 @@ struct Row {
     objective: Arc<Objective>,
     key_result: Arc<KeyResult>,
     cycle: Arc<Cycle>,
+    /// Where its days lead, as drawn at this instant.
+    trend: Trend,
+    drawn: Timestamp,
+    /// Since when it stands among the outdated, if it does.
+    outdated: Option<Timestamp>,
     card: Arc<KeyResultCard>,
     /// When time alone changes it next.
     turns: Option<Timestamp>,
@@ -64,11 +81,17 @@ impl Ledger {
             rows.extend(objective.key_results.iter().map(|key_result| {
                 let record = derive::record(objective, key_result, &history);
                 let record = record.as_deref();
-                let card = judge(key_result, objective.ambition, cycle, record, now);
+                let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
+                let trend = trend.unwrap_or_default();
+                let ambition = objective.ambition;
+                let card = judge_along(key_result, ambition, cycle, record, &trend, now);
                 Row {
                     objective: Arc::clone(objective),
                     key_result: Arc::clone(key_result),
                     cycle: Arc::clone(cycle),
+                    trend,
+                    drawn: now,
+                    outdated: None,
                     turns: turns(&card, cycle, now),
                     card,
                 }
@@ -79,14 +102,20 @@ impl Ledger {
             .enumerate()
             .map(|(place, row)| (row.key_result.id.clone(), place))
             .collect();
-        Self {
+        let mut ledger = Self {
             goals,
             history,
             changed: (0..rows.len()).collect(),
-            turns: first_turn(&rows),
+            outdated: BTreeSet::new(),
+            turns: None,
             rows,
             places,
+        };
+        for place in 0..ledger.rows.len() {
+            ledger.await_next_point(place, now);
         }
+        ledger.turns = ledger.first_turn();
+        ledger
     }
 
     /// The goals judged here.
@@ -97,8 +126,21 @@ impl Ledger {
 
     /// Takes the store's word for everything, as after another process wrote to it.
     pub fn take_history(&mut self, history: History) {
+        let places = self.rows.iter().enumerate();
+        let other_days = places.filter(|(_, row)| {
+            let id = &row.key_result.id;
+            if matches!(row.key_result.feed, Feed::Computed(_)) {
+                return true;
+            }
+            let before = self.history.get(id).map(|record| &record.series);
+            before != history.get(id).map(|record| &record.series)
+        });
+        let other_days: Vec<usize> = other_days.map(|(place, _)| place).collect();
         self.history = history;
         self.changed.extend(0..self.rows.len());
+        for place in other_days {
+            self.outdate(place, Timestamp::MIN);
+        }
     }
 
     /// Enters what the store acknowledged. An entry of a definition no longer in force is kept on disk only.
@@ -121,10 +163,24 @@ impl Ledger {
             // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
             let daily = !row.key_result.aim.needs_every_value();
             record.enter(point, &row.cycle, daily);
+            let from = match entry.origin {
+                Origin::Polled if row.trend.pairs() > FEW_PAIRS => {
+                    let rested = row.drawn.checked_add(LONG_TRENDS_REST);
+                    rested.unwrap_or(Timestamp::MAX)
+                }
+                // People look at what they just told.
+                Origin::Polled | Origin::Recorded { .. } => Timestamp::MIN,
+            };
+            // What is computed from it has new days, too.
+            let computed = derive::dependents(&row.objective, &entry.key_result);
+            let computed = computed.filter_map(|id| self.places.get(id).copied());
+            let computed: Vec<usize> = computed.collect();
+            for place in computed {
+                self.outdate(place, from);
+                self.changed.insert(place);
+            }
+            self.outdate(place, from);
         }
-        let computed = derive::dependents(&row.objective, &entry.key_result);
-        let computed = computed.filter_map(|id| self.places.get(id).copied());
-        self.changed.extend(computed);
         self.changed.insert(place);
     }
 
@@ -149,14 +205,15 @@ impl Ledger {
 
     /// Judges what changed and tells each status that is another than before.
     pub fn judge(&mut self, now: Timestamp) -> Vec<StatusChange> {
+        self.draw_trends(now);
         let mut changes = Vec::new();
         for place in std::mem::take(&mut self.changed) {
             let row = &mut self.rows[place];
             let id = &row.key_result.id;
             let record = derive::record(&row.objective, &row.key_result, &self.history);
             let record = record.as_deref();
-            let ambition = row.objective.ambition;
-            let card = judge(&row.key_result, ambition, &row.cycle, record, now);
+            let (ambition, trend) = (row.objective.ambition, &row.trend);
+            let card = judge_along(&row.key_result, ambition, &row.cycle, record, trend, now);
             let told = Some((card.status, card.status_since));
             if record.and_then(|record| record.status_since) != told {
                 changes.push((id.clone(), card.status, card.status_since));
@@ -165,8 +222,54 @@ impl Ledger {
             row.turns = turns(&card, &row.cycle, now);
             row.card = card;
         }
-        self.turns = first_turn(&self.rows);
+        self.turns = self.first_turn();
         changes
+    }
+
+    /// Draws trends that are outdated, those that wait longest first, until it has been enough for once.
+    fn draw_trends(&mut self, now: Timestamp) {
+        let mut pairs = PAIRS_AT_ONCE;
+        while let Some(&(from, place)) = self.outdated.first()
+            && from <= now
+            && pairs > 0
+        {
+            self.outdated.pop_first();
+            let row = &mut self.rows[place];
+            let record = derive::record(&row.objective, &row.key_result, &self.history);
+            let record = record.as_deref();
+            let trend = record.map(|r| Trend::draw(&row.key_result, &row.cycle, r, now));
+            row.trend = trend.unwrap_or_default();
+            (row.drawn, row.outdated) = (now, None);
+            pairs = pairs.saturating_sub(row.trend.pairs().max(1));
+            self.changed.insert(place);
+            self.await_next_point(place, now);
+        }
+    }
+
+    /// From this instant on the trend of a row is to be drawn again; or earlier, if that was said before.
+    fn outdate(&mut self, place: usize, from: Timestamp) {
+        let row = &mut self.rows[place];
+        if row.outdated.is_some_and(|earlier| earlier <= from) {
+            return;
+        }
+        if let Some(later) = row.outdated.replace(from) {
+            self.outdated.remove(&(later, place));
+        }
+        self.outdated.insert((from, place));
+    }
+
+    /// A value that was told of a time to come joins the trend then.
+    fn await_next_point(&mut self, place: usize, now: Timestamp) {
+        let record = self.history.get(&self.rows[place].key_result.id);
+        if let Some(next) = record.and_then(|record| record.series.next(now)) {
+            self.outdate(place, next.as_of);
+        }
+    }
+
+    fn first_turn(&self) -> Option<Timestamp> {
+        let rows = self.rows.iter().filter_map(|row| row.turns);
+        let trends = self.outdated.first().map(|(from, _)| *from);
+        rows.chain(trends).min()
     }
 
     /// Everything as last judged, put together.
@@ -183,6 +286,236 @@ impl Ledger {
     }
 }
 
-fn first_turn(rows: &[Row]) -> Option<Timestamp> {
-    rows.iter().filter_map(|row| row.turns).min()
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::example::{day, days, goals, key_result, objective, quarter, reach};
+    use crate::domain::forecast::{Forecast, NoForecast, Rate};
+    use crate::domain::goals::Kind;
+    use crate::domain::history::Point;
+    use crate::domain::reading::Reading;
+    use crate::domain::target::{Baseline, Target};
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    /// Key results `o/k0`, `o/k1`, … of the given kinds, from 0 to 100 and stale after nine days.
+    fn agreed(kinds: &[Kind]) -> Goals {
+        let aim = reach(Baseline::Fixed(0.0), Target::Absolute(100.0));
+        let all = kinds.iter().enumerate().map(|(i, kind)| KeyResult {
+            kind: *kind,
+            stale_after: days(9),
+            ..key_result(&format!("o/k{i}"), "things", aim.clone())
+        });
+        goals(vec![objective("o", all.collect())])
+    }
+
+    fn id(i: usize) -> KeyResultId {
+        KeyResultId::parse_full(&format!("{}:o/k{i}", quarter().name)).unwrap()
+    }
+
+    fn entry(i: usize, at: f64, value: f64, origin: Origin) -> Entry {
+        Entry {
+            key_result: id(i),
+            slot: day(at),
+            started_at: day(at),
+            took: Duration::ZERO,
+            tries: 1,
+            definition: "0".repeat(16).into(),
+            cycle: Arc::new(quarter()),
+            origin,
+            outcome: Reading::new(value),
+        }
+    }
+
+    fn recorded() -> Origin {
+        Origin::Recorded {
+            note: None,
+            author: None,
+        }
+    }
+
+    type Ahead = (Result<Forecast, NoForecast>, Option<Rate>);
+
+    fn ahead(scorecard: &Scorecard) -> Vec<Ahead> {
+        let cards = scorecard.key_results();
+        cards.map(|(_, card)| (card.forecast, card.rate)).collect()
+    }
+
+    /// A point on each of so many days for each key result, on a curve, so that each day counts.
+    fn measured(goals: &Goals, until: u32) -> History {
+        let mut history = History::default();
+        for (i, (_, kr)) in goals.key_results().enumerate() {
+            let tilt = f64::from(u32::try_from(i % 7).unwrap());
+            for d in 0..until {
+                let value = f64::from(d * d) + tilt * f64::from(d);
+                let as_of = day(f64::from(d));
+                history.record(&kr.id).series.push(Point { as_of, value });
+            }
+        }
+        history
+    }
+
+    fn forecast(ledger: &Ledger, i: usize) -> Result<Forecast, NoForecast> {
+        ledger.rows[ledger.places[&id(i)]].card.forecast
+    }
+
+    proptest! {
+        /// However values come in, and whatever was kept from earlier judgements: forecasts are those of a scorecard made
+        /// from scratch at the same instant.
+        #[test]
+        fn forecasts_are_those_of_a_scorecard_from_scratch(
+            arrivals in prop::collection::vec((0_usize..4, 0.0..3.0, prop::option::of(-30.0..0.0), -1e3..1e3), 1..60),
+        ) {
+            let goals = agreed(&[Kind::Cumulative, Kind::Level, Kind::Window, Kind::Ratio]);
+            let mut ledger = Ledger::new(goals.clone(), History::default(), day(-1.0));
+            let mut whole = History::default();
+            let mut now = -1.0;
+            for (i, later, told, value) in arrivals {
+                now += later;
+                let entry = match told {
+                    Some(ago) => entry(i, now + ago, value, recorded()),
+                    None => entry(i, now, value, Origin::Polled),
+                };
+                let entry = Entry { started_at: day(now), ..entry };
+                ledger.enter(&entry);
+                if let Some(point) = entry.point().filter(|_| !entry.is_late()) {
+                    whole.record(&id(i)).enter(point, &quarter(), false);
+                }
+                ledger.age();
+                ledger.judge(day(now));
+                let scratch = scorecard::score(&goals, &whole, day(now));
+                prop_assert_eq!(ahead(&ledger.scorecard(day(now))), ahead(&scratch), "day {}", now);
+            }
+        }
+    }
+
+    /// 300 key results of 90 days: some 1.2 million pairs, of which one judgement looks at half a million.
+    #[test]
+    fn many_changed_trends_are_drawn_bit_by_bit_until_all_are() {
+        let goals = agreed(&[Kind::Level; 300]);
+        let history = measured(&goals, 89);
+        let now = day(88.25);
+        let mut ledger = Ledger::new(goals.clone(), history.clone(), now);
+        ledger.judge(now);
+        let before = ahead(&ledger.scorecard(now));
+        assert_eq!(before, ahead(&scorecard::score(&goals, &history, now)));
+
+        let mut after = history;
+        let now = day(88.5);
+        for i in 0..300 {
+            ledger.enter(&entry(i, 88.5, 500.0, Origin::Polled));
+            let as_of = day(88.5);
+            let record = after.record(&id(i));
+            record.series.push(Point {
+                as_of,
+                value: 500.0,
+            });
+        }
+        let expected = ahead(&scorecard::score(&goals, &after, now));
+        let differing = |ledger: &Ledger| {
+            let found = ahead(&ledger.scorecard(now));
+            let pairs = found.iter().zip(&expected);
+            pairs
+                .filter(|(found, expected)| found.0 != expected.0)
+                .count()
+        };
+        let mut left = vec![differing(&ledger)];
+        loop {
+            ledger.judge(now);
+            left.push(differing(&ledger));
+            if ledger.turns().is_none_or(|turn| turn > now) {
+                break;
+            }
+            ledger.turn(now);
+        }
+        assert_eq!(left.first(), Some(&300));
+        assert_eq!(left.last(), Some(&0), "{left:?}");
+        assert!(
+            left.len() == 4 && left.is_sorted_by(|a, b| a > b),
+            "{left:?}"
+        );
+    }
+
+    /// A year of days is drawn again once a minute however often its source is asked, and at once for what people tell.
+    #[test]
+    fn a_long_trend_rests_between_two_polls_but_not_for_people() {
+        let mut goals = agreed(&[Kind::Level]);
+        let year = Cycle::new(
+            quarter().name,
+            date(2026, 1, 1),
+            date(2026, 12, 31),
+            quarter().zone,
+        );
+        let year = Arc::new(year.unwrap());
+        goals.cycles.insert(quarter().name, (*year).clone());
+        let history = measured(&goals, 200);
+        let second = |n: i64| day(199.5) + SignedDuration::from_secs(n);
+        let mut ledger = Ledger::new(goals, history, second(0));
+        ledger.judge(second(0));
+        assert!(forecast(&ledger, 0).is_ok());
+        let poll = |n: i64, origin: Origin| {
+            let at = second(n);
+            Entry {
+                slot: at,
+                started_at: at,
+                cycle: Arc::clone(&year),
+                ..entry(0, 0.0, 1e6, origin)
+            }
+        };
+        ledger.enter(&poll(1, Origin::Polled));
+        ledger.judge(second(1));
+        assert_eq!(ledger.rows[0].drawn, second(0));
+        assert_eq!(ledger.turns(), Some(second(60)));
+        ledger.turn(second(60));
+        ledger.judge(second(60));
+        assert_eq!(ledger.rows[0].drawn, second(60));
+        ledger.enter(&Entry {
+            slot: day(3.0),
+            ..poll(62, recorded())
+        });
+        ledger.judge(second(62));
+        assert_eq!(ledger.rows[0].drawn, second(62));
+    }
+
+    #[test]
+    fn a_value_of_a_time_to_come_joins_when_it_comes() {
+        let goals = agreed(&[Kind::Level]);
+        let mut ledger = Ledger::new(goals.clone(), measured(&goals, 15), day(14.25));
+        ledger.judge(day(14.25));
+        let before = forecast(&ledger, 0).unwrap();
+        let told = Entry {
+            started_at: day(14.25),
+            ..entry(0, 15.75, 90.0, recorded())
+        };
+        ledger.enter(&told);
+        ledger.judge(day(14.5));
+        assert_eq!(forecast(&ledger, 0), Ok(before));
+        assert_eq!(ledger.turns(), Some(day(15.75)));
+        ledger.turn(day(15.75));
+        ledger.judge(day(15.75));
+        assert_ne!(forecast(&ledger, 0), Ok(before));
+    }
+
+    /// Another process wrote: its days count, and trends whose days are the same are not drawn again.
+    #[test]
+    fn what_another_process_wrote_is_drawn_and_nothing_else() {
+        let goals = agreed(&[Kind::Level, Kind::Level]);
+        let history = measured(&goals, 20);
+        let now = day(19.5);
+        let mut ledger = Ledger::new(goals.clone(), history.clone(), now);
+        ledger.judge(now);
+        let mut other = history;
+        let as_of = day(19.25);
+        other
+            .record(&id(1))
+            .series
+            .push(Point { as_of, value: 99.0 });
+        ledger.take_history(other.clone());
+        assert_eq!(ledger.outdated.len(), 1);
+        ledger.judge(now);
+        let scratch = scorecard::score(&goals, &other, now);
+        assert_eq!(ahead(&ledger.scorecard(now)), ahead(&scratch));
+    }
 }

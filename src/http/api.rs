@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::domain::cycle::Cycle;
+use crate::domain::forecast::{Forecast, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
 use crate::domain::history::{LastAttempt, Point};
 use crate::domain::id::{KeyResultId, KeyResultRef};
@@ -121,6 +122,11 @@ pub struct KeyResultDto<'a> {
     expected_progress: Option<f64>,
     expected_value: Option<f64>,
     pace: Option<f64>,
+    /// Where it plausibly ends; it stands beside the status and decides nothing.
+    forecast: Option<ForecastDto>,
+    /// One sentence that says why there is no forecast.
+    forecast_absent: Option<String>,
+    rate: Option<RateDto>,
     status: &'static str,
     reason: &'a str,
     status_since: Instant,
@@ -128,6 +134,25 @@ pub struct KeyResultDto<'a> {
     confidence: Option<f64>,
     /// Whether the confidence contradicts the status.
     contradicted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ForecastDto {
+    value: f64,
+    progress_ratio: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+    method: &'static str,
+    weak: bool,
+    sentence: String,
+}
+
+#[derive(Debug, Serialize)]
+struct RateDto {
+    needed_per_day: f64,
+    actual_per_day: Option<f64>,
+    /// Needed over actual: more than 1 is too slow.
+    ratio: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -309,6 +334,9 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         expected_progress: card.expected_progress,
         expected_value: card.expected_value,
         pace: card.pace,
+        forecast: card.forecast.as_ref().ok().map(|told| forecast(card, told)),
+        forecast_absent: card.forecast.as_ref().err().map(ToString::to_string),
+        rate: card.rate.as_ref().map(rate),
         status: card.status.as_str(),
         reason: &card.reason,
         status_since: Instant(card.status_since),
@@ -434,6 +462,26 @@ fn source(source: &SourceBoard) -> SourceDto<'_> {
         last_success: source.last_success.map(Instant),
         next_poll: source.next_poll.map(Instant),
         fault: source.fault.as_deref(),
+    }
+}
+
+fn forecast(card: &KeyResultCard, forecast: &Forecast) -> ForecastDto {
+    ForecastDto {
+        value: forecast.value,
+        progress_ratio: forecast.progress,
+        low: forecast.low,
+        high: forecast.high,
+        method: forecast.method.as_str(),
+        weak: forecast.weak,
+        sentence: forecast.sentence(&card.key_result.unit),
+    }
+}
+
+fn rate(rate: &Rate) -> RateDto {
+    RateDto {
+        needed_per_day: rate.needed,
+        actual_per_day: rate.actual,
+        ratio: rate.ratio,
     }
 }
 

@@ -343,6 +343,12 @@ fn key_result(
                 p.age { @if card.stale { "last known " } @else { "measured " } (moment(as_of, now)) }
             }
         }
+        @match &card.forecast {
+            Ok(forecast) => { p.forecast { (forecast.sentence(&key_result.unit)) } },
+            Err(reason) => {
+                @if reason.is_to_come() && card.value.is_some() { p.forecast { (reason.to_string()) } }
+            },
+        }
         @if let Some(note) = &card.note {
             p.note { "With this value: " (note) "." }
         }

@@ -93,8 +93,10 @@ table! {
     KEY_RESULT_BASELINE = Gauge "okrd_key_result_baseline_value", None, K, "Baseline in the unit of the key result; do not sum";
     KEY_RESULT_TARGET = Gauge "okrd_key_result_target_value", None, K, "Target in the unit of the key result; do not sum";
     KEY_RESULT_EXPECTED = Gauge "okrd_key_result_expected_value", None, K, "Value that the plan expects by now, in the unit of the key result; do not sum";
+    KEY_RESULT_FORECAST = Gauge "okrd_key_result_forecast_value", None, K, "Value at the end of the cycle when it goes on like this, in the unit of the key result, absent if none can be told or when stale; do not sum";
     KEY_RESULT_PROGRESS = Gauge "okrd_key_result_progress_ratio", Ratio, K, "Share of the way from baseline to target, not clamped; absent when stale";
     KEY_RESULT_EXPECTED_PROGRESS = Gauge "okrd_key_result_expected_progress_ratio", Ratio, K, "Share of the way that the plan expects by now";
+    KEY_RESULT_FORECAST_PROGRESS = Gauge "okrd_key_result_forecast_progress_ratio", Ratio, K, "Share of the way that the forecast makes, not clamped; absent if none can be told or when stale";
     KEY_RESULT_SCORE = Gauge "okrd_key_result_score_ratio", Ratio, K, "Progress graded from 0 to 1; absent when stale";
     KEY_RESULT_CONFIDENCE = Gauge "okrd_key_result_confidence_ratio", Ratio, K, "Last confidence told by people, 0 to 1, absent if none";
     KEY_RESULT_WEIGHT = Gauge "okrd_key_result_weight", None, K, "Weight in the objective, 0 for a guardrail";
@@ -151,8 +153,7 @@ pub fn find(name: &str) -> Option<&'static Metric> {
 mod tests {
     use super::*;
 
-    /// The names agreed for okrd with type and labels (K: cycle, objective, key_result). Forecast metrics come with
-    /// the forecast.
+    /// The names agreed for okrd with type and labels (K: cycle, objective, key_result).
     const AGREED: &[(&str, char, &str)] = &[
         ("okrd_build_info", 'i', "version,revision,rustc"),
         ("okrd_config_last_reload_successful", 'g', ""),
@@ -184,8 +185,10 @@ mod tests {
         ("okrd_key_result_baseline_value", 'g', "K"),
         ("okrd_key_result_target_value", 'g', "K"),
         ("okrd_key_result_expected_value", 'g', "K"),
+        ("okrd_key_result_forecast_value", 'g', "K"),
         ("okrd_key_result_progress_ratio", 'g', "K"),
         ("okrd_key_result_expected_progress_ratio", 'g', "K"),
+        ("okrd_key_result_forecast_progress_ratio", 'g', "K"),
         ("okrd_key_result_score_ratio", 'g', "K"),
         ("okrd_key_result_confidence_ratio", 'g', "K"),
         ("okrd_key_result_weight", 'g', "K"),
@@ -275,8 +278,8 @@ mod tests {
     fn reference() -> String {
         let mut page = String::from(
             "# Metrics\n\nServed under `/metrics` as text 0.0.4 and OpenMetrics 1.0. A value that is not known is absent, \
-         never 0; past its staleness limit a key result keeps its status and timestamps and loses value, progress and \
-         score. Key results of a closed cycle keep their final figures, with the status `closed`. This page is written from the table in `src/metrics/names.rs`; a test keeps the two equal.\n\n\
+         never 0; past its staleness limit a key result keeps its status and timestamps and loses value, progress, \
+         score and forecast. Key results of a closed cycle keep their final figures, with the status `closed`. This page is written from the table in `src/metrics/names.rs`; a test keeps the two equal.\n\n\
          | name | type | labels | meaning |\n|---|---|---|---|\n",
         );
         for metric in ALL {

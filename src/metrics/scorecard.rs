@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::names::{self, Metric};
 use super::writer::{Family, Labels, Sample, Value};
+use crate::domain::forecast::Forecast;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use crate::domain::status::Status;
 use crate::engine::board::{Board, SourceBoard};
@@ -143,9 +144,15 @@ fn key_results(cards: &[ObjectiveCard]) -> Vec<Family> {
         g(&names::KEY_RESULT_BASELINE, |c| c.baseline),
         g(&names::KEY_RESULT_TARGET, |c| c.target),
         g(&names::KEY_RESULT_EXPECTED, |c| c.expected_value),
+        g(&names::KEY_RESULT_FORECAST, |c| {
+            fresh(c, forecast(c).map(|forecast| forecast.value))
+        }),
         g(&names::KEY_RESULT_PROGRESS, |c| fresh(c, c.progress_raw)),
         g(&names::KEY_RESULT_EXPECTED_PROGRESS, |c| {
             c.expected_progress
+        }),
+        g(&names::KEY_RESULT_FORECAST_PROGRESS, |c| {
+            fresh(c, forecast(c).map(|forecast| forecast.progress))
         }),
         g(&names::KEY_RESULT_SCORE, |c| fresh(c, c.progress)),
         g(&names::KEY_RESULT_CONFIDENCE, |c| c.confidence),
@@ -175,6 +182,10 @@ fn key_result_info(labels: &Labels, kr: &Kr<'_>) -> Labels {
         .with("direction", kr.card.direction.as_str())
         .with("source", key_result.feed.source())
         .with("title", short(&key_result.title))
+}
+
+fn forecast(card: &KeyResultCard) -> Option<&Forecast> {
+    card.forecast.as_ref().ok()
 }
 
 fn fresh(card: &KeyResultCard, value: Option<f64>) -> Option<f64> {

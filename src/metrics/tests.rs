@@ -148,6 +148,8 @@ fn stale_key_results_lose_their_figures_and_keep_status_and_time() {
         "okrd_key_result_value",
         "okrd_key_result_progress_ratio",
         "okrd_key_result_score_ratio",
+        "okrd_key_result_forecast_value",
+        "okrd_key_result_forecast_progress_ratio",
     ] {
         assert!(!of(name), "{name}");
     }

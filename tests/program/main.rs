@@ -7,6 +7,7 @@ mod demo;
 mod everything;
 mod faults;
 mod filters;
+mod forecast;
 mod home;
 mod kill;
 mod kinds;

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::okrd::domain::cycle::Cycle;
 use super::okrd::domain::fault::FaultClass;
+use super::okrd::domain::forecast::{Forecast, Method, NoForecast, Rate};
 use super::okrd::domain::goals::{
     Ambition, Company, Feed, Initiative, InitiativeState, KeyResult, Kind, Objective, Parent,
     ParentLink, Role, Team,
@@ -128,6 +129,8 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         compliance: None,
         budget_left: None,
         pace: None,
+        forecast: Err(NoForecast::FewDays(0)),
+        rate: None,
         status: Status::NoData,
         reason: "never measured".into(),
         status_since: ago(54 * 86_400),
@@ -333,6 +336,23 @@ fn more_visitors() -> ObjectiveCard {
     subscribers.why = Some("A subscriber comes back without being asked".into());
     let subscribers = KeyResultCard {
         confidence: Some(0.7),
+        forecast: Ok(Forecast {
+            value: 880.25,
+            progress: 0.667_361_111,
+            low: Some(841.5),
+            high: Some(932.75),
+            method: Method::TheilSen,
+            weak: false,
+            few_events: false,
+            per_day: 2.625,
+            by: date(2026, 12, 31),
+            way: 360.0,
+        }),
+        rate: Some(Rate {
+            needed: 5.5,
+            actual: Some(2.625),
+            ratio: Some(2.095_238_095),
+        }),
         ..measured(
             card(subscribers),
             780.0,
@@ -360,6 +380,7 @@ fn more_visitors() -> ObjectiveCard {
     );
     let accounts = KeyResultCard {
         stale: true,
+        forecast: Err(NoForecast::Stale),
         progress_raw: None,
         progress: None,
         pace: None,
