@@ -55,6 +55,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Record a value that people know
     Record(RecordArgs),
+    /// Fill the past of a key result: ask its source again for each slot without a value
+    Backfill(BackfillArgs),
     /// Print the JSON schema of the configuration, for editors
     Schema,
     /// Show okrd at work: example configuration, simulated sources, the real daemon
@@ -184,6 +186,37 @@ pub struct RecordArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Formats of `backfill`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum BackfillFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Options of `backfill`.
+#[derive(Debug, clap::Args)]
+pub struct BackfillArgs {
+    /// Key result, as objective/key_result or cycle:objective/key_result
+    #[arg(value_name = "KR")]
+    pub key_result: String,
+    /// The first instant: a day (2026-11-01, in the configuration's `timezone`), an instant (2026-11-01T06:00:00Z) or an
+    /// age (7d)
+    #[arg(long, value_name = "T")]
+    pub from: String,
+    /// The last instant, likewise [default: now]
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
+    /// Tell which slots would be asked for; asks and records nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: BackfillFormat,
 }
 
 /// Options of `demo`.

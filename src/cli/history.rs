@@ -146,6 +146,7 @@ fn utc(t: Timestamp) -> String {
 fn origin(m: &Measurement) -> (&'static str, &str) {
     let (origin, note) = match &m.origin {
         Origin::Polled => ("polled", &m.note),
+        Origin::Backfilled => ("backfilled", &m.note),
         Origin::Recorded { note, .. } => ("recorded", note),
     };
     (origin, note.as_deref().unwrap_or_default())

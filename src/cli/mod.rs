@@ -2,6 +2,7 @@
 //! contract's exit codes. Knows everything; nothing knows it.
 
 pub mod args;
+pub mod backfill;
 pub mod check;
 pub mod configuration;
 pub mod demo;
@@ -50,6 +51,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Status(args) => status::run(config, &args),
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),
+        Command::Backfill(args) => backfill::run(config, &args),
         Command::Schema => schema::run(),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),

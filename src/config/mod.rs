@@ -13,6 +13,7 @@ pub mod check;
 pub mod render;
 pub mod schema;
 
+pub mod replay;
 pub mod schedule;
 pub mod secret;
 pub mod spec;

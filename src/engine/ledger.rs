@@ -169,7 +169,7 @@ impl Ledger {
                     rested.unwrap_or(Timestamp::MAX)
                 }
                 // People look at what they just told.
-                Origin::Polled | Origin::Recorded { .. } => Timestamp::MIN,
+                Origin::Polled | Origin::Backfilled | Origin::Recorded { .. } => Timestamp::MIN,
             };
             // What is computed from it has new days, too.
             let computed = derive::dependents(&row.objective, &entry.key_result);

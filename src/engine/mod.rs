@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod ending;
 pub mod event;
 pub mod ledger;
+pub mod past;
 pub mod plan;
 pub mod policy;
 pub mod poll;

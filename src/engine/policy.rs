@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::config::schedule::Schedule;
-use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::fault::{Fault, FaultClass, Remedy};
 use crate::domain::id::KeyResultId;
 
 /// How long a source is left alone after it refused our credentials: asking on would lock accounts out.
@@ -51,6 +51,16 @@ pub fn hold(fault: &Fault) -> Option<Duration> {
         ),
         _ => None,
     }
+}
+
+/// How many answers in a row that show the source itself in trouble end the filling of past slots.
+pub const TROUBLES: usize = 3;
+
+/// Whether a fault shows the source itself in trouble, so that the next past slot would be asked in vain as well. Any
+/// other fault is of one question: an interface may know nothing of some old day and all of the next.
+#[must_use]
+pub fn is_trouble(fault: &Fault) -> bool {
+    fault.class.remedy() == Remedy::RetryOnce || fault.class == FaultClass::Timeout
 }
 
 /// The shortest gap between the slots that follow `from`.

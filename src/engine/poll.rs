@@ -35,6 +35,17 @@ pub struct Errand {
     pub source: Arc<dyn Source>,
     /// For which slot.
     pub slot: Timestamp,
+    /// For the number of which instant.
+    pub asks: Asks,
+}
+
+/// Of which instant a number is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// Of now: a poll whose slot is due.
+    Now,
+    /// Of its slot, long after: only a replayable measure gives the number of that time.
+    Past,
 }
 
 /// How a poll ended.
@@ -56,13 +67,13 @@ impl Errand {
     pub async fn run(self, clock: &dyn Clock) -> Outcome {
         let (started_at, began) = (clock.now(), tokio::time::Instant::now());
         let mut tries = 1;
-        let mut outcome = self.ask(started_at).await;
+        let mut outcome = self.ask(self.instant(started_at)).await;
         if let Err(fault) = &outcome
             && fault.class.remedy() == Remedy::RetryOnce
         {
             tokio::time::sleep(policy::retry_delay(&self.poll.key_result, self.slot)).await;
             tries = 2;
-            outcome = self.ask(clock.now()).await;
+            outcome = self.ask(self.instant(clock.now())).await;
         }
         Outcome {
             generation: self.generation,
@@ -75,9 +86,20 @@ impl Errand {
                 tries,
                 definition: self.definition,
                 cycle: self.cycle,
-                origin: Origin::Polled,
+                origin: match self.asks {
+                    Asks::Now => Origin::Polled,
+                    Asks::Past => Origin::Backfilled,
+                },
                 outcome,
             },
+        }
+    }
+
+    /// The instant that the question is about.
+    fn instant(&self, now: Timestamp) -> Timestamp {
+        match self.asks {
+            Asks::Now => now,
+            Asks::Past => self.slot,
         }
     }
 

@@ -10,7 +10,7 @@ use super::board::SourceBoard;
 use super::dispatch::{Act, Dispatch, PollIndex, Stage};
 use super::event::{Event, Observe};
 use super::plan::Plan;
-use super::poll::{Errand, Outcome};
+use super::poll::{Asks, Errand, Outcome};
 use super::sources::{Open, Sources};
 use super::ticker::Tick;
 use crate::config::schedule::CronSchedule;
@@ -219,6 +219,7 @@ impl Rota {
             cycle: Arc::clone(&planned.cycle),
             source,
             slot,
+            asks: Asks::Now,
         })
     }
 

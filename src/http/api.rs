@@ -382,7 +382,7 @@ pub fn recorded(entry: &Entry) -> RecordedDto<'_> {
         exact: reading.and_then(|reading| reading.exact.as_deref()),
         note: match &entry.origin {
             Origin::Recorded { note, .. } => note.as_deref(),
-            Origin::Polled => None,
+            Origin::Polled | Origin::Backfilled => None,
         },
         recorded_at: Instant(entry.started_at),
         remark: told::remark(entry),

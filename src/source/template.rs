@@ -39,23 +39,6 @@ pub fn variables(moments: &Moments) -> Vec<String> {
     values.into_iter().map(Option::unwrap_or_default).collect()
 }
 
-/// The names that a text binds. A measure that binds `now` or an end of its window is replayable.
-#[must_use]
-pub fn names(text: &str) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    for piece in text.split('{').skip(1) {
-        let Some((inside, _)) = piece.split_once('}') else {
-            continue;
-        };
-        let (name, format) = split(inside);
-        let known = Moments::NAMES.into_iter().find(|known| *known == name);
-        if let Some(known) = known.filter(|_| allows(format)) {
-            found.push(known);
-        }
-    }
-    found
-}
-
 fn split(inside: &str) -> (&str, Option<&str>) {
     match inside.split_once(':') {
         Some((name, format)) => (name, Some(format)),
@@ -194,10 +177,8 @@ mod tests {
             "{é}",
         ] {
             assert_eq!(filled(text), text);
-            assert!(names(text).is_empty(), "{text}");
         }
         assert_eq!(filled("{{today}}"), "{2026-11-24}");
-        assert_eq!(names("{{today}} {now:unix} {nope}"), ["today", "now"]);
     }
 
     #[test]

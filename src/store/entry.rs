@@ -40,6 +40,8 @@ pub struct Entry {
 pub enum Origin {
     /// A source was asked.
     Polled,
+    /// A source was asked later, for the past instant of the slot.
+    Backfilled,
     /// A person told it.
     Recorded {
         /// What they wrote beside it.
@@ -51,7 +53,8 @@ pub enum Origin {
 
 impl Entry {
     /// The point it adds to the history, exactly as a later load gives it (milliseconds); `None` for a fault. The
-    /// number describes the instant the source told, or else the start of the poll, or the slot of a recorded value.
+    /// number describes the instant the source told, or else the start of the poll, or the slot of a recorded or
+    /// backfilled value.
     #[must_use]
     pub fn point(&self) -> Option<Point> {
         let reading = self.outcome.as_ref().ok()?;
@@ -68,7 +71,8 @@ impl Entry {
         Phase::of(&self.cycle, self.started_at) == Phase::Closed
     }
 
-    /// How it ended, exactly as a later load gives it; `None` for a recorded value, which says nothing of a source.
+    /// How it ended, exactly as a later load gives it; `None` for a recorded value, which says nothing of a source, and
+    /// for a backfilled one, which says nothing of how it stands now.
     #[must_use]
     pub fn last_attempt(&self) -> Option<LastAttempt> {
         (self.origin == Origin::Polled).then(|| LastAttempt {
@@ -79,7 +83,7 @@ impl Entry {
     }
 
     /// What its number came with and the instant that describes, exactly as a later load gives it; `None` where a person
-    /// told the number.
+    /// told the number or it was backfilled.
     #[must_use]
     pub fn note(&self) -> Option<(Timestamp, String)> {
         let reading = self.outcome.as_ref().ok()?;
@@ -90,6 +94,7 @@ impl Entry {
     pub(super) fn as_of_ms(&self, reading: &Reading) -> i64 {
         match self.origin {
             Origin::Polled => reading.as_of.unwrap_or(self.started_at),
+            Origin::Backfilled => reading.as_of.unwrap_or(self.slot),
             Origin::Recorded { .. } => self.slot,
         }
         .as_millisecond()

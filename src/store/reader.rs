@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::entry::{Attempt, Measurement, Origin, from_ms};
 use super::error::StoreError;
@@ -80,9 +80,44 @@ impl Reader {
         const SERIES: &str = by_slot!(
             "measurement",
             "t.slot_at, t.started_at, t.ms, t.tries, t.as_of, t.value, t.value_text, t.approximate, t.recorded,
-             t.note, t.author, series.definition"
+             t.note, t.author, series.definition, t.backfilled"
         );
         self.of_key_result(SERIES, id, since, until, measurement)
+    }
+
+    /// Those of these slots that have no measurement of a key result under this definition, in their order. One seek for
+    /// each.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn unmeasured(
+        &self,
+        id: &KeyResultId,
+        definition: &str,
+        slots: &[Timestamp],
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        self.reading(|connection| {
+            let series: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT s.id FROM series AS s JOIN kr ON kr.id = s.kr_id
+                     WHERE kr.uid = ?1 AND s.definition = ?2",
+                )?
+                .query_row([&*id.full(), definition], |row| row.get(0))
+                .optional()?;
+            let Some(series) = series else {
+                return Ok(slots.to_vec());
+            };
+            let mut measured = connection.prepare_cached(
+                "SELECT 1 FROM measurement WHERE slot_at = ?1 AND series_id = ?2",
+            )?;
+            let mut missing = Vec::new();
+            for slot in slots {
+                if !measured.exists([slot.as_millisecond(), series])? {
+                    missing.push(*slot);
+                }
+            }
+            Ok(missing)
+        })
     }
 
     /// The attempts that made no measurement, likewise.
@@ -176,6 +211,8 @@ fn measurement(row: &Row<'_>) -> rusqlite::Result<Measurement> {
                 note: written,
                 author: row.get(10)?,
             }
+        } else if row.get(12)? {
+            Origin::Backfilled
         } else {
             Origin::Polled
         },

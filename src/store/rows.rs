@@ -42,8 +42,8 @@ pub(super) struct Rows<'c> {
 
 const MEASUREMENT: &str = "
     INSERT INTO measurement (slot_at, series_id, recorded, started_at, ms, tries, value, told_as_of, value_text,
-                             approximate, revision_id, note, author)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                             approximate, revision_id, note, author, backfilled)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     ON CONFLICT DO NOTHING";
 
 const DAY: &str = "
@@ -115,7 +115,7 @@ impl<'c> Rows<'c> {
         let ((Ok(reading), Some(as_of)), Some(day)) = ((&entry.outcome, as_of), day) else {
             return self.missed(entry, series.id);
         };
-        if entry.origin != Origin::Polled {
+        if matches!(entry.origin, Origin::Recorded { .. }) {
             self.replaced(entry, series.id)?;
         }
         if !self.measured(entry, series.id, reading)? {
@@ -146,10 +146,15 @@ impl<'c> Rows<'c> {
         reading: &Reading,
     ) -> rusqlite::Result<bool> {
         let (recorded, note, author) = match &entry.origin {
-            Origin::Polled => (false, reading.note.as_deref(), None),
+            Origin::Polled | Origin::Backfilled => (false, reading.note.as_deref(), None),
             Origin::Recorded { note, author } => (true, note.as_deref(), author.as_deref()),
         };
-        let told_as_of = reading.as_of.filter(|_| !recorded);
+        let backfilled = entry.origin == Origin::Backfilled;
+        let told_as_of = match entry.origin {
+            Origin::Polled => reading.as_of,
+            Origin::Backfilled => reading.as_of.or(Some(entry.slot)),
+            Origin::Recorded { .. } => None,
+        };
         let rows = self.measurement.execute(params![
             entry.slot.as_millisecond(),
             series,
@@ -164,6 +169,7 @@ impl<'c> Rows<'c> {
             self.memory.revision,
             note,
             author,
+            backfilled,
         ])?;
         Ok(rows > 0)
     }
@@ -403,7 +409,7 @@ impl<'c> Rows<'c> {
         };
         self.connection.execute("DELETE FROM measurement_day", [])?;
         let mut all = self.connection.prepare(
-            "SELECT as_of, series_id, value, slot_at, iif(recorded, NULL, started_at)
+            "SELECT as_of, series_id, value, slot_at, iif(recorded OR backfilled, NULL, started_at)
              FROM measurement ORDER BY slot_at, series_id, recorded",
         )?;
         let mut rows = all.query([])?;

@@ -2,6 +2,7 @@
 //! strict fakes. Knows nothing of how it is built.
 #![expect(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod backfill;
 mod check;
 mod demo;
 mod everything;

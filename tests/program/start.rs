@@ -240,7 +240,7 @@ fn a_store_path_into_nowhere_ends_with_3() {
 fn every_command_explains_itself_and_tells_its_version() {
     let home = Home::new(&[]);
     let commands = [
-        "run", "check", "probe", "status", "history", "record", "schema", "demo",
+        "run", "check", "probe", "status", "history", "record", "backfill", "schema", "demo",
     ];
     let help = home.ends(0, &["--help"]).out;
     for command in commands {

@@ -2,16 +2,28 @@
 
 use std::ops::Range;
 
+use crate::domain::window::Moments;
+
+/// The forms that HTTP texts may ask for: `{now:date}`.
+pub(in crate::config) const FORMS: [&str; 3] = ["date", "unix", "rfc3339"];
+
 /// A `{name}` or `{name:form}` in a text, with the place of the whole.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Brace<'q> {
-    pub(super) name: &'q str,
-    pub(super) form: Option<&'q str>,
-    pub(super) span: Range<usize>,
+pub(in crate::config) struct Brace<'q> {
+    pub(in crate::config) name: &'q str,
+    pub(in crate::config) form: Option<&'q str>,
+    pub(in crate::config) span: Range<usize>,
+}
+
+impl Brace<'_> {
+    /// Whether it is replaced in a text that takes these forms.
+    pub(in crate::config) fn is_ours(&self, forms: &[&str]) -> bool {
+        Moments::NAMES.contains(&self.name) && self.form.is_none_or(|form| forms.contains(&form))
+    }
 }
 
 /// Every brace that could be meant as one of ours: nothing but letters, digits, `_`, `-` and one colon inside.
-pub(super) fn braces(text: &str) -> Vec<Brace<'_>> {
+pub(in crate::config) fn braces(text: &str) -> Vec<Brace<'_>> {
     let mut found = Vec::new();
     for (start, _) in text.match_indices('{') {
         let rest = text.get(start + 1..).unwrap_or("");

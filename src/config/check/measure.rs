@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::FilterJudge;
-use super::braces::{Brace, braces};
+use super::braces::{FORMS, braces};
 use super::shape::{literal_secret, speakable};
 use super::source::settings;
 use super::statement::sql;
@@ -20,9 +20,6 @@ use crate::config::spec::{
 };
 use crate::config::sql::lex::Dialect;
 use crate::domain::window::Moments;
-
-/// The forms that HTTP texts may ask for: `{now:date}`.
-const FORMS: [&str; 3] = ["date", "unix", "rfc3339"];
 
 /// Reads the measure of a source of this type; `None` when something essential is missing.
 pub(super) fn measure(
@@ -222,10 +219,8 @@ fn path(table: Table<'_>, out: &mut Vec<Finding>) -> String {
 
 /// Names in braces mean nothing to a filter or a pointer: a comparison with one would find nothing and count 0.
 fn unbound(at: &At<'_, &str>, is_pointer: bool, out: &mut Vec<Finding>) {
-    let known = |brace: &Brace<'_>| {
-        Moments::NAMES.contains(&brace.name) && brace.form.is_none_or(|form| FORMS.contains(&form))
-    };
-    for brace in braces(at.value).into_iter().filter(known) {
+    let ours = braces(at.value).into_iter();
+    for brace in ours.filter(|brace| brace.is_ours(&FORMS)) {
         let part = at.part(&brace.span);
         let message = format!("{} is not replaced here", quoted(part.value));
         let name = brace.name;

@@ -445,3 +445,73 @@ async fn dropping_the_last_handle_writes_what_was_sent() {
     drop(place.open());
     assert_eq!(place.count("measurement"), 1);
 }
+
+/// A value that is asked for after its time stands at its slot, moves neither the frozen baseline nor what is known of
+/// the newest poll, and never takes the place of one that was measured then.
+#[tokio::test]
+async fn a_backfilled_value_stands_at_its_slot_and_changes_nothing_else() {
+    let place = Place::new();
+    let store = place.open();
+    let slot = "2026-11-02T06:00:00Z";
+    store
+        .append(vec![polled("users", slot, 50.0)])
+        .await
+        .unwrap();
+    let goals = goals("UTC", &[("users", reach())]);
+    let before = store.load(&goals).unwrap();
+    let backfilled = |slot: &str, value: f64| Entry {
+        origin: Origin::Backfilled,
+        started_at: at("2026-11-03T09:00:00Z"),
+        ..polled("users", slot, value)
+    };
+    let failing = Entry {
+        outcome: Err(Fault::new(FaultClass::BadValue, "no rows")),
+        ..backfilled("2026-10-31T06:00:00Z", 0.0)
+    };
+    let earlier = "2026-11-01T06:00:00Z";
+    let entries = vec![backfilled(earlier, 40.0), backfilled(slot, 99.0), failing];
+    store.append(entries).await.unwrap();
+
+    let reader = Reader::open(&place.path()).unwrap();
+    let series = reader.series(&kr("users"), None, None).unwrap();
+    let rows: Vec<_> = (series.iter())
+        .map(|m| (m.as_of, m.value, m.origin.clone()))
+        .collect();
+    let polled_at = at(slot) + Duration::from_secs(2);
+    assert_eq!(
+        rows,
+        [
+            (at(earlier), 40.0, Origin::Backfilled),
+            (polled_at, 50.0, Origin::Polled)
+        ]
+    );
+    assert_eq!(reader.attempts(&kr("users"), None, None).unwrap().len(), 2);
+    let after = store.load(&goals).unwrap();
+    let (was, is) = (
+        before.history.get(&kr("users")),
+        after.history.get(&kr("users")),
+    );
+    let (was, is) = (was.unwrap(), is.unwrap());
+    assert_eq!(is.baseline(&cycle("UTC")).map(|p| p.value), Some(50.0));
+    assert_eq!(
+        (&is.last_attempt, &is.frozen),
+        (&was.last_attempt, &was.frozen)
+    );
+    assert_eq!(after.last_slot, before.last_slot);
+    assert_eq!(is.series.points().len(), 2);
+
+    let slots = [at("2026-10-31T06:00:00Z"), at(earlier), at(slot)];
+    let missing = |name: &str, definition: &str| {
+        let missing = reader.unmeasured(&kr(name), definition, &slots);
+        missing.unwrap()
+    };
+    assert_eq!(missing("users", "d1"), slots[..1]);
+    assert_eq!(missing("users", "d2"), slots, "of another definition");
+    assert_eq!(missing("nobody", "d1"), slots);
+    store.close().await.unwrap();
+    // As after a change of the zone, when the days are made anew.
+    let store = place.open();
+    let elsewhere = super::goals("Europe/Amsterdam", &[("users", reach())]);
+    let there = store.load(&elsewhere).unwrap();
+    assert_eq!(there.last_slot, before.last_slot);
+}
