@@ -11,6 +11,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Semaphore;
@@ -72,34 +73,39 @@ impl Workers {
         };
         let _permit = permit.map_err(|e| broken(&e.to_string()))?;
         let job = frame(&Job::new(rule, moments, document)).map_err(|e| broken(&e.to_string()))?;
-        let mut worker = self.take()?;
-        match timeout_at(ends, worker.ask(&job, document)).await {
-            Ok(Ok(reply)) => {
-                if document.len() <= LARGE {
-                    self.idle().push(worker);
+        let mut waiting = self.waiting();
+        loop {
+            let waited = waiting.is_some();
+            let mut worker = match waiting.take() {
+                Some(worker) => worker,
+                None => Worker::start(&self.program)
+                    .map_err(|e| broken(&format!("it cannot be started: {e}")))?,
+            };
+            return match timeout_at(ends, worker.ask(&job, document)).await {
+                Ok(Ok(reply)) => {
+                    if document.len() <= LARGE {
+                        self.idle().push(worker);
+                    }
+                    reply.outcome()
                 }
-                reply.outcome()
-            }
-            Ok(Err(error)) => Err(died(worker.ended().await, &error)),
-            Err(_elapsed) => {
-                worker.kill().await;
-                Err(late(within))
-            }
+                Ok(Err(error)) => match worker.ended().await {
+                    // The system ended it while it waited, and the end was not to be seen yet. No filter kills so.
+                    Some(status) if waited && was_killed(status) => continue,
+                    status => Err(died(status, &error)),
+                },
+                Err(_elapsed) => {
+                    worker.kill().await;
+                    Err(late(within))
+                }
+            };
         }
     }
 
-    /// A worker that waits, or a new one.
-    fn take(&self) -> Result<Worker, Fault> {
-        loop {
-            let Some(mut worker) = self.idle().pop() else {
-                let started = Worker::start(&self.program);
-                return started.map_err(|e| broken(&format!("it cannot be started: {e}")));
-            };
-            // The system may have ended it while it waited.
-            if matches!(worker.child.try_wait(), Ok(None)) {
-                return Ok(worker);
-            }
-        }
+    /// A worker that waits and is not known to have ended.
+    fn waiting(&self) -> Option<Worker> {
+        let mut idle = self.idle();
+        std::iter::from_fn(|| idle.pop())
+            .find_map(|mut worker| matches!(worker.child.try_wait(), Ok(None)).then_some(worker))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
@@ -185,6 +191,13 @@ fn busy(within: Duration) -> Fault {
         format!("the filter was not begun within {seconds:.1} s: other filters took all the time");
     Fault::new(FaultClass::Timeout, message)
         .help("look for the key results whose filters do not end in time")
+}
+
+/// Whether somebody else ended a process at once, as the system does when memory is short: a filter that needs too much
+/// ends in an abort.
+fn was_killed(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal() == Some(Signal::KILL.as_raw())
 }
 
 /// The fault of a poll whose worker ended under it.
