@@ -115,10 +115,8 @@ fn compare(what: &str, card: &Scorecard, id: &str, wanted: &Table) {
     for (figure, wanted) in wanted {
         let found = match id.split_once('/') {
             Some(_) => {
-                let all = card.key_results().map(|(_, kr)| kr);
-                let kr = all
-                    .into_iter()
-                    .find(|kr| kr.key_result.id.to_string() == id);
+                let mut all = card.key_results().map(|(_, kr)| kr);
+                let kr = all.find(|kr| kr.key_result.id.to_string() == id);
                 of_key_result(
                     kr.unwrap_or_else(|| panic!("{what}: no such key result")),
                     figure,

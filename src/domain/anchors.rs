@@ -61,12 +61,6 @@ impl Anchors {
         self.0.last().map_or(0.0, |(value, _)| *value)
     }
 
-    /// The points, in the order in which the way is made.
-    #[must_use]
-    pub fn points(&self) -> &[(f64, f64)] {
-        &self.0
-    }
-
     /// The share that a value stands for, 0 to 1: flat outside of the anchors.
     #[must_use]
     pub fn share(&self, value: f64) -> f64 {

@@ -37,7 +37,7 @@ pub(crate) fn slug(text: &str) -> Slug {
 pub(crate) fn reach(baseline: Baseline, target: Target) -> Aim {
     Aim::Reach(Reach {
         baseline,
-        ..Reach::between(0.0, target)
+        ..Reach::straight(0.0, target)
     })
 }
 

@@ -182,7 +182,7 @@ impl<'a> Sight<'a> {
             _ => {
                 let value = record.series.latest(until);
                 let own = value.map(|p| end_of(p.as_of, key_result.stale_after));
-                // A computed value that is not the newest one any more has no instant of its own.
+                // Of a computed value the record knows it: its inputs age each for itself.
                 let told = record.believed_until.filter(|_| own.is_some());
                 (value, told.or(own))
             }

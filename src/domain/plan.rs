@@ -21,12 +21,6 @@ impl Plan {
         Self(points.into())
     }
 
-    /// The points, by time.
-    #[must_use]
-    pub fn points(&self) -> &[(Timestamp, f64)] {
-        &self.0
-    }
-
     /// The value that is due at `now`: the plan begins at (start, b) and ends at (end, t), whether it says so or not.
     #[must_use]
     pub fn value_at(&self, way: &Way, cycle: &Cycle, now: Timestamp) -> f64 {
@@ -62,7 +56,7 @@ mod tests {
     /// The [V] rows: b 0, t 1000, due on the days 31, 59 and 90 of the quarter.
     #[test]
     fn a_plan_matches_the_vectors() {
-        let way = Way::from(&Reach::between(0.0, Target::Absolute(1000.0)), 0.0).unwrap();
+        let way = Way::from(&Reach::straight(0.0, Target::Absolute(1000.0)), 0.0).unwrap();
         let points = [(31.0, 100.0), (59.0, 400.0), (90.0, 1000.0)];
         let whole = Plan::new(points.map(|(at, value)| (day(at), value)).to_vec());
         // The end need not be said, and the order does not matter.
@@ -92,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_plan_that_overshoots_plans_no_more_than_all() {
-        let way = Way::from(&Reach::between(100.0, Target::Absolute(60.0)), 100.0).unwrap();
+        let way = Way::from(&Reach::straight(100.0, Target::Absolute(60.0)), 100.0).unwrap();
         let plan = Plan::new(vec![(day(30.0), 110.0), (day(60.0), 50.0)]);
         assert!(plan.share_at(&way, &quarter(), day(30.0)).abs() < 1e-9);
         assert!((plan.share_at(&way, &quarter(), day(60.0)) - 1.0).abs() < 1e-9);

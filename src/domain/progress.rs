@@ -160,7 +160,7 @@ mod tests {
     fn way(baseline: f64, target: Target, strict: bool) -> Way {
         let reach = Reach {
             strict,
-            ..Reach::between(baseline, target)
+            ..Reach::straight(baseline, target)
         };
         Way::from(&reach, baseline).unwrap()
     }
@@ -295,7 +295,7 @@ mod tests {
     proptest! {
         #[test]
         fn progress_is_finite_and_clamped(b in number(), t in number(), v in number(), q in 0.0..=1.0) {
-            let reach = Reach::between(b, Target::Absolute(t));
+            let reach = Reach::straight(b, Target::Absolute(t));
             prop_assume!(b != t);
             let way = Way::from(&reach, b).unwrap();
             let raw = way.progress_raw(v);

@@ -80,7 +80,7 @@ impl fmt::Display for TargetError {
 impl Reach {
     /// The straight way from a known baseline, the target included.
     #[must_use]
-    pub fn between(baseline: f64, target: Target) -> Self {
+    pub fn straight(baseline: f64, target: Target) -> Self {
         Self {
             baseline: Baseline::Fixed(baseline),
             target,

@@ -112,7 +112,8 @@ fn what_is_not_recorded_by_people_says_what_to_do() {
     assert!(error.contains("probe its key results"), "{error}");
 }
 
-/// Metrics, JSON and `okrd status` are read from one scorecard: each figure is the same to its last digit.
+/// Metrics, JSON and `okrd status` are read from one scorecard: each figure that does not grow with the clock between two
+/// readings is the same to its last digit.
 #[test]
 fn all_faces_tell_the_same_figures() {
     let home = home();
@@ -139,7 +140,6 @@ fn all_faces_tell_the_same_figures() {
             ("progress", "score_ratio"),
         ] {
             assert_eq!(by_api[key], by_status[key], "{id}: {key}");
-            // What grows with the clock between two readings is compared in the tests of the scorecard.
             let exported = exported(&text, family, id);
             assert_eq!(exported, by_api[key].as_f64(), "{id}: {key}");
             compared += usize::from(exported.is_some());

@@ -92,7 +92,7 @@ fn anchored(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Reach> {
     Some(Reach {
         strict: table.flag("strict").unwrap_or(false),
         anchors: Some(anchors.clone()),
-        ..Reach::between(anchors.baseline(), Target::Absolute(anchors.target()))
+        ..Reach::straight(anchors.baseline(), Target::Absolute(anchors.target()))
     })
 }
 

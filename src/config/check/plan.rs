@@ -42,13 +42,48 @@ pub(super) fn plan(
         }
         points.push((day, value));
     }
+    begins_at_baseline(table, reach, cycle, &points, out)?;
     ends_at_target(table, reach, &points, out)?;
     let at = |(day, value): &(Date, f64)| Some((midnight(*day, &cycle.zone)?, *value));
     let points: Option<Vec<_>> = points.iter().map(at).collect();
     points.filter(|points| !points.is_empty()).map(Plan::new)
 }
 
-/// A plan that ends elsewhere is one that was left behind when the target moved; one that begins elsewhere jumps.
+/// With the first day the baseline is due: a plan that says otherwise would jump.
+fn begins_at_baseline(
+    table: Table<'_>,
+    reach: &Reach,
+    cycle: &Cycle,
+    points: &[(Date, f64)],
+    out: &mut Vec<Finding>,
+) -> Option<()> {
+    let list = table.list("plan");
+    let (Baseline::Fixed(baseline), Some((day, first)), Some(at)) =
+        (reach.baseline, points.first(), list.first())
+    else {
+        return Some(());
+    };
+    if *day != cycle.first_day || is_same(*first, baseline) {
+        return Some(());
+    }
+    let message = format!("the plan begins at {first}, expected the baseline, {baseline}");
+    let finding = at
+        .finding(Code::KrPlan, message)
+        .label("does not begin at the baseline");
+    out.push(
+        finding.help(
+            "leave the first day of the cycle out: the plan begins at the baseline by itself",
+        ),
+    );
+    None
+}
+
+/// Whether two numbers that people wrote or that follow from those are meant to be the same.
+fn is_same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * b.abs().max(1.0)
+}
+
+/// A plan that ends elsewhere was left behind when the target moved.
 fn ends_at_target(
     table: Table<'_>,
     reach: &Reach,
@@ -63,7 +98,7 @@ fn ends_at_target(
     let (Some(target), Some((_, last)), Some(at)) = (target, points.last(), list.last()) else {
         return Some(());
     };
-    if (last - target).abs() <= 1e-9 * target.abs().max(1.0) {
+    if is_same(*last, target) {
         return Some(());
     }
     let message = format!("the plan ends at {last}, expected the target, {target}");
