@@ -132,11 +132,15 @@ pub(super) fn entry(
         value,
         at: at.transpose()?,
         note: said.note,
+        author: None,
     };
     told::entry(key_result, cycle, told, now).map_err(|refusal| {
         let status = match refusal {
             Refusal::Measured { .. } | Refusal::Closed { .. } => StatusCode::CONFLICT,
-            Refusal::Future { .. } | Refusal::LongNote { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::Future { .. }
+            | Refusal::LongNote { .. }
+            | Refusal::NoShare { .. }
+            | Refusal::Nothing { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Problem::new(status, refusal.to_string())
     })

@@ -9,7 +9,11 @@ use super::error::StoreError;
 use super::files::beside;
 
 /// Step `i` leads from version `i` to version `i + 1`.
-pub(super) const STEPS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// The schema version found in the database.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -10,6 +10,7 @@ mod filters;
 mod home;
 mod kill;
 mod lifecycle;
+mod people;
 mod record;
 mod reload;
 mod secrets;

@@ -93,6 +93,7 @@ pub(crate) fn key_result(of: &Objective, id: &str, title: &str, unit: &str, aim:
             source: slug("shop"),
         },
         stale_after: Duration::from_secs(86_400),
+        amendments: Vec::new(),
         definition: "0123456789abcdef".into(),
     }
 }
@@ -130,6 +131,10 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         status_since: ago(54 * 86_400),
         last_attempt: None,
         confidence: None,
+        check_in: None,
+        may_be_too_safe: false,
+        closing: None,
+        closed_at: None,
     }
 }
 
@@ -173,6 +178,8 @@ pub(crate) fn judged(
         expected: Some(0.42),
         coverage: count(known.len()) / count(cards.len().max(1)),
         status,
+        closing: None,
+        closed_at: None,
         key_results: cards.into_iter().map(Arc::new).collect(),
         objective: Arc::new(objective),
     }
