@@ -190,10 +190,6 @@ async fn a_closing_cannot_be_changed_by_any_statement() {
     assert_eq!(place.count("closing"), 3);
     // Before its time nothing is closed and nothing kept.
     let open = score(&goals, &store.load(&goals).unwrap().history, now());
-    assert_eq!(
-        Close::of(&open, &cycle("UTC").name),
-        Close::of(&open, &cycle("UTC").name)
-    );
     let elsewhere = Place::new();
     let store = elsewhere.open();
     let close = Close::of(&open, &cycle("UTC").name);
