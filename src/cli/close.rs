@@ -243,7 +243,7 @@ fn sets(objectives: &[&ObjectiveCard]) -> Vec<Set> {
             .iter()
             .filter(|card| card.objective.team.is_some() == team);
         let score = |card: &&ObjectiveCard| card.closing?.as_amended.score;
-        let scores: Vec<f64> = of_level.filter_map(|card| score(card)).collect();
+        let scores: Vec<f64> = of_level.filter_map(score).collect();
         let mean = verdict::mean(scores.iter().copied())?;
         Some(Set {
             level,

@@ -348,22 +348,30 @@ pub(super) fn amended(table: Table<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// A warning when an amendment names values that its field cannot have: then nobody can tell what was first committed.
+/// A warning when an amendment names a value of the right type that its field cannot have: then nobody can tell what was
+/// first committed. A wrong type has its finding.
 fn impossible(
     amendment: &Table<'_>,
     field: &At<'_, &str>,
     to: &At<'_, &DeValue<'_>>,
 ) -> Option<Finding> {
     let from = amendment.get("from")?;
-    if change(field.value, from.value, to.value).is_some() {
-        return None;
-    }
-    let at = if change(field.value, to.value, to.value).is_some() {
-        &from
-    } else {
-        to
-    };
-    let message = format!("no value that `{}` can have", field.value);
+    let at = [&from, to].into_iter().find(|at| {
+        let right_type = match field.value {
+            "target" => at.value.is_str(),
+            "compliance" | "weight" => number(at.value).is_some_and(f64::is_finite),
+            "between" => at.value.as_array().is_some_and(|pair| {
+                pair.len() == 2 && pair.iter().all(|n| number(n.get_ref()).is_some())
+            }),
+            _ => false,
+        };
+        right_type && change(field.value, at.value, at.value).is_none()
+    })?;
+    let found = told(at.value)?;
+    let message = format!(
+        "`{}` cannot be {found}, so nobody can tell what was first committed",
+        field.value
+    );
     let finding = at
         .finding(Code::CfgValue, message)
         .severity(Severity::Warning);
