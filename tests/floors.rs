@@ -41,7 +41,10 @@ const LIBRARIES: [(&str, &[&str]); 19] = [
     ("reqwest", &["net/"]),
     ("reqwest_jira", &["source/jira/"]),
     ("rusqlite", &["store/", "source/sql/", "demo/"]),
-    ("rustix", &["source/worker/", "source/sql/reader.rs"]),
+    (
+        "rustix",
+        &["source/worker/", "source/sql/reader.rs", "cli/author.rs"],
+    ),
     ("rustls", &["net/", "source/sql/server.rs"]),
     ("sqlx", &["source/sql/"]),
     ("tokio_cron_scheduler", &["engine/ticker.rs"]),

@@ -998,6 +998,7 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
         "polling is held back",
         "confidence at 80\u{a0}%",
         "<p class=\"forecast\">At this pace about 880 subscribers by 2026-12-31 (67\u{a0}% of the way); plausible between 842 and 933.</p>",
+        "Said 3 days ago: “the autumn letter helps”",
         "http-equiv=\"refresh\" content=\"30\"",
     ] {
         place(text);
@@ -1008,6 +1009,7 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
     // An ended cycle has an address of its own, to which renewing the page leads back.
     assert!(!page.contains("People find us") && page.contains("href=\"?cycle=2026-Q3\""));
     let ended = house.get("/?cycle=2026-Q3").await.text();
+    assert!(ended.contains("0.8, strong; 0.6, achieved as first committed"));
     assert!(ended.contains("People find us") && ended.contains("content=\"30\""));
     assert!(!ended.contains("More people find their way"));
     problem(&house.get("/?cycle=1999-Q1").await, 404);

@@ -57,6 +57,12 @@ pub enum Command {
     Record(RecordArgs),
     /// Fill the past of a key result: ask its source again for each slot without a value
     Backfill(BackfillArgs),
+    /// Tell how likely a key result is to be met, with a few words
+    Checkin(CheckinArgs),
+    /// Keep a few words about a key result, or about everything, at an instant or over a stretch of time
+    Annotate(AnnotateArgs),
+    /// Keep for good how a cycle ended, seven days after its end, and show scores and verdicts
+    Close(CloseArgs),
     /// Print the JSON schema of the configuration, for editors
     Schema,
     /// Show okrd at work: example configuration, simulated sources, the real daemon
@@ -183,6 +189,70 @@ pub struct RecordArgs {
     /// A few words kept beside it
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
+    /// Who says it; kept beside it and shown only with it [default: the system's user]
+    #[arg(long, env = "OKRD_AUTHOR", value_name = "NAME", hide_env_values = true)]
+    pub author: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Options of `checkin`.
+#[derive(Debug, clap::Args)]
+pub struct CheckinArgs {
+    /// Key result, as objective/key_result or cycle:objective/key_result
+    #[arg(value_name = "KR")]
+    pub key_result: String,
+    /// How likely it is to be met by the end of the cycle, from 0 to 1
+    #[arg(
+        long,
+        value_name = "SHARE",
+        allow_negative_numbers = true,
+        required_unless_present = "note"
+    )]
+    pub confidence: Option<String>,
+    /// A few words: what changed, what is in the way
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Who says it; kept beside it and shown only with it [default: the system's user]
+    #[arg(long, env = "OKRD_AUTHOR", value_name = "NAME", hide_env_values = true)]
+    pub author: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Options of `annotate`.
+#[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
+pub struct AnnotateArgs {
+    /// Key result, as objective/key_result or cycle:objective/key_result; without it the text is about everything
+    #[arg(value_name = "KR")]
+    pub key_result: Option<String>,
+    /// The words
+    #[arg(required = true)]
+    pub text: String,
+    /// The instant it is about, or where the stretch begins: a day (2026-11-01, in the configuration's `timezone`), an
+    /// instant (2026-11-01T06:00:00Z) or an age (7d) [default: now]
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// Where the stretch ends
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
+    /// Who says it; kept beside it and shown only with it [default: the system's user]
+    #[arg(long, env = "OKRD_AUTHOR", value_name = "NAME", hide_env_values = true)]
+    pub author: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Options of `close`.
+#[derive(Debug, clap::Args)]
+pub struct CloseArgs {
+    /// Name of the cycle, such as 2026-Q3
+    #[arg(value_name = "CYCLE")]
+    pub cycle: String,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

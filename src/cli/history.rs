@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{HistoryArgs, HistoryFormat};
 use super::exit::{Failure, Verdict, say};
@@ -12,7 +12,7 @@ use super::table::{Align, Table, printable};
 use super::{configuration, key_results, when};
 use crate::domain::goals::KeyResult;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::store::{Measurement, Origin, Reader, StoreError};
+use crate::store::{Annotation, Measurement, Origin, Reader, StoreError, ToldCheckIn};
 
 /// Prints the series.
 ///
@@ -26,16 +26,23 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     let since = since
         .map(|t| when::parse(t, now, &config.zone))
         .transpose()?;
-    let series = match Reader::open(&config.store.path) {
-        Ok(reader) => reader.series(&key_result.id, since, None)?,
+    let (series, said) = match Reader::open(&config.store.path) {
+        Ok(reader) => (
+            reader.series(&key_result.id, since, None)?,
+            Said {
+                check_ins: reader.check_ins(&key_result.id)?,
+                annotations: reader.annotations(&key_result.id)?,
+            },
+        ),
         // Nothing was ever recorded: the series is empty, not wrong.
-        Err(StoreError::Missing { .. }) => Vec::new(),
+        Err(StoreError::Missing { .. }) => (Vec::new(), Said::default()),
         Err(error) => return Err(error.into()),
     };
+    let said = said.since(since);
     say(&match args.format {
         HistoryFormat::Table => table(key_result, &series, &config.zone),
         HistoryFormat::Csv => csv(&series),
-        HistoryFormat::Json => json(key_result, &series),
+        HistoryFormat::Json => json(key_result, &series, &said),
     })?;
     Ok(Verdict::Yes)
 }
@@ -106,7 +113,7 @@ fn one_piece(note: &str) -> String {
     shown.collect()
 }
 
-fn json(key_result: &KeyResult, series: &[Measurement]) -> String {
+fn json(key_result: &KeyResult, series: &[Measurement], said: &Said) -> String {
     let measurements: Vec<_> = series
         .iter()
         .map(|m| {
@@ -119,6 +126,7 @@ fn json(key_result: &KeyResult, series: &[Measurement]) -> String {
                 "approximate": m.approximate,
                 "origin": origin,
                 "note": (!note.is_empty()).then_some(note),
+                "author": author(m),
                 "definition": *m.definition,
             })
         })
@@ -129,8 +137,55 @@ fn json(key_result: &KeyResult, series: &[Measurement]) -> String {
         "unit": key_result.unit,
         "definition": key_result.definition,
         "measurements": measurements,
+        "check_ins": said.check_ins.iter().map(check_in).collect::<Vec<_>>(),
+        "annotations": said.annotations.iter().map(annotation).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
+}
+
+/// What people said beside the values: the only place, with their notes, where it is told who.
+#[derive(Default)]
+struct Said {
+    check_ins: Vec<ToldCheckIn>,
+    annotations: Vec<Annotation>,
+}
+
+impl Said {
+    /// What was said since then; an annotation counts as long as it reaches there.
+    fn since(mut self, since: Option<Timestamp>) -> Self {
+        if let Some(since) = since {
+            self.check_ins.retain(|told| told.said.at >= since);
+            (self.annotations).retain(|told| told.to.unwrap_or(told.from) >= since);
+        }
+        self
+    }
+}
+
+fn check_in(told: &ToldCheckIn) -> Value {
+    json!({
+        "at": utc(told.said.at),
+        "confidence": told.said.confidence,
+        "note": told.said.note,
+        "author": told.author,
+    })
+}
+
+fn annotation(told: &Annotation) -> Value {
+    json!({
+        "about": told.key_result.as_ref().map(ToString::to_string),
+        "from": utc(told.from),
+        "to": told.to.map(utc),
+        "text": told.text,
+        "author": told.author,
+        "told_at": utc(told.told_at),
+    })
+}
+
+fn author(m: &Measurement) -> Option<&str> {
+    match &m.origin {
+        Origin::Polled | Origin::Backfilled => None,
+        Origin::Recorded { author, .. } => author.as_deref(),
+    }
 }
 
 /// The value with all its digits.

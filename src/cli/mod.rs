@@ -1,9 +1,13 @@
 //! Floor 5: the command line. Reads arguments, composes the floors below, prints results to stdout and ends with the
 //! contract's exit codes. Knows everything; nothing knows it.
 
+pub mod annotate;
 pub mod args;
+pub mod author;
 pub mod backfill;
 pub mod check;
+pub mod checkin;
+pub mod close;
 pub mod configuration;
 pub mod demo;
 pub mod exit;
@@ -52,6 +56,9 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),
         Command::Backfill(args) => backfill::run(config, &args),
+        Command::Checkin(args) => checkin::run(config, &args),
+        Command::Annotate(args) => annotate::run(config, &args),
+        Command::Close(args) => close::run(config, &args),
         Command::Schema => schema::run(),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),

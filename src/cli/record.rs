@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{Format, RecordArgs};
+use super::author::author;
 use super::exit::{Failure, Verdict, complain, say};
 use super::{configuration, key_results, runtime, when};
 use crate::domain::reading::Reading;
@@ -30,6 +31,7 @@ pub fn run(config: Option<&Path>, args: &RecordArgs) -> Result<Verdict, Failure>
         value,
         at: at.transpose()?,
         note: args.note.clone(),
+        author: Some(author(args.author.as_deref())?),
     };
     let cycle = config.goals.cycles.get(&key_result.id.cycle);
     let cycle = cycle.ok_or_else(|| Failure::usage(format!("{} has no cycle", key_result.id)))?;

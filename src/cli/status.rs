@@ -118,7 +118,8 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         let known = scorecard.teams.get(team);
         known.map_or(team.as_str(), |team| team.name.as_str())
     });
-    let score = card.progress.map_or_else(
+    let score = card.progress.filter(|_| card.closing.is_none());
+    let score = score.map_or_else(
         || "no score yet".to_owned(),
         |progress| match card.expected {
             Some(expected) => format!("score {progress:.2} where {expected:.2} is expected by now"),
@@ -126,10 +127,16 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         },
     );
     let mut out = format!(
-        "{} ({})\n  {}, {score}\n",
+        "{} ({})\n  {}\n",
         printable(&objective.title),
         printable(team),
-        words::objective_status(card.status, card.progress.is_some())
+        match card.closing {
+            Some(_) => words::ended(words::status(card.status), card.closing),
+            None => format!(
+                "{}, {score}",
+                words::objective_status(card.status, card.progress.is_some())
+            ),
+        }
     );
     if card.key_results.is_empty() {
         return out;
@@ -148,6 +155,15 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         table.row(row(key_result, objective.ambition, zone));
     }
     out.push_str(&table.render(2));
+    for key_result in &card.key_results {
+        if let Some(confidence) = key_result
+            .confidence
+            .filter(|_| key_result.is_contradicted())
+        {
+            let name = &key_result.key_result.id.key_result;
+            out.push_str(&format!("  {name}: {}\n", words::disagrees(confidence)));
+        }
+    }
     out
 }
 
@@ -168,7 +184,7 @@ fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 8]
         percent(card.made()),
         percent(card.planned(ambition)),
         forecast(card),
-        words::status(card.status).to_owned(),
+        words::ended(words::status(card.status), card.closing),
         card.value.map_or_else(
             || "never measured".to_owned(),
             |(_, at)| {

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::forecast::{Forecast, NoForecast, Rate};
 use super::goals::{Ambition, KeyResult, Role};
-use super::history::LastAttempt;
+use super::history::{CheckIn, LastAttempt};
 use super::status::{Guardrail, Status, contradicts};
 use super::target::{Aim, Direction};
+use super::verdict::{Closing, Verdict};
 
 /// A key result, judged.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,16 +63,21 @@ pub struct KeyResultCard {
     pub last_attempt: Option<LastAttempt>,
     /// The newest confidence told by people.
     pub confidence: Option<f64>,
+    /// The newest check-in.
+    pub check_in: Option<CheckIn>,
+    /// Whether the target may be too safe: all of it is reached while less than half of the cycle has passed.
+    pub may_be_too_safe: bool,
+    /// How it ended, once the cycle is closed.
+    pub closing: Option<Closing>,
+    /// When that was kept for good.
+    pub closed_at: Option<Timestamp>,
 }
 
 impl KeyResultCard {
     /// Its weight in its objective; a guardrail has none.
     #[must_use]
     pub fn weight(&self) -> f64 {
-        match self.key_result.role {
-            Role::Contributes => self.key_result.weight,
-            Role::Guardrail => 0.0,
-        }
+        self.key_result.counts_for()
     }
 
     /// The share that is made by now and may be set against [`Self::planned`]: of the way, unclamped; for a band of the
@@ -110,6 +116,12 @@ impl KeyResultCard {
             status: self.status,
             in_band: self.in_band,
         })
+    }
+
+    /// What its final score says, once the cycle is closed.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.closing.map(|closing| closing.as_amended.verdict)
     }
 
     /// Whether what people believe contradicts the status: worth a word at the next check-in.

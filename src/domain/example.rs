@@ -69,6 +69,7 @@ pub(crate) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
         weight: 1.0,
         feed: Feed::Recorded,
         stale_after: days(90),
+        amendments: Vec::new(),
         definition: "0".repeat(16),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::amendment::Amendment;
 use super::cycle::Cycle;
 use super::formula::Formula;
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
@@ -140,8 +141,21 @@ pub struct KeyResult {
     pub feed: Feed,
     /// How old its newest value may be before it is stale.
     pub stale_after: Duration,
+    /// Changes to what was agreed, in the order of the file.
+    pub amendments: Vec<Amendment>,
     /// First 16 hex digits of the SHA-256 over what makes values comparable; a changed definition is another number.
     pub definition: String,
+}
+
+impl KeyResult {
+    /// Its weight in its objective; a guardrail has none.
+    #[must_use]
+    pub fn counts_for(&self) -> f64 {
+        match self.role {
+            Role::Contributes => self.weight,
+            Role::Guardrail => 0.0,
+        }
+    }
 }
 
 /// What the number of a key result is; decides pace and forecast.

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::cycle::Cycle;
 use super::fault::FaultClass;
-use super::id::KeyResultId;
+use super::id::{KeyResultId, ObjectiveId};
 use super::status::Status;
+use super::verdict::{Kept, KeptObjective};
 
 /// One good measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,6 +112,17 @@ pub struct LastAttempt {
     pub fault: Option<(FaultClass, String)>,
 }
 
+/// What people said of a key result at one time, without who said it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckIn {
+    /// When.
+    pub at: Timestamp,
+    /// How likely they held the target to be met, 0 to 1.
+    pub confidence: Option<f64>,
+    /// A few words.
+    pub note: Option<String>,
+}
+
 /// All that is known of one key result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
@@ -131,6 +143,10 @@ pub struct Record {
     pub believed_until: Option<Timestamp>,
     /// The counts k and n behind the newest value of a ratio.
     pub counts: Option<(f64, f64)>,
+    /// The newest check-in, with or without a confidence.
+    pub check_in: Option<CheckIn>,
+    /// How it ended, once that was kept.
+    pub kept: Option<Kept>,
 }
 
 impl Record {
@@ -173,6 +189,7 @@ pub fn frozen(known: Option<Point>, point: Point, cycle: &Cycle) -> Option<Point
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     records: BTreeMap<KeyResultId, Record>,
+    closings: BTreeMap<ObjectiveId, KeptObjective>,
 }
 
 impl History {
@@ -180,6 +197,17 @@ impl History {
     #[must_use]
     pub fn get(&self, id: &KeyResultId) -> Option<&Record> {
         self.records.get(id)
+    }
+
+    /// How an objective ended, once that was kept.
+    #[must_use]
+    pub fn closing(&self, id: &ObjectiveId) -> Option<&KeptObjective> {
+        self.closings.get(id)
+    }
+
+    /// Enters how an objective ended.
+    pub fn close(&mut self, id: ObjectiveId, kept: KeptObjective) {
+        self.closings.insert(id, kept);
     }
 
     /// The record of a key result, made when missing.

@@ -17,6 +17,7 @@ use super::progress::{Way, at_least, clamped, pace};
 use super::reason::reason;
 use super::status::{Phase, Standing, Status};
 use super::target::{Aim, Baseline, Direction, Hold, Reach, ScoreBy};
+use super::verdict::{Closing, Kept, Outcome, looks_too_safe};
 
 /// Judges one key result at `now`, in its cycle and with the ambition of its objective. Draws the trend of its days
 /// anew, see [`Trend::draw`] for what that costs.
@@ -57,13 +58,7 @@ pub fn judge_along(
     let record = record.unwrap_or(&unknown);
     let phase = Phase::of(cycle, now);
     let sight = Sight::new(key_result, cycle, record, now, phase);
-    let figures = match &key_result.aim {
-        Aim::Reach(reach) => sight.reach(reach, ambition),
-        Aim::Hold(hold) => sight.hold(hold),
-        Aim::Milestones(milestones) => sight.milestones(milestones, ambition),
-        Aim::Done => sight.done(ambition),
-        Aim::Baseline(days) => sight.collected(*days),
-    };
+    let figures = sight.of(&key_result.aim, ambition);
     let standing = match sight.value {
         None => Standing::NoData,
         Some(_) if sight.stale => Standing::Stale,
@@ -73,7 +68,7 @@ pub fn judge_along(
     let outlook = Outlook {
         key_result,
         cycle,
-        way: figures.way,
+        way: figures.way.clone(),
         value: sight.value.map(|p| p.value),
         stale: sight.stale,
         planned: figures.planned,
@@ -106,8 +101,15 @@ pub fn judge_along(
         status_since: since(record, status, now),
         last_attempt: record.last_attempt.clone(),
         confidence: record.confidence.filter(|c| c.is_finite()),
+        check_in: record.check_in.clone(),
+        may_be_too_safe: phase == Phase::Open && sight.may_be_too_safe(&figures, now),
+        closing: (phase == Phase::Closed).then(|| sight.closing(key_result, &figures, ambition)),
+        closed_at: None,
     };
     card.reason = reason(&card, ambition, cycle);
+    if let Some(kept) = record.kept.as_ref().filter(|_| phase == Phase::Closed) {
+        show_kept(kept, &mut card);
+    }
     Arc::new(card)
 }
 
@@ -124,6 +126,18 @@ pub fn turns(card: &KeyResultCard, cycle: &Cycle, now: Timestamp) -> Option<Time
         .flatten()
         .filter(|turn| *turn > now)
         .min()
+}
+
+/// Shows what was kept at the close instead of what the files of today make of it.
+fn show_kept(kept: &Kept, card: &mut KeyResultCard) {
+    card.value = kept.value;
+    card.baseline = kept.baseline;
+    card.target = kept.target;
+    card.progress_raw = kept.raw;
+    card.progress = kept.closing.as_amended.score;
+    card.closing = Some(kept.closing);
+    card.closed_at = Some(kept.at);
+    card.reason.clone_from(&kept.reason);
 }
 
 /// When the status began: as recorded while it is still the same, else now.
@@ -223,6 +237,39 @@ impl<'a> Sight<'a> {
                 .filter(|p| p.as_of <= self.until)
                 .map(|p| p.value),
         }
+    }
+
+    /// What follows for `aim`: the one that was agreed in the end or the one that was agreed first.
+    fn of(&self, aim: &Aim, ambition: Ambition) -> Figures {
+        match aim {
+            Aim::Reach(reach) => self.reach(reach, ambition),
+            Aim::Hold(hold) => self.hold(hold),
+            Aim::Milestones(milestones) => self.milestones(milestones, ambition),
+            Aim::Done => self.done(ambition),
+            Aim::Baseline(days) => self.collected(*days),
+        }
+    }
+
+    /// How it ended: by what was agreed in the end, and by what was agreed first.
+    fn closing(&self, key_result: &KeyResult, figures: &Figures, ambition: Ambition) -> Closing {
+        let as_amended = Outcome::of_key_result(&key_result.aim, figures.raw, ambition);
+        let first = key_result.as_first_committed();
+        let as_committed = first.map_or(as_amended, |first| {
+            let raw = self.of(&first.aim, ambition).raw;
+            Outcome::of_key_result(&first.aim, raw, ambition)
+        });
+        Closing {
+            as_amended,
+            as_committed,
+        }
+    }
+
+    fn may_be_too_safe(&self, figures: &Figures, now: Timestamp) -> bool {
+        let raw = match figures.standing {
+            Standing::Reach { raw, .. } => Some(raw),
+            _ => None,
+        };
+        raw.is_some_and(|raw| looks_too_safe(raw, self.cycle.elapsed(now)))
     }
 
     fn reach(&self, reach: &Reach, ambition: Ambition) -> Figures {
@@ -659,6 +706,22 @@ mod tests {
     }
 
     #[test]
+    fn a_target_met_before_half_of_the_time_may_be_too_safe() {
+        let safe = |value: f64, now: f64| {
+            let card = card(subscribers(), &record(&[(now, value)]), day(now));
+            assert_eq!(
+                card.reason.contains("may be too safe"),
+                card.may_be_too_safe && card.status == Status::AtTarget
+            );
+            card.may_be_too_safe
+        };
+        assert!(safe(1001.0, 44.9));
+        assert!(!safe(1001.0, 45.0));
+        assert!(!safe(999.0, 20.0));
+        assert!(!safe(1001.0, -1.0), "the cycle has not begun");
+    }
+
+    #[test]
     fn confidence_that_contradicts_the_status_is_told() {
         let mut known = record(&[(44.0, 650.0)]);
         known.confidence = Some(0.8);
@@ -772,13 +835,13 @@ mod tests {
                 subscribers(),
                 &[(44.0, 910.0)],
                 100.0,
-                "The cycle is over: 910 subscribers is 75\u{a0}% of the way from 640 to 1,000.",
+                "The cycle is over: 910 subscribers is 75\u{a0}% of the way from 640 to 1,000. Its score is 0.8, strong.",
             ),
             (
                 complaints(),
                 &[(0.0, 250.0), (45.0, 350.0)],
                 100.0,
-                "The cycle is over: the value was at most 300 for 50\u{a0}% of the known time, and 90\u{a0}% was agreed.",
+                "The cycle is over: the value was at most 300 for 50\u{a0}% of the known time, and 90\u{a0}% was agreed. Its score is 0.5, missed: look for the cause in target, capacity or focus.",
             ),
             (
                 subscribers(),
@@ -794,7 +857,7 @@ mod tests {
                 ),
                 &[(44.0, f64::MAX)],
                 100.0,
-                "The cycle is over: 1.7977e308 is 1.7977e308\u{a0}% of the way from 0 to 0.001.",
+                "The cycle is over: 1.7977e308 is 1.7977e308\u{a0}% of the way from 0 to 0.001. Its score is 1.0, too easy: the target was not ambitious enough.",
             ),
         ];
         for (key_result, samples, now, sentence) in rows {
@@ -918,7 +981,7 @@ mod tests {
                 }
                 _ => prop_assert!(card.progress.is_some()),
             }
-            prop_assert!(card.reason.ends_with('.') && !card.reason.contains('\n') && card.reason.len() < 300, "{}", card.reason);
+            prop_assert!(card.reason.ends_with('.') && !card.reason.contains('\n') && card.reason.len() < 400, "{}", card.reason);
             prop_assert!(!card.reason.contains("NaN") && !card.reason.contains("inf"), "{}", card.reason);
         }
     }

@@ -1,6 +1,7 @@
 //! Floor 0: the OKR method as values and pure functions. Knows no I/O, no clock, no file format and no
 //! framework; `std` and `jiff` are all it may import. Everything above reads its answers from here.
 
+pub mod amendment;
 pub mod anchors;
 pub mod band;
 pub mod card;
@@ -25,4 +26,5 @@ pub mod rollup;
 pub mod scorecard;
 pub mod status;
 pub mod target;
+pub mod verdict;
 pub mod window;

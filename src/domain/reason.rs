@@ -15,7 +15,7 @@ use super::target::{Aim, Hold, ScoreBy, TargetError};
 pub(super) fn reason(card: &KeyResultCard, ambition: Ambition, cycle: &Cycle) -> String {
     match card.status {
         Status::Pending => format!("The cycle begins on {}.", cycle.first_day),
-        Status::Closed => closed(card),
+        Status::Closed => closed(card) + &verdict(card, ambition),
         Status::NoData => format!("Nothing has been measured yet{}.", failed(card)),
         Status::Stale => stale(card, cycle),
         Status::Measuring => measuring(card),
@@ -140,6 +140,23 @@ fn side(card: &KeyResultCard) -> &'static str {
     }
 }
 
+/// What the score says, as a sentence of its own; and what it says as first committed, where that differs.
+fn verdict(card: &KeyResultCard, ambition: Ambition) -> String {
+    let Some(closing) = card.closing else {
+        return String::new();
+    };
+    let found = closing.as_amended;
+    let mut text = match (found.score, found.verdict.advice(ambition)) {
+        (None, _) => String::new(),
+        (Some(_), "") => format!(" Its score is {}.", found.words()),
+        (Some(_), advice) => format!(" Its score is {}: {advice}.", found.words()),
+    };
+    if let Some(first) = closing.committed_otherwise() {
+        text += &format!(" As first committed it is {}.", first.words());
+    }
+    text
+}
+
 /// "780 subscribers is 39% of the way from 640 to 1,000".
 fn made(card: &KeyResultCard, raw: f64) -> String {
     match &card.key_result.aim {
@@ -182,10 +199,15 @@ fn under_way(card: &KeyResultCard, ambition: Ambition) -> String {
     match card.status {
         Status::AtTarget if !matches!(card.key_result.aim, Aim::Reach(_)) => capital(made + "."),
         Status::AtTarget => format!(
-            "{} {} the target of {}.",
+            "{} {} the target of {}.{}",
             value(card),
             if strict { "is past" } else { "meets" },
             card.target.map_or_else(String::new, number),
+            if card.may_be_too_safe {
+                " With less than half of the cycle gone, the target may be too safe."
+            } else {
+                ""
+            },
         ),
         Status::TooEarly => format!(
             "It is too early to tell: {made}, and {} of the {} has passed.",

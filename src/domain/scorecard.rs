@@ -17,6 +17,7 @@ use super::judge::judge;
 use super::rollup::{Missing, Part, roll_up};
 use super::status::{Phase, Status};
 use super::target::Aim;
+use super::verdict::{Closing, Outcome, Verdict};
 
 /// Everything that was agreed, judged.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,8 +48,20 @@ pub struct ObjectiveCard {
     pub coverage: f64,
     /// The worst status of what counts, capped by guardrails.
     pub status: Status,
+    /// How it ended, once the cycle is closed.
+    pub closing: Option<Closing>,
+    /// When that was kept for good.
+    pub closed_at: Option<Timestamp>,
     /// Its key results, in order.
     pub key_results: Vec<Arc<KeyResultCard>>,
+}
+
+impl ObjectiveCard {
+    /// What its final score says, once the cycle is closed.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.closing.map(|closing| closing.as_amended.verdict)
+    }
 }
 
 impl Scorecard {
@@ -81,7 +94,7 @@ impl Scorecard {
 /// Judges all goals at `now`: the heart of the house.
 #[must_use]
 pub fn score(goals: &Goals, history: &History, now: Timestamp) -> Scorecard {
-    assemble(goals, now, |objective, key_result, cycle| {
+    assemble(goals, history, now, |objective, key_result, cycle| {
         let record = derive::record(objective, key_result, history);
         judge(
             key_result,
@@ -102,6 +115,7 @@ pub fn score(goals: &Goals, history: &History, now: Timestamp) -> Scorecard {
 #[must_use]
 pub fn assemble(
     goals: &Goals,
+    history: &History,
     now: Timestamp,
     mut card_of: impl FnMut(&Objective, &Arc<KeyResult>, &Cycle) -> Arc<KeyResultCard>,
 ) -> Scorecard {
@@ -122,7 +136,7 @@ pub fn assemble(
         company: goals.company.clone(),
         teams: goals.teams.clone(),
         cycles,
-        objectives: judge_objectives(drafts.collect(), now),
+        objectives: judge_objectives(drafts.collect(), history, now),
     }
 }
 
@@ -138,12 +152,18 @@ struct Draft<'a> {
 struct Child {
     progress: Option<f64>,
     expected: Option<f64>,
+    /// Its score as first committed, once closed.
+    committed: Option<f64>,
     status: Status,
 }
 
 /// Judges all objectives, those that contribute before those they contribute to; the answer keeps the order given.
 /// Where links run in a circle, which checked goals never do, they count for nothing.
-fn judge_objectives(drafts: Vec<Draft<'_>>, now: Timestamp) -> Vec<ObjectiveCard> {
+fn judge_objectives(
+    drafts: Vec<Draft<'_>>,
+    history: &History,
+    now: Timestamp,
+) -> Vec<ObjectiveCard> {
     let links: HashMap<&ObjectiveId, ObjectiveId> = drafts
         .iter()
         .filter_map(|draft| Some((&draft.objective.id, contributes_to(draft.objective)?)))
@@ -163,11 +183,13 @@ fn judge_objectives(drafts: Vec<Draft<'_>>, now: Timestamp) -> Vec<ObjectiveCard
     for (depth, place, draft) in order {
         let own = children.remove(&draft.objective.id).unwrap_or_default();
         let parent = depth.and_then(|_| contributes_to(draft.objective));
-        let card = judge_objective(draft, &own, now);
+        let mut card = judge_objective(draft, &own, now);
+        show_kept(&mut card, history);
         if let Some(parent) = parent {
             children.entry(parent).or_default().push(Child {
                 progress: card.progress,
                 expected: card.expected,
+                committed: card.closing.and_then(|c| c.as_committed.score),
                 status: card.status,
             });
         }
@@ -234,13 +256,54 @@ fn judge_objective(draft: Draft<'_>, children: &[Child], now: Timestamp) -> Obje
         counting.chain(children.iter().map(|child| child.status)),
         key_results.iter().filter_map(|kr| kr.guardrail()),
     );
+    let closing =
+        (phase == Phase::Closed).then(|| close(objective, made.share, &key_results, children));
     ObjectiveCard {
         objective: Arc::clone(objective),
+        closing,
+        closed_at: None,
         progress: made.share,
         expected: expected.share,
         coverage: made.coverage,
         status,
         key_results,
+    }
+}
+
+/// How an objective ended, with its key results as amended and as first committed.
+fn close(
+    objective: &Objective,
+    score: Option<f64>,
+    key_results: &[Arc<KeyResultCard>],
+    children: &[Child],
+) -> Closing {
+    let own = key_results.iter().map(|card| {
+        let first = card.key_result.as_first_committed();
+        Part {
+            weight: first.map_or_else(|| card.weight(), |first| first.counts_for()),
+            share: card.closing.and_then(|closing| closing.as_committed.score),
+        }
+    });
+    let others = children.iter().map(|child| Part {
+        weight: 1.0,
+        share: child.committed,
+    });
+    let parts: Vec<Part> = own.chain(others).collect();
+    let committed = roll_up(&parts, Missing::IsZero).share;
+    Closing {
+        as_amended: Outcome::of_objective(score, objective.ambition),
+        as_committed: Outcome::of_objective(committed, objective.ambition),
+    }
+}
+
+/// Shows what was kept at the close instead of what the files of today make of it.
+fn show_kept(card: &mut ObjectiveCard, history: &History) {
+    let kept = history.closing(&card.objective.id);
+    if let Some(kept) = kept.filter(|_| card.status == Status::Closed) {
+        card.progress = kept.closing.as_amended.score;
+        card.coverage = kept.coverage;
+        card.closing = Some(kept.closing);
+        card.closed_at = Some(kept.at);
     }
 }
 
@@ -451,6 +514,99 @@ mod tests {
         assert!(close(more.expected, (0.9 * 0.5 + 0.7 * 0.5) / 2.0));
     }
 
+    /// b 48000, t 72000 (written "+50%") amended to 66000, final 63000.
+    #[test]
+    fn what_was_amended_keeps_two_scores() {
+        use crate::domain::amendment::{Amendment, Change, Step};
+        use crate::domain::verdict::Verdict;
+        let mut visitors = to("more/visitors", 48_000.0, 66_000.0);
+        visitors.amendments = vec![Amendment {
+            date: jiff::civil::date(2026, 2, 2),
+            change: Change::Target(Step {
+                from: Target::Share(0.5),
+                to: Target::Absolute(66_000.0),
+            }),
+            reason: "R".into(),
+            approved_by: "content team lead".into(),
+        }];
+        let plain = to("more/plain", 0.0, 10.0);
+        let goals = goals(vec![
+            under(
+                "top",
+                ParentLink::Contributes,
+                objective("more", vec![visitors, plain]),
+            ),
+            objective("top", vec![]),
+        ]);
+        let measured = history(&[
+            ("more/visitors", &[(80.0, 63_000.0)]),
+            ("more/plain", &[(80.0, 3.0)]),
+        ]);
+        let open = &score(&goals, &measured, day(96.0)).objectives[0];
+        assert_eq!((open.closing, open.key_results[0].closing), (None, None));
+        let card = score(&goals, &measured, day(97.0));
+        let [more, top] = card.objectives.as_slice() else {
+            panic!("two objectives");
+        };
+        let closing = more.key_results[0].closing.unwrap();
+        assert!(close(closing.as_committed.score, 0.625));
+        assert_eq!(closing.as_committed.verdict, Verdict::Achieved);
+        assert!(close(closing.as_amended.score, 0.833_333_3));
+        assert_eq!(closing.as_amended.verdict, Verdict::Strong);
+        let reason = &more.key_results[0].reason;
+        assert!(
+            reason.ends_with("As first committed it is 0.6, achieved."),
+            "{reason}"
+        );
+        let plain = more.key_results[1].closing.unwrap();
+        assert_eq!(plain.committed_otherwise(), None);
+        // The objective and the one it counts in are rolled up twice too.
+        for objective in [more, top] {
+            let closing = objective.closing.unwrap();
+            assert!(close(closing.as_committed.score, (0.625 + 0.3) / 2.0));
+            assert!(close(closing.as_amended.score, (0.833_333_3 + 0.3) / 2.0));
+        }
+    }
+
+    /// What was first committed counted with the weights of that time.
+    #[test]
+    fn amended_weights_and_roles_count_in_the_amended_score_only() {
+        use crate::domain::amendment::{Amendment, Change, Step};
+        use crate::domain::goals::Role;
+        let on_first = |change| Amendment {
+            date: jiff::civil::date(2026, 2, 1),
+            change,
+            reason: String::new(),
+            approved_by: String::new(),
+        };
+        let mut heavy = to("more/heavy", 0.0, 10.0);
+        heavy.weight = 3.0;
+        heavy.amendments = vec![on_first(Change::Weight(Step { from: 1.0, to: 3.0 }))];
+        let mut spared = guardrail(to("more/spared", 0.0, 10.0));
+        spared.amendments = vec![on_first(Change::Role(Step {
+            from: Role::Contributes,
+            to: Role::Guardrail,
+        }))];
+        let goals = goals(vec![objective(
+            "more",
+            vec![heavy, spared, to("more/plain", 0.0, 10.0)],
+        )]);
+        let measured = history(&[
+            ("more/heavy", &[(80.0, 8.0)]),
+            ("more/spared", &[(80.0, 0.0)]),
+            ("more/plain", &[(80.0, 4.0)]),
+        ]);
+        let closing = score(&goals, &measured, day(97.0)).objectives[0].closing;
+        assert!(close(
+            closing.unwrap().as_amended.score,
+            (3.0 * 0.8 + 0.4) / 4.0
+        ));
+        assert!(close(
+            closing.unwrap().as_committed.score,
+            (0.8 + 0.0 + 0.4) / 3.0
+        ));
+    }
+
     #[test]
     fn an_objective_of_no_known_cycle_is_left_out() {
         let mut goals = visitors();
@@ -466,7 +622,9 @@ mod tests {
     fn cards_at_hand_are_shared_not_made_again() {
         let first = score(&visitors(), &History::default(), day(45.0));
         let mut cards = first.key_results().map(|(_, kr)| Arc::clone(kr));
-        let second = assemble(&visitors(), day(45.0), |_, _, _| cards.next().unwrap());
+        let second = assemble(&visitors(), &History::default(), day(45.0), |_, _, _| {
+            cards.next().unwrap()
+        });
         let pairs = first.key_results().zip(second.key_results());
         assert_eq!(pairs.filter(|(a, b)| Arc::ptr_eq(a.1, b.1)).count(), 3);
         assert_eq!(first, second);
@@ -577,7 +735,7 @@ mod tests {
                 let card = judge(kr, objective.ambition, &quarter(), history.get(&kr.id), now);
                 cards.insert(kr.id.clone(), card);
             }
-            let assembled = assemble(&goals, now, |_, kr, _| Arc::clone(&cards[&kr.id]));
+            let assembled = assemble(&goals, &history, now, |_, kr, _| Arc::clone(&cards[&kr.id]));
             prop_assert_eq!(assembled, score(&goals, &history, now));
         }
 

@@ -276,13 +276,18 @@ impl Ledger {
     #[must_use]
     pub fn scorecard(&self, now: Timestamp) -> Scorecard {
         let mut rows = self.rows.iter();
-        scorecard::assemble(&self.goals, now, |objective, key_result, cycle| {
-            rows.next().map_or_else(
-                // Both sides walk the same key results in the same order; a row too few is judged as never measured.
-                || judge(key_result, objective.ambition, cycle, None, now),
-                |row| Arc::clone(&row.card),
-            )
-        })
+        scorecard::assemble(
+            &self.goals,
+            &self.history,
+            now,
+            |objective, key_result, cycle| {
+                rows.next().map_or_else(
+                    // Both sides walk the same key results in the same order; a row too few is judged as never measured.
+                    || judge(key_result, objective.ambition, cycle, None, now),
+                    |row| Arc::clone(&row.card),
+                )
+            },
+        )
     }
 }
 

@@ -233,6 +233,7 @@ fn key_result(name: &str, query: &str) -> KeyResult {
             source: slug("shop"),
         },
         stale_after: Duration::from_secs(86_400),
+        amendments: Vec::new(),
         definition: query.chars().cycle().take(16).collect(),
     }
 }

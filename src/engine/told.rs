@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use crate::domain::cycle::Cycle;
 use crate::domain::formula::Formula;
 use crate::domain::goals::{Feed, KeyResult};
+use crate::domain::history::CheckIn;
 use crate::domain::id::{CycleName, KeyResultId, Slug};
 use crate::domain::reading::Reading;
 use crate::domain::status::Phase;
 use crate::domain::target::Aim;
-use crate::store::{Entry, Origin};
+use crate::store::{Entry, Origin, ToldCheckIn};
 
 /// The longest note kept, in characters.
 pub const LONGEST_NOTE: usize = 2000;
@@ -27,6 +28,8 @@ pub struct Told {
     pub at: Option<Timestamp>,
     /// A few words kept beside it.
     pub note: Option<String>,
+    /// Who tells it.
+    pub author: Option<String>,
 }
 
 /// Why a told value is not taken.
@@ -86,6 +89,18 @@ pub enum Refusal {
         /// The instant told.
         at: Timestamp,
     },
+    /// A confidence is a share.
+    #[error("the confidence is {found}, expected a share between 0 and 1, such as 0.6")]
+    NoShare {
+        /// The text.
+        found: String,
+    },
+    /// There is nothing to keep.
+    #[error("the check-in of {key_result} says nothing: give a confidence, a note or both")]
+    Nothing {
+        /// Which.
+        key_result: KeyResultId,
+    },
     /// It would fill the store.
     #[error("the note has {found} characters, expected no more than {LONGEST_NOTE} characters")]
     LongNote {
@@ -105,22 +120,13 @@ pub fn entry(
     now: Timestamp,
 ) -> Result<Entry, Refusal> {
     takes(key_result, told.value.value)?;
-    if Phase::of(cycle, now) == Phase::Closed {
-        return Err(Refusal::Closed {
-            key_result: key_result.id.clone(),
-            cycle: cycle.name.clone(),
-            since: cycle.end() + Phase::SETTLE,
-        });
-    }
+    still_open(key_result, cycle, now)?;
     let at = told.at.unwrap_or(now);
     if at > now {
         return Err(Refusal::Future { at });
     }
     let note = told.note.filter(|note| !note.is_empty());
-    let found = note.as_ref().map_or(0, |note| note.chars().count());
-    if found > LONGEST_NOTE {
-        return Err(Refusal::LongNote { found });
-    }
+    note.as_deref().map(short_enough).transpose()?;
     Ok(Entry {
         key_result: key_result.id.clone(),
         slot: at,
@@ -129,7 +135,10 @@ pub fn entry(
         tries: 1,
         definition: Arc::from(key_result.definition.as_str()),
         cycle: Arc::new(cycle.clone()),
-        origin: Origin::Recorded { note, author: None },
+        origin: Origin::Recorded {
+            note,
+            author: told.author,
+        },
         outcome: Ok(told.value),
     })
 }
@@ -155,6 +164,74 @@ fn takes(key_result: &KeyResult, value: f64) -> Result<(), Refusal> {
         }
         Feed::Recorded => Ok(()),
     }
+}
+
+/// That the figures of the key result are not final yet.
+fn still_open(key_result: &KeyResult, cycle: &Cycle, now: Timestamp) -> Result<(), Refusal> {
+    if Phase::of(cycle, now) != Phase::Closed {
+        return Ok(());
+    }
+    Err(Refusal::Closed {
+        key_result: key_result.id.clone(),
+        cycle: cycle.name.clone(),
+        since: cycle.end() + Phase::SETTLE,
+    })
+}
+
+/// That words may be kept as they are.
+///
+/// # Errors
+/// When there are too many of them.
+pub fn short_enough(words: &str) -> Result<(), Refusal> {
+    match words.chars().count() {
+        found if found > LONGEST_NOTE => Err(Refusal::LongNote { found }),
+        _ => Ok(()),
+    }
+}
+
+/// The confidence behind a text, 0 to 1.
+///
+/// # Errors
+/// When it is no number or no share.
+pub fn confidence(text: &str) -> Result<f64, Refusal> {
+    let share = text.trim().parse::<f64>().ok();
+    let share = share.filter(|share| (0.0..=1.0).contains(share));
+    // -0.0 is 0 too and must not be shown with its sign.
+    share.map(|share| share + 0.0).ok_or_else(|| {
+        let found = text.escape_debug().to_string();
+        Refusal::NoShare { found }
+    })
+}
+
+/// What the store keeps of a check-in told at `now`: measured key results take one too.
+///
+/// # Errors
+/// When it says nothing or too much, or its cycle is closed.
+pub fn check_in(
+    key_result: &KeyResult,
+    cycle: &Cycle,
+    confidence: Option<f64>,
+    note: Option<String>,
+    author: String,
+    now: Timestamp,
+) -> Result<ToldCheckIn, Refusal> {
+    still_open(key_result, cycle, now)?;
+    let note = note.filter(|note| !note.trim().is_empty());
+    if confidence.is_none() && note.is_none() {
+        return Err(Refusal::Nothing {
+            key_result: key_result.id.clone(),
+        });
+    }
+    note.as_deref().map(short_enough).transpose()?;
+    Ok(ToldCheckIn {
+        key_result: key_result.id.clone(),
+        said: CheckIn {
+            at: now,
+            confidence,
+            note,
+        },
+        author: Some(author),
+    })
 }
 
 /// What the one who tells should know of a value that is kept but lies outside its cycle, perhaps by a slip.
@@ -188,6 +265,7 @@ mod tests {
             value: Reading::whole(7),
             at: at.map(day),
             note: Some(String::new()),
+            author: None,
         }
     }
 
@@ -236,6 +314,49 @@ mod tests {
         };
         let refusal = entry(&recorded(), &quarter(), long, day(10.0)).unwrap_err();
         assert_eq!(refusal, Refusal::LongNote { found: 2001 });
+    }
+
+    #[test]
+    fn a_check_in_takes_a_share_or_words_while_its_cycle_is_open() {
+        for (text, share) in [("0.6", 0.6), ("0", 0.0), ("1", 1.0), (" .5 ", 0.5)] {
+            assert_eq!(confidence(text), Ok(share), "{text}");
+        }
+        assert!(confidence("-0").unwrap().is_sign_positive());
+        for text in ["60", "60%", "-0.1", "1.01", "NaN", "", "high"] {
+            let refusal = confidence(text).unwrap_err().to_string();
+            assert!(
+                refusal.contains(text) && refusal.contains("between 0 and 1, such as 0.6"),
+                "{refusal}"
+            );
+        }
+        let told = |confidence, note: Option<&str>, now| {
+            let note = note.map(str::to_owned);
+            check_in(
+                &recorded(),
+                &quarter(),
+                confidence,
+                note,
+                "ada".into(),
+                day(now),
+            )
+        };
+        let kept = told(Some(0.6), None, 10.0).unwrap();
+        assert_eq!((kept.said.at, kept.said.confidence), (day(10.0), Some(0.6)));
+        assert_eq!(kept.author.as_deref(), Some("ada"));
+        assert!(told(None, Some("slow"), 96.9).is_ok());
+        assert!(matches!(
+            told(None, Some(" "), 10.0),
+            Err(Refusal::Nothing { .. })
+        ));
+        assert!(matches!(
+            told(Some(0.6), None, 97.0),
+            Err(Refusal::Closed { .. })
+        ));
+        let long = "ö".repeat(LONGEST_NOTE + 1);
+        assert_eq!(
+            told(None, Some(&long), 10.0),
+            Err(Refusal::LongNote { found: 2001 })
+        );
     }
 
     #[test]

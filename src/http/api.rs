@@ -7,11 +7,12 @@ use serde::{Serialize, Serializer};
 use crate::domain::cycle::Cycle;
 use crate::domain::forecast::{Forecast, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
-use crate::domain::history::{LastAttempt, Point};
+use crate::domain::history::{CheckIn, LastAttempt, Point};
 use crate::domain::id::{KeyResultId, KeyResultRef};
 use crate::domain::milestones::Milestone;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::target::Aim;
+use crate::domain::verdict::{Closing, Outcome};
 use crate::engine::board::{Board, SourceBoard};
 use crate::engine::told;
 use crate::store::{Entry, Origin};
@@ -70,6 +71,8 @@ struct ObjectiveDto<'a> {
     progress: Option<f64>,
     expected: Option<f64>,
     coverage: f64,
+    /// How it ended, once the cycle is closed.
+    closing: Option<ClosingDto>,
     key_results: Vec<KeyResultDto<'a>>,
     initiatives: Vec<InitiativeDto<'a>>,
 }
@@ -132,8 +135,35 @@ pub struct KeyResultDto<'a> {
     status_since: Instant,
     last_attempt: Option<AttemptDto<'a>>,
     confidence: Option<f64>,
-    /// Whether the confidence contradicts the status.
-    contradicted: bool,
+    /// Whether the confidence says something else than the status.
+    confidence_disagrees: bool,
+    /// What people said last.
+    check_in: Option<CheckInDto<'a>>,
+    /// How it ended, once the cycle is closed.
+    closing: Option<ClosingDto>,
+}
+
+/// A check-in, without who told it.
+#[derive(Debug, Serialize)]
+struct CheckInDto<'a> {
+    at: Instant,
+    confidence: Option<f64>,
+    note: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClosingDto {
+    score: Option<f64>,
+    verdict: &'static str,
+    as_first_committed: OutcomeDto,
+    /// When it was kept for good; until then it follows the files.
+    closed_at: Option<Instant>,
+}
+
+#[derive(Debug, Serialize)]
+struct OutcomeDto {
+    score: Option<f64>,
+    verdict: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -342,7 +372,9 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         status_since: Instant(card.status_since),
         last_attempt: card.last_attempt.as_ref().map(attempt),
         confidence: card.confidence,
-        contradicted: card.is_contradicted(),
+        confidence_disagrees: card.is_contradicted(),
+        check_in: card.check_in.as_ref().map(check_in),
+        closing: (card.closing).map(|closing| self::closing(closing, card.closed_at)),
     }
 }
 
@@ -428,6 +460,7 @@ fn objective<'a>(board: &'a Board, card: &'a ObjectiveCard) -> ObjectiveDto<'a> 
         progress: card.progress,
         expected: card.expected,
         coverage: card.coverage,
+        closing: (card.closing).map(|closing| self::closing(closing, card.closed_at)),
         key_results: card
             .key_results
             .iter()
@@ -525,6 +558,27 @@ fn attempt(attempt: &LastAttempt) -> AttemptDto<'_> {
             class: class.as_str(),
             message,
         }),
+    }
+}
+
+fn check_in(said: &CheckIn) -> CheckInDto<'_> {
+    CheckInDto {
+        at: Instant(said.at),
+        confidence: said.confidence,
+        note: said.note.as_deref(),
+    }
+}
+
+fn closing(closing: Closing, closed_at: Option<Timestamp>) -> ClosingDto {
+    let Outcome { score, verdict } = closing.as_amended;
+    ClosingDto {
+        score,
+        verdict: verdict.as_str(),
+        as_first_committed: OutcomeDto {
+            score: closing.as_committed.score,
+            verdict: closing.as_committed.verdict.as_str(),
+        },
+        closed_at: closed_at.map(Instant),
     }
 }
 

@@ -132,6 +132,7 @@ pub(super) fn entry(
         value,
         at: at.transpose()?,
         note: said.note,
+        author: None,
     };
     told::entry(key_result, cycle, told, now).map_err(|refusal| {
         let status = match refusal {
@@ -139,9 +140,11 @@ pub(super) fn entry(
             | Refusal::Computed { .. }
             | Refusal::Stated { .. }
             | Refusal::Closed { .. } => StatusCode::CONFLICT,
-            Refusal::NeitherNor { .. } | Refusal::Future { .. } | Refusal::LongNote { .. } => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Refusal::NeitherNor { .. }
+            | Refusal::Future { .. }
+            | Refusal::LongNote { .. }
+            | Refusal::NoShare { .. }
+            | Refusal::Nothing { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Problem::new(status, refusal.to_string())
     })

@@ -293,6 +293,11 @@ fn decides<'a>(card: &'a ObjectiveCard, all: &[&'a ObjectiveCard]) -> Option<&'a
 }
 
 fn objective_progress(card: &ObjectiveCard) -> String {
+    if let Some(closing) = card.closing {
+        let first = closing.committed_otherwise();
+        let first = first.map(|first| format!("; {} as first committed", first.words()));
+        return closing.as_amended.words() + &first.unwrap_or_default();
+    }
     let Some(progress) = card.progress else {
         return "nothing measured yet".into();
     };
@@ -353,7 +358,10 @@ fn key_result(
             p.note { "With this value: " (note) "." }
         }
         @if card.is_contradicted() && let Some(confidence) = card.confidence {
-            p.note { "People put their confidence at " (words::percent(confidence)) ", which differs from what the figures say: worth a word." }
+            p.note { (words::disagrees(confidence)) }
+        }
+        @if let Some(said) = &card.check_in {
+            @if let Some(note) = &said.note { p.note { "Said " (words::ago(said.at, now)) ": “" (note) "”" } }
         }
         @if let Some(attempt) = &card.last_attempt && let Some((class, message)) = &attempt.fault {
             p.fault {
@@ -566,6 +574,8 @@ mod tests {
             expected: None,
             coverage: 0.0,
             status: Status::NoData,
+            closing: None,
+            closed_at: None,
             key_results: Vec::new(),
         }
     }

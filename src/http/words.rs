@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::domain::goals::InitiativeState;
 use crate::domain::status::Status;
+use crate::domain::verdict::Closing;
 
 /// A status as a person says it.
 #[must_use]
@@ -30,6 +31,24 @@ pub fn objective_status(of: Status, has_data: bool) -> &'static str {
         Status::NoData if has_data => "Data missing",
         other => status(other),
     }
+}
+
+/// How something ended, once its cycle is closed: "Closed: 0.7, achieved".
+#[must_use]
+pub fn ended(status: &str, closing: Option<Closing>) -> String {
+    closing.map_or_else(
+        || status.to_owned(),
+        |closing| format!("{status}: {}", closing.as_amended.words()),
+    )
+}
+
+/// That people's confidence and the status say different things, as one sentence.
+#[must_use]
+pub fn disagrees(confidence: f64) -> String {
+    format!(
+        "People put their confidence at {}, which differs from what the figures say: worth a word.",
+        percent(confidence)
+    )
 }
 
 /// The state of an initiative as a person says it.

@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::closing;
 use super::days::{self, Days};
 use super::entry::{from_ms, one_line};
 use super::memory::day_zone;
+use super::people::load_check_ins;
 use super::reader::fault_class;
 use super::rows::point_of;
 use crate::domain::cycle::Cycle;
@@ -24,7 +26,8 @@ use crate::domain::status::Status;
 pub struct Loaded {
     /// By key result: its points under the definition in force from the start of its cycle to the end (a value to reach:
     /// the first, then the last of each local day; a band to hold: all, and those before that may still hold; when there
-    /// are none, the newest from before), its baseline, its newest poll, its status and since when.
+    /// are none, the newest from before), its baseline, its newest poll, its status and since when, what
+    /// people said last; and how closed cycles ended.
     pub history: History,
     /// The newest slot that was measured under the definition in force. One that was asked in vain does not count: after
     /// a restart or a change it is asked again, since whoever did that may have mended what was wrong.
@@ -104,6 +107,8 @@ pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<L
     for kr in wanted {
         kr.deliver(&mut loaded);
     }
+    load_check_ins(connection, goals, &mut loaded.history)?;
+    closing::load(connection, goals, &mut loaded.history)?;
     Ok(loaded)
 }
 

@@ -1,6 +1,7 @@
 //! Floor 2: the store. Keeps every attempt, measurement and configuration revision in SQLite; acknowledged means on
 //! disk. Knows no source, no schedule and no face.
 
+mod closing;
 mod days;
 mod entry;
 mod error;
@@ -10,6 +11,7 @@ mod lock;
 mod memory;
 mod migrate;
 mod open;
+mod people;
 mod reader;
 mod rows;
 mod writer;
@@ -25,9 +27,11 @@ use crate::domain::goals::Goals;
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::status::Status;
 
+pub use closing::Close;
 pub use entry::{Attempt, Entry, Measurement, Origin};
 pub use error::StoreError;
 pub use load::Loaded;
+pub use people::{Annotation, ToldCheckIn};
 pub use reader::Reader;
 
 use open::{Access, Opened, Opening};
@@ -130,6 +134,30 @@ impl Store {
         holds: Vec<(Slug, Option<Timestamp>)>,
     ) -> Result<(), StoreError> {
         self.write(Write::Holds(holds)).await
+    }
+
+    /// Keeps what a person said of a key result.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn keep_check_in(&self, told: ToldCheckIn) -> Result<(), StoreError> {
+        self.write(Write::CheckIn(told)).await
+    }
+
+    /// Keeps a few words about a stretch of time.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn keep_annotation(&self, told: Annotation) -> Result<(), StoreError> {
+        self.write(Write::Annotation(told)).await
+    }
+
+    /// Keeps how a cycle ended, for good. Of a cycle that was closed before nothing is written: the first closing stands.
+    ///
+    /// # Errors
+    /// When nothing of it was kept.
+    pub async fn keep_close(&self, close: Close) -> Result<(), StoreError> {
+        self.write(Write::Close(close)).await
     }
 
     /// All that is known of these goals. Blocks: some milliseconds for a thousand key results; once longer after the

@@ -7,14 +7,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
+use super::closing::closed_at;
 use super::entry::{Attempt, Measurement, Origin, from_ms};
 use super::error::StoreError;
 use super::load::{Loaded, load};
 use super::memory;
 use super::open::open_to_read;
+use super::people::{self, Annotation, ToldCheckIn};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::Goals;
-use crate::domain::id::KeyResultId;
+use crate::domain::id::{CycleName, KeyResultId};
 
 /// A read-only connection to a store.
 #[derive(Debug)]
@@ -135,6 +137,30 @@ impl Reader {
             "t.slot_at, t.started_at, t.ms, t.tries, t.class, t.message, t.help, t.value"
         );
         self.of_key_result(ATTEMPTS, id, since, until, attempt)
+    }
+
+    /// What people said of a key result, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn check_ins(&self, id: &KeyResultId) -> Result<Vec<ToldCheckIn>, StoreError> {
+        self.reading(|connection| people::check_ins(connection, id))
+    }
+
+    /// What was noted of a key result or of everything, by the time it is about.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn annotations(&self, id: &KeyResultId) -> Result<Vec<Annotation>, StoreError> {
+        self.reading(|connection| people::annotations(connection, id))
+    }
+
+    /// When a cycle was closed for good; `None` while it was not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn closed_at(&self, cycle: &CycleName) -> Result<Option<Timestamp>, StoreError> {
+        self.reading(|connection| closed_at(connection, cycle))
     }
 
     /// SQLite's full check, line by line; empty when all is well. Reads the whole file.

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
+use super::closing::{self, Close};
 use super::days::Days;
 use super::entry::{Entry, Origin, from_ms};
 use super::memory::{Known, Memory, Series, set_meta};
+use super::people::{Annotation, ToldCheckIn, keep_annotation, keep_check_in};
 use crate::domain::history::{Point, frozen};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::reading::Reading;
@@ -25,6 +27,12 @@ pub(super) enum Write {
     Status(Vec<(KeyResultId, Status, Timestamp)>),
     /// Sources to be left alone until; `None` lifts it.
     Holds(Vec<(Slug, Option<Timestamp>)>),
+    /// What a person said of a key result.
+    CheckIn(ToldCheckIn),
+    /// A few words about a stretch of time.
+    Annotation(Annotation),
+    /// How a cycle ended.
+    Close(Close),
     /// The zone whose midnights bound the days: makes `measurement_day` anew.
     Zone(TimeZone),
 }
@@ -103,6 +111,9 @@ impl<'c> Rows<'c> {
             Write::Revision { sha256, at } => self.revision(sha256, *at),
             Write::Status(changes) => changes.iter().try_for_each(|c| self.status(c)),
             Write::Holds(holds) => holds.iter().try_for_each(|hold| self.hold(hold)),
+            Write::CheckIn(told) => keep_check_in(self.connection, told),
+            Write::Annotation(told) => keep_annotation(self.connection, told),
+            Write::Close(close) => closing::keep(self.connection, close, self.memory.revision),
             Write::Zone(zone) => self.zone(zone),
         }
     }

@@ -165,6 +165,7 @@ impl Home {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).current_dir(self.folder.path());
         for name in [
+            "OKRD_AUTHOR",
             "OKRD_CONFIG",
             "OKRD_LOG",
             "OKRD_LOG_FORMAT",

@@ -15,11 +15,12 @@ use super::okrd::domain::goals::{
     Ambition, Company, Feed, Initiative, InitiativeState, KeyResult, Kind, Objective, Parent,
     ParentLink, Role, Team,
 };
-use super::okrd::domain::history::LastAttempt;
+use super::okrd::domain::history::{CheckIn, LastAttempt};
 use super::okrd::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use super::okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use super::okrd::domain::status::Status;
 use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
+use super::okrd::domain::verdict::{Closing, Outcome, Verdict};
 use super::okrd::engine::board::{Board, ConfigBoard, SourceBoard, StoreBoard};
 
 /// The instant of every sample board.
@@ -96,6 +97,7 @@ pub(crate) fn key_result(of: &Objective, id: &str, title: &str, unit: &str, aim:
             source: slug("shop"),
         },
         stale_after: Duration::from_secs(86_400),
+        amendments: Vec::new(),
         definition: "0123456789abcdef".into(),
     }
 }
@@ -136,6 +138,10 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         status_since: ago(54 * 86_400),
         last_attempt: None,
         confidence: None,
+        check_in: None,
+        may_be_too_safe: false,
+        closing: None,
+        closed_at: None,
     }
 }
 
@@ -179,6 +185,8 @@ pub(crate) fn judged(
         expected: Some(0.42),
         coverage: count(known.len()) / count(cards.len().max(1)),
         status,
+        closing: None,
+        closed_at: None,
         key_results: cards.into_iter().map(Arc::new).collect(),
         objective: Arc::new(objective),
     }
@@ -353,6 +361,11 @@ fn more_visitors() -> ObjectiveCard {
             actual: Some(2.625),
             ratio: Some(2.095_238_095),
         }),
+        check_in: Some(CheckIn {
+            at: ago(3 * 86_400),
+            confidence: Some(0.7),
+            note: Some("the autumn letter helps".into()),
+        }),
         ..measured(
             card(subscribers),
             780.0,
@@ -499,14 +512,32 @@ fn last_quarter() -> ObjectiveCard {
         "subscribers",
         reach(400.0, 640.0),
     );
-    let letters = measured(
-        card(letters),
-        600.0,
-        55 * 86_400,
-        Status::Closed,
-        "closed with 0.8",
-    );
-    judged(objective, Status::Closed, vec![letters])
+    let closing = Closing {
+        as_amended: Outcome {
+            score: Some(600.0 / 720.0),
+            verdict: Verdict::Strong,
+        },
+        as_committed: Outcome {
+            score: Some(0.625),
+            verdict: Verdict::Achieved,
+        },
+    };
+    let letters = KeyResultCard {
+        closing: Some(closing),
+        closed_at: Some(ago(40 * 86_400)),
+        ..measured(
+            card(letters),
+            600.0,
+            55 * 86_400,
+            Status::Closed,
+            "closed with 0.8",
+        )
+    };
+    ObjectiveCard {
+        closing: Some(closing),
+        closed_at: Some(ago(40 * 86_400)),
+        ..judged(objective, Status::Closed, vec![letters])
+    }
 }
 
 /// Text that wants to be markup, a label, a header or a second line.
@@ -539,6 +570,9 @@ pub(crate) fn hostile() -> Board {
         for card in &mut card.key_results {
             let card = Arc::make_mut(card);
             card.reason = HOSTILE.into();
+            if let Some(said) = &mut card.check_in {
+                said.note = Some(HOSTILE.into());
+            }
             if let Some(attempt) = &mut card.last_attempt {
                 attempt.fault = Some((FaultClass::BadBody, HOSTILE.into()));
             }

@@ -234,6 +234,7 @@ impl<'a> Reader<'a, '_> {
             weight: weight_of(table),
             feed,
             stale_after,
+            amendments: aim::amendments(table),
             definition,
         };
         Some((key_result, poll))
@@ -402,7 +403,7 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// Amendments are kept in the file and in git; here it is only seen that they can be meant.
+    /// Whether the amendments can be meant; what they say is read by `aim`.
     fn amendments(&mut self, objective: &ObjectiveId, table: Table<'a>) {
         let cycle = self.cycles.get(&objective.cycle);
         for amendment in table.list("amendments").iter().filter_map(At::table) {

@@ -19,6 +19,7 @@ use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 mod loading;
 mod model;
 mod opening;
+mod people;
 mod writing;
 
 /// A folder that goes with the test, and the store in it.
@@ -155,6 +156,7 @@ fn goals(zone: &str, key_results: &[(&str, Aim)]) -> Goals {
                 weight: 1.0,
                 feed: Feed::Recorded,
                 stale_after: Duration::from_secs(86_400),
+                amendments: Vec::new(),
                 definition: "d1".into(),
             })
         })
