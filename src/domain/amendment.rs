@@ -3,6 +3,7 @@
 
 use jiff::civil::Date;
 
+use super::anchors::Anchors;
 use super::goals::{KeyResult, Role};
 use super::target::{Aim, Band, Baseline, Target};
 
@@ -29,7 +30,7 @@ pub struct Step<T> {
 }
 
 /// The field that was changed, with both of its values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Where it should end.
     Target(Step<Target>),
@@ -41,6 +42,10 @@ pub enum Change {
     AtLeast(Step<f64>),
     /// Both bounds of a band.
     Between(Step<(f64, f64)>),
+    /// Which values stand for which shares of the way.
+    Anchors(Step<Anchors>),
+    /// How many days make a baseline.
+    BaselineDays(Step<u32>),
     /// Whether bounds and target themselves lie outside.
     Strict(Step<bool>),
     /// The expected share of time in a band.
@@ -65,15 +70,21 @@ impl KeyResult {
         let mut first = self.clone();
         first.amendments.clear();
         for amendment in newest_last.into_iter().rev() {
-            first.undo(amendment.change);
+            first.undo(&amendment.change);
         }
         Some(first)
     }
 
-    fn undo(&mut self, change: Change) {
+    fn undo(&mut self, change: &Change) {
         match (change, &mut self.aim) {
             (Change::Target(step), Aim::Reach(reach)) => reach.target = step.from,
             (Change::Baseline(step), Aim::Reach(reach)) => reach.baseline = step.from,
+            (Change::Anchors(step), Aim::Reach(reach)) => {
+                reach.baseline = Baseline::Fixed(step.from.baseline());
+                reach.target = Target::Absolute(step.from.target());
+                reach.anchors = Some(step.from.clone());
+            }
+            (Change::BaselineDays(step), Aim::Baseline(days)) => *days = step.from,
             (Change::Strict(step), Aim::Reach(reach)) => reach.strict = step.from,
             (Change::Strict(step), Aim::Hold(hold)) => hold.strict = step.from,
             (Change::Compliance(step), Aim::Hold(hold)) => hold.compliance = step.from,
@@ -105,6 +116,7 @@ impl KeyResult {
 mod tests {
     use super::*;
     use crate::domain::example::{at_most, guardrail, key_result, reach};
+    use crate::domain::target::Reach;
     use jiff::civil::date;
     use proptest::prelude::*;
 
@@ -133,6 +145,26 @@ mod tests {
 
     fn to(target: Target) -> Aim {
         reach(Baseline::Fixed(48_000.0), target)
+    }
+
+    #[test]
+    fn with_the_anchors_both_ends_of_the_way_are_undone() {
+        let anchors = |top| Anchors::new(&[(1000.0, 0.0), (1300.0, 0.7), (top, 1.0)]).unwrap();
+        let way = |top| Reach {
+            anchors: Some(anchors(top)),
+            ..Reach::straight(1000.0, Target::Absolute(top))
+        };
+        let change = Change::Anchors(Step {
+            from: anchors(1600.0),
+            to: anchors(1500.0),
+        });
+        let kr = amended(Aim::Reach(way(1500.0)), vec![on(2, change)]);
+        let first = kr.as_first_committed().unwrap();
+        assert_eq!(first.aim, Aim::Reach(way(1600.0)));
+
+        let days = Change::BaselineDays(Step { from: 20, to: 30 });
+        let kr = amended(Aim::Baseline(30), vec![on(2, days)]);
+        assert_eq!(kr.as_first_committed().unwrap().aim, Aim::Baseline(20));
     }
 
     #[test]

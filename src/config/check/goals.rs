@@ -13,7 +13,7 @@ use super::daemon::{Polling, Schedules, duration, timeout};
 use super::measure::{canonical, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
-use super::{FilterJudge, aim, formula, hex};
+use super::{FilterJudge, aim, amendments, formula, hex};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::schedule::{Schedule, show_duration};
 use crate::config::spec::{Measure, Poll};
@@ -234,7 +234,7 @@ impl<'a> Reader<'a, '_> {
             weight: weight_of(table),
             feed,
             stale_after,
-            amendments: aim::amendments(table),
+            amendments: amendments::read(table),
             definition,
         };
         Some((key_result, poll))
@@ -425,7 +425,7 @@ impl<'a> Reader<'a, '_> {
                 });
             }
         }
-        aim::amended(table, self.out);
+        amendments::agree(table, self.out);
     }
 
     fn initiatives(

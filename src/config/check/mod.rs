@@ -2,6 +2,7 @@
 //! an error. Pure: files come from `load`; nothing is opened, asked or run.
 
 mod aim;
+mod amendments;
 pub(super) mod braces;
 mod daemon;
 mod edition;

@@ -1,0 +1,64 @@
+//! What is done step by step, or at once: milestones, and what is so or not.
+
+use jiff::Timestamp;
+
+use super::sight::{Figures, Sight};
+use crate::domain::goals::Ambition;
+use crate::domain::history::Point;
+use crate::domain::milestones::Milestones;
+use crate::domain::progress::{at_least, pace};
+use crate::domain::status::Standing;
+use crate::domain::target::Direction;
+
+impl Sight<'_> {
+    /// Steps done and due, by their weights.
+    pub(super) fn milestones(&self, milestones: &Milestones, ambition: Ambition) -> Figures {
+        let raw = milestones.share_done(self.until);
+        let planned = milestones.share_due(self.cycle.end(), self.until);
+        #[expect(clippy::cast_precision_loss, reason = "a count of what people wrote")]
+        let all = milestones.steps().len() as f64;
+        Figures {
+            baseline: Some(0.0),
+            target: Some(all),
+            ..self.stepwise(raw, planned, ambition)
+        }
+    }
+
+    /// So or not, and due at the end.
+    pub(super) fn done(&self, ambition: Ambition) -> Figures {
+        let planned = if self.elapsed < 1.0 { 0.0 } else { 1.0 };
+        match self.believed() {
+            Some(value) => Figures {
+                baseline: Some(0.0),
+                target: Some(1.0),
+                ..self.stepwise(
+                    if at_least(value, 1.0) { 1.0 } else { 0.0 },
+                    planned,
+                    ambition,
+                )
+            },
+            None => self.figures(planned, Direction::Done, Standing::Measuring),
+        }
+    }
+
+    fn stepwise(&self, raw: f64, planned: f64, ambition: Ambition) -> Figures {
+        let standing = Standing::Reach {
+            raw,
+            met: at_least(raw, 1.0),
+            planned,
+            ambition,
+        };
+        Figures {
+            raw: Some(raw),
+            pace: pace(raw, ambition.expected_score() * planned),
+            ..self.figures(planned, Direction::Done, standing)
+        }
+    }
+}
+
+/// How many milestones are done, as the value of the key result.
+pub(super) fn stated(milestones: &Milestones, at: Timestamp) -> Point {
+    #[expect(clippy::cast_precision_loss, reason = "a count of what people wrote")]
+    let value = milestones.done(at) as f64;
+    Point { as_of: at, value }
+}
