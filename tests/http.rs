@@ -428,7 +428,7 @@ async fn while_somebody_scrapes_each_new_board_is_written_before_it_is_asked_for
     .await;
     let publish = |name: &str, seconds: i64| {
         let mut board = Board::clone(&house.board.borrow());
-        board.scorecard.company.name = name.into();
+        Arc::make_mut(&mut board.scorecard.company).name = name.into();
         board.scorecard.at += jiff::SignedDuration::from_secs(seconds);
         house.board.send_replace(Arc::new(board));
     };
@@ -587,7 +587,7 @@ async fn a_program_records_what_it_knows_with_the_write_token_only() {
     let recorder = Arc::clone(&taken);
     let mut board = sample::board();
     let ended = board.scorecard.objectives.last_mut().unwrap();
-    let card = Arc::make_mut(&mut ended.key_results[0]);
+    let card = Arc::make_mut(&mut Arc::make_mut(ended).key_results[0]);
     Arc::make_mut(&mut card.key_result).feed = okrd::domain::goals::Feed::Recorded;
     let house = start_with(board, Limits::default(), |state| {
         state.recorder = Some(recorder);
@@ -875,11 +875,8 @@ async fn a_key_result_is_found_in_the_open_cycle_or_in_the_one_named() {
         "",
         sample::reach(0.0, 1.0),
     ));
-    board.scorecard.objectives.push(sample::judged(
-        old,
-        okrd::domain::status::Status::NoData,
-        vec![card],
-    ));
+    let judged = sample::judged(old, okrd::domain::status::Status::NoData, vec![card]);
+    board.scorecard.objectives.push(Arc::new(judged));
     let house = start(board).await;
     let of = async |path: &str| {
         house
@@ -1040,7 +1037,7 @@ async fn a_source_s_fault_is_told_once() {
 async fn an_empty_house_says_so() {
     let mut board = sample::with_objectives(Vec::new());
     board.scorecard.company = Default::default();
-    board.scorecard.cycles.clear();
+    board.scorecard.cycles = Arc::new([]);
     board.sources.clear();
     let house = start(board).await;
     assert!(house.get("/").await.text().contains("No objectives yet"));

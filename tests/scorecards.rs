@@ -13,6 +13,7 @@ use okrd::domain::goals::Goals;
 use okrd::domain::history::{History, Point};
 use okrd::domain::id::{KeyResultId, KeyResultRef};
 use okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
+use okrd::domain::verdict::Closing;
 use okrd::source::jq::judge;
 use toml::{Table, Value};
 
@@ -167,6 +168,9 @@ fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
         "coverage" => card.coverage,
         "budget_left" => card.budget_left,
         "in_band" => flag(card.in_band),
+        "score" | "verdict" | "first_score" | "first_verdict" => {
+            return Some(ended(card.closing, figure));
+        }
         "status" => return Some(Figure::Word(card.status.to_string())),
         "reason" => return Some(Figure::Word(card.reason.replace('\u{a0}', " "))),
         _ => return None,
@@ -178,7 +182,22 @@ fn of_objective(card: &ObjectiveCard, figure: &str) -> Option<Figure> {
         "progress" => card.progress,
         "expected" => card.expected,
         "coverage" => Some(card.coverage),
+        "score" | "verdict" | "first_score" | "first_verdict" => {
+            return Some(ended(card.closing, figure));
+        }
         "status" => return Some(Figure::Word(card.status.to_string())),
         _ => return None,
     }))
+}
+
+/// How it ended; "none" before it did.
+fn ended(closing: Option<Closing>, figure: &str) -> Figure {
+    let outcome = closing.map(|closing| match figure {
+        "score" | "verdict" => closing.as_amended,
+        _ => closing.as_committed,
+    });
+    match figure {
+        "score" | "first_score" => Figure::Number(outcome.and_then(|outcome| outcome.score)),
+        _ => Figure::Word(outcome.map_or("none", |o| o.verdict.as_str()).to_owned()),
+    }
 }

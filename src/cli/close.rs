@@ -37,8 +37,7 @@ pub fn run(config: Option<&Path>, args: &CloseArgs) -> Result<Verdict, Failure> 
     let reader = Reader::open(&config.store.path)?;
     let scorecard = score(&config.goals, &reader.load(&config.goals)?.history, now);
     let objectives: Vec<&ObjectiveCard> = scorecard
-        .objectives
-        .iter()
+        .objectives()
         .filter(|card| card.objective.id.cycle == cycle.name)
         .collect();
     let at = reader.closed_at(&cycle.name)?;

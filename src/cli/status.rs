@@ -82,7 +82,7 @@ pub fn text(scorecard: &Scorecard, zone: &TimeZone) -> String {
     }
     for cycle in scorecard.in_reading_order(scorecard.at) {
         let of_cycle = |o: &&ObjectiveCard| o.objective.id.cycle == cycle.name;
-        let mut objectives = scorecard.objectives.iter().filter(of_cycle).peekable();
+        let mut objectives = scorecard.objectives().filter(of_cycle).peekable();
         if objectives.peek().is_none() {
             continue;
         }

@@ -1,7 +1,7 @@
 //! What was measured: ordered series of points, the last attempt, what people said. Plain values;
 //! knows no store and no clock.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
@@ -75,6 +75,10 @@ impl Series {
     /// The newest point not after `until`.
     #[must_use]
     pub fn latest(&self, until: Timestamp) -> Option<Point> {
+        // Nearly always it is the last one.
+        if let Some(last) = self.0.last().filter(|p| p.as_of <= until) {
+            return Some(*last);
+        }
         let place = self.0.partition_point(|p| p.as_of <= until);
         place.checked_sub(1).and_then(|i| self.0.get(i)).copied()
     }
@@ -188,8 +192,8 @@ pub fn frozen(known: Option<Point>, point: Point, cycle: &Cycle) -> Option<Point
 /// All that is known, by key result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    records: BTreeMap<KeyResultId, Record>,
-    closings: BTreeMap<ObjectiveId, KeptObjective>,
+    records: HashMap<KeyResultId, Record>,
+    closings: HashMap<ObjectiveId, KeptObjective>,
 }
 
 impl History {
@@ -212,9 +216,6 @@ impl History {
 
     /// The record of a key result, made when missing.
     pub fn record(&mut self, id: &KeyResultId) -> &mut Record {
-        if !self.records.contains_key(id) {
-            self.records.insert(id.clone(), Record::default());
-        }
         self.records.entry(id.clone()).or_default()
     }
 

@@ -5,6 +5,7 @@ pub mod amendment;
 pub mod anchors;
 pub mod band;
 pub mod card;
+pub mod contributions;
 pub mod cycle;
 pub mod derive;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub mod id;
 pub mod judge;
 pub mod milestones;
 pub mod number;
+pub mod objective;
 pub mod plan;
 pub mod progress;
 pub mod reading;

@@ -10,14 +10,19 @@ pub fn show(x: f64) -> String {
         let digits = digits.trim_end_matches('0').trim_end_matches('.');
         return format!("{digits}e{exponent}");
     }
-    let decimals = if size.fract() == 0.0 {
-        0
+    let text = if size.fract() == 0.0 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole, not negative and below 1e15; many times as fast as a float's digits"
+        )]
+        let whole = size as u64;
+        whole.to_string()
     } else {
-        (0..12)
-            .find(|d| size * 10_f64.powi(*d) >= 10_000.0)
-            .map_or(12, i32::unsigned_abs) as usize
+        let decimals = (0..12).find(|d| size * 10_f64.powi(*d) >= 10_000.0);
+        let decimals = decimals.map_or(12, i32::unsigned_abs) as usize;
+        format!("{size:.decimals$}")
     };
-    let text = format!("{size:.decimals$}");
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
     let part = part.trim_end_matches('0');
     let mut out = String::from(if x < 0.0 { "-" } else { "" });

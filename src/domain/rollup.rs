@@ -192,6 +192,32 @@ mod tests {
             prop_assert!(found.share.is_none_or(|s| (0.0..=1.0).contains(&s)));
         }
 
+        /// Between the least and the most of what is known; of parts that are shares, for others are clamped first.
+        #[test]
+        fn a_roll_up_lies_between_its_parts(parts in prop::collection::vec(part(), 1..8)) {
+            let known = parts.iter().filter(|part| part.weight > 0.0 && part.weight.is_finite());
+            let known: Vec<f64> = known.filter_map(|part| part.share).map(clamped).collect();
+            let least = known.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            if let Some(share) = roll_up(&parts, Missing::LeftOut).share {
+                prop_assert!((least - 1e-12..=most + 1e-12).contains(&share), "{share} of {known:?}");
+            }
+        }
+
+        /// Clamping one part never raises the whole: what lies beyond the target counts as the target.
+        #[test]
+        fn what_lies_beyond_the_target_adds_nothing(
+            parts in prop::collection::vec(part(), 1..8), at in any::<prop::sample::Index>(), beyond in 1.0..1e9,
+        ) {
+            let with = |share: f64| {
+                let mut parts = parts.clone();
+                at.get_mut(&mut parts).share = Some(share);
+                roll_up(&parts, Missing::LeftOut)
+            };
+            prop_assert_eq!(with(beyond), with(1.0));
+            prop_assert_eq!(with(1.0 - beyond), with(0.0));
+        }
+
         #[test]
         fn order_does_not_matter(
             (given, mixed) in prop::collection::vec(part(), 0..8)

@@ -2,7 +2,8 @@
 //! scorecard judges again only what changed, along trends that are drawn again only where a day changed. Knows no source
 //! and no schedule.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,8 +15,8 @@ use crate::domain::forecast::Trend;
 use crate::domain::goals::{Feed, Goals, KeyResult, Objective};
 use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId};
-use crate::domain::judge::{judge, judge_along, turns};
-use crate::domain::scorecard::{self, Scorecard};
+use crate::domain::judge::{judge_along, turns};
+use crate::domain::scorecard::{Scorecard, Standings};
 use crate::domain::status::Status;
 use crate::store::{Entry, Origin};
 
@@ -34,17 +35,25 @@ pub struct Ledger {
     history: History,
     rows: Vec<Row>,
     places: HashMap<KeyResultId, usize>,
-    changed: HashSet<usize>,
+    /// Rows to be judged again; in order, since neighbours lie beside each other in memory.
+    changed: BTreeSet<usize>,
+    /// The objectives and the rows of each.
+    standings: Standings,
+    of_objective: Vec<Range<usize>>,
+    /// Objectives that are to be judged again though no row of theirs changed.
+    aged: bool,
     /// Rows whose trend is to be drawn again, and from when on.
     outdated: BTreeSet<(Timestamp, usize)>,
-    /// When time alone changes one of the rows next.
-    turns: Option<Timestamp>,
+    /// When time alone changes which row next.
+    turns: BTreeSet<(Timestamp, usize)>,
 }
 
 /// One key result.
 #[derive(Debug)]
 struct Row {
     objective: Arc<Objective>,
+    /// Its place among the objectives.
+    place: usize,
     key_result: Arc<KeyResult>,
     cycle: Arc<Cycle>,
     /// Where its days lead, as drawn at this instant.
@@ -74,7 +83,9 @@ impl Ledger {
             .objectives
             .retain(|objective| cycles.contains_key(&objective.id.cycle));
         let mut rows = Vec::new();
-        for objective in &goals.objectives {
+        let mut of_objective = Vec::new();
+        for (place, objective) in goals.objectives.iter().enumerate() {
+            let first = rows.len();
             let Some(cycle) = cycles.get(&objective.id.cycle) else {
                 continue;
             };
@@ -87,6 +98,7 @@ impl Ledger {
                 let card = judge_along(key_result, ambition, cycle, record, &trend, now);
                 Row {
                     objective: Arc::clone(objective),
+                    place,
                     key_result: Arc::clone(key_result),
                     cycle: Arc::clone(cycle),
                     trend,
@@ -96,25 +108,31 @@ impl Ledger {
                     card,
                 }
             }));
+            of_objective.push(first..rows.len());
         }
         let places = rows
             .iter()
             .enumerate()
             .map(|(place, row)| (row.key_result.id.clone(), place))
             .collect();
+        let turns = rows.iter().enumerate();
+        let turns = turns.filter_map(|(place, row)| Some((row.turns?, place)));
         let mut ledger = Self {
+            standings: Standings::new(&goals, goals.objectives.clone()),
             goals,
             history,
             changed: (0..rows.len()).collect(),
+            of_objective,
+            aged: true,
             outdated: BTreeSet::new(),
-            turns: None,
+            turns: turns.collect(),
             rows,
             places,
         };
         for place in 0..ledger.rows.len() {
             ledger.await_next_point(place, now);
         }
-        ledger.turns = ledger.first_turn();
+        ledger.judge_objectives(BTreeSet::new(), now);
         ledger
     }
 
@@ -137,7 +155,7 @@ impl Ledger {
         });
         let other_days: Vec<usize> = other_days.map(|(place, _)| place).collect();
         self.history = history;
-        self.changed.extend(0..self.rows.len());
+        self.age();
         for place in other_days {
             self.outdate(place, Timestamp::MIN);
         }
@@ -187,28 +205,31 @@ impl Ledger {
     /// Marks everything as to be judged again, since time went on.
     pub fn age(&mut self) {
         self.changed.extend(0..self.rows.len());
+        self.aged = true;
     }
 
     /// The instant at which time alone changes a card next.
     #[must_use]
     pub fn turns(&self) -> Option<Timestamp> {
-        self.turns
+        let first = |of: &BTreeSet<(Timestamp, usize)>| of.first().map(|(at, _)| *at);
+        let both = [first(&self.turns), first(&self.outdated)];
+        both.into_iter().flatten().min()
     }
 
     /// Marks what time has changed by `now` as to be judged again.
     pub fn turn(&mut self, now: Timestamp) {
-        let due = |row: &Row| row.turns.is_some_and(|turn| turn <= now);
-        let places = self.rows.iter().enumerate();
-        let due = places.filter(|(_, row)| due(row)).map(|(place, _)| place);
-        self.changed.extend(due);
+        let due = self.turns.range(..=(now, usize::MAX));
+        self.changed.extend(due.map(|(_, place)| *place));
     }
 
     /// Judges what changed and tells each status that is another than before.
     pub fn judge(&mut self, now: Timestamp) -> Vec<StatusChange> {
         self.draw_trends(now);
         let mut changes = Vec::new();
+        let mut objectives = BTreeSet::new();
         for place in std::mem::take(&mut self.changed) {
             let row = &mut self.rows[place];
+            objectives.insert(row.place);
             let id = &row.key_result.id;
             let record = derive::record(&row.objective, &row.key_result, &self.history);
             let record = record.as_deref();
@@ -219,11 +240,31 @@ impl Ledger {
                 changes.push((id.clone(), card.status, card.status_since));
                 self.history.record(id).status_since = told;
             }
-            row.turns = turns(&card, &row.cycle, now);
+            let next = turns(&card, &row.cycle, now);
+            if row.turns != next {
+                row.turns.map(|turn| self.turns.remove(&(turn, place)));
+                self.turns.extend(next.map(|turn| (turn, place)));
+                row.turns = next;
+            }
             row.card = card;
         }
-        self.turns = self.first_turn();
+        self.judge_objectives(objectives, now);
         changes
+    }
+
+    /// Judges the objectives at these places again, or all when time went on.
+    fn judge_objectives(&mut self, places: BTreeSet<usize>, now: Timestamp) {
+        let places = if std::mem::take(&mut self.aged) {
+            (0..self.of_objective.len()).collect()
+        } else {
+            places
+        };
+        let (rows, of_objective) = (&self.rows, &self.of_objective);
+        self.standings
+            .judge_again(places, &self.history, now, |place, _, _| {
+                let rows = rows[of_objective[place].clone()].iter();
+                rows.map(|row| Arc::clone(&row.card)).collect()
+            });
     }
 
     /// Draws trends that are outdated, those that wait longest first, until it has been enough for once.
@@ -266,28 +307,10 @@ impl Ledger {
         }
     }
 
-    fn first_turn(&self) -> Option<Timestamp> {
-        let rows = self.rows.iter().filter_map(|row| row.turns);
-        let trends = self.outdated.first().map(|(from, _)| *from);
-        rows.chain(trends).min()
-    }
-
     /// Everything as last judged, put together.
     #[must_use]
     pub fn scorecard(&self, now: Timestamp) -> Scorecard {
-        let mut rows = self.rows.iter();
-        scorecard::assemble(
-            &self.goals,
-            &self.history,
-            now,
-            |objective, key_result, cycle| {
-                rows.next().map_or_else(
-                    // Both sides walk the same key results in the same order; a row too few is judged as never measured.
-                    || judge(key_result, objective.ambition, cycle, None, now),
-                    |row| Arc::clone(&row.card),
-                )
-            },
-        )
+        self.standings.scorecard(now)
     }
 }
 
@@ -301,6 +324,7 @@ mod tests {
     use crate::domain::goals::Kind;
     use crate::domain::history::Point;
     use crate::domain::reading::Reading;
+    use crate::domain::scorecard;
     use crate::domain::target::{Baseline, Target};
     use jiff::civil::date;
     use proptest::prelude::*;

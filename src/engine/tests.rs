@@ -302,11 +302,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
 }
 
 fn card<'b>(board: &'b Board, name: &str) -> &'b KeyResultCard {
-    let cards = board
-        .scorecard
-        .objectives
-        .iter()
-        .flat_map(|o| &o.key_results);
+    let cards = board.scorecard.objectives().flat_map(|o| &o.key_results);
     let card = cards
         .into_iter()
         .find(|card| card.key_result.id == id(name));
@@ -706,7 +702,7 @@ async fn f59_ten_thousand_key_results_on_one_minute_all_fire_beside_a_busy_cpu()
     );
     running
         .shows(|b| {
-            let mut cards = b.scorecard.objectives.iter().flat_map(|o| &o.key_results);
+            let mut cards = b.scorecard.objectives().flat_map(|o| &o.key_results);
             cards.all(|card| card.value.is_some_and(|(value, _)| value == 1.0))
         })
         .await;
@@ -716,11 +712,7 @@ async fn f59_ten_thousand_key_results_on_one_minute_all_fire_beside_a_busy_cpu()
     assert_eq!(counts.len(), MANY);
     assert!(counts.values().all(|n| *n == 1), "none twice");
     let board = running.handle.board().borrow().clone();
-    let all = board
-        .scorecard
-        .objectives
-        .iter()
-        .flat_map(|o| &o.key_results);
+    let all = board.scorecard.objectives().flat_map(|o| &o.key_results);
     let as_of = all.filter_map(|card| card.value.map(|(_, as_of)| as_of));
     assert!(as_of.min() >= Some(firing), "none before the minute");
     assert!(

@@ -290,8 +290,7 @@ pub fn scorecard(board: &Board, now: Timestamp) -> ScorecardDto<'_> {
         },
         cycles: scorecard.cycles.iter().map(|c| cycle(c, now)).collect(),
         objectives: scorecard
-            .objectives
-            .iter()
+            .objectives()
             .map(|o| objective(board, o))
             .collect(),
         sources: board.sources.iter().map(source).collect(),
@@ -313,8 +312,7 @@ pub fn find<'a>(
     };
     let cards = board
         .scorecard
-        .objectives
-        .iter()
+        .objectives()
         .flat_map(|objective| &objective.key_results);
     cards
         .filter(|card| named(&card.key_result.id))

@@ -81,7 +81,7 @@ pub fn of_cycle(board: &Board, name: &str, now: Timestamp) -> Option<String> {
 }
 
 fn has_objectives(board: &Board, cycle: &Cycle) -> bool {
-    let mut all = board.scorecard.objectives.iter();
+    let mut all = board.scorecard.objectives();
     all.any(|card| card.objective.id.cycle == cycle.name)
 }
 
@@ -136,7 +136,7 @@ fn masthead(company: &Company) -> Markup {
 }
 
 fn cycle_section(board: &Board, cycle: &Cycle, now: Timestamp) -> Markup {
-    let all = board.scorecard.objectives.iter();
+    let all = board.scorecard.objectives();
     let cards: Vec<_> = all
         .filter(|card| card.objective.id.cycle == cycle.name)
         .collect();

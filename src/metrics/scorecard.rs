@@ -50,7 +50,7 @@ fn cycles(scorecard: &Scorecard) -> Vec<Family> {
         })
         .collect();
     let mut counts = BTreeMap::new();
-    for card in scorecard.objectives.iter().flat_map(|o| &o.key_results) {
+    for card in scorecard.objectives().flat_map(|o| &o.key_results) {
         *counts
             .entry((&card.key_result.id.cycle, card.status))
             .or_insert(0_u32) += 1;
@@ -68,7 +68,7 @@ fn cycles(scorecard: &Scorecard) -> Vec<Family> {
     ]
 }
 
-fn objectives(cards: &[ObjectiveCard]) -> Vec<Family> {
+fn objectives(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
     let cards: Vec<_> = cards
         .iter()
         .map(|card| {
@@ -106,7 +106,7 @@ struct Kr<'a> {
     card: &'a KeyResultCard,
 }
 
-fn key_results(cards: &[ObjectiveCard]) -> Vec<Family> {
+fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
     let mut all: Vec<_> = cards
         .iter()
         .flat_map(|objective| {

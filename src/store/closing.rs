@@ -40,7 +40,7 @@ impl Close {
     #[must_use]
     pub fn of(scorecard: &Scorecard, cycle: &CycleName) -> Self {
         let of_cycle = |card: &&ObjectiveCard| card.objective.id.cycle == *cycle;
-        let objectives = scorecard.objectives.iter().filter(of_cycle);
+        let objectives = scorecard.objectives().filter(of_cycle);
         let rows = objectives.flat_map(|card| {
             let own = card.key_results.iter().filter_map(|kr| key_result(kr));
             objective(card).into_iter().chain(own)

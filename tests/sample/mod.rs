@@ -210,15 +210,15 @@ pub(crate) fn with_objectives(objectives: Vec<ObjectiveCard>) -> Board {
     Board {
         scorecard: Scorecard {
             at: now(),
-            company: Company {
+            company: Arc::new(Company {
                 name: "Acme".into(),
                 vision: Some("Looking it up on our website is a reflex for everyone online".into()),
                 strategy: vec![
                     "Be the first answer people find".into(),
                     "Make it worth coming back".into(),
                 ],
-            },
-            teams: BTreeMap::from([
+            }),
+            teams: Arc::new(BTreeMap::from([
                 (
                     slug("content"),
                     Team {
@@ -233,12 +233,12 @@ pub(crate) fn with_objectives(objectives: Vec<ObjectiveCard>) -> Board {
                         slack: None,
                     },
                 ),
-            ]),
-            cycles: vec![
+            ])),
+            cycles: Arc::new([
                 cycle("2026-Q3", (2026, 7, 1), (2026, 9, 30)),
                 cycle("2026-Q4", (2026, 10, 1), (2026, 12, 31)),
-            ],
-            objectives,
+            ]),
+            objectives: objectives.into_iter().map(Arc::new).collect(),
         },
         sources: vec![
             source("shop", "sqlite"),
@@ -547,18 +547,19 @@ pub(crate) const HOSTILE: &str =
 /// A board whose every free text is hostile.
 pub(crate) fn hostile() -> Board {
     let mut board = board();
-    board.scorecard.company = Company {
+    board.scorecard.company = Arc::new(Company {
         name: HOSTILE.into(),
         vision: Some(HOSTILE.into()),
         strategy: vec![HOSTILE.into()],
-    };
-    for team in board.scorecard.teams.values_mut() {
+    });
+    for team in Arc::make_mut(&mut board.scorecard.teams).values_mut() {
         team.name = HOSTILE.into();
     }
     for source in &mut board.sources {
         source.fault = Some(HOSTILE.into());
     }
     for card in &mut board.scorecard.objectives {
+        let card = Arc::make_mut(card);
         let objective = Arc::make_mut(&mut card.objective);
         objective.title = HOSTILE.into();
         objective.why = Some(HOSTILE.into());

@@ -1,6 +1,7 @@
 //! A card for every kind of aim, at every point of its cycle.
 
 use super::*;
+use crate::domain::anchors::Anchors;
 use crate::domain::example::{at_most, day, days, key_result, quarter, reach, record};
 use crate::domain::fault::FaultClass;
 use crate::domain::history::LastAttempt;
@@ -509,6 +510,31 @@ fn any_milestones() -> impl Strategy<Value = Milestones> {
     prop::collection::vec(step, 1..6).prop_map(|steps| Milestones::new(steps).unwrap())
 }
 
+fn any_way() -> impl Strategy<Value = Aim> {
+    let ends = (-1e6..1e6, -1e6..1e6, any::<bool>()).prop_map(|(from, to, strict)| Reach {
+        strict,
+        ..Reach::straight(from, Target::Absolute(to))
+    });
+    let steps = prop::collection::vec((1e-3..1e3, 1e-3..1.0), 1..5);
+    let anchored = (-1e6..1e6, steps, any::<bool>()).prop_map(|(from, steps, falls)| {
+        let whole: f64 = steps.iter().map(|(_, share)| share).sum();
+        let (mut value, mut share) = (from, 0.0);
+        let mut points = vec![(from, 0.0)];
+        for (step, part) in &steps {
+            value += if falls { -step } else { *step };
+            share += part / whole;
+            points.push((value, share));
+        }
+        points.last_mut().unwrap().1 = 1.0;
+        let anchors = Anchors::new(&points).unwrap();
+        Reach {
+            anchors: Some(anchors),
+            ..Reach::straight(from, Target::Absolute(value))
+        }
+    });
+    prop_oneof![ends, anchored].prop_map(Aim::Reach)
+}
+
 proptest! {
     /// Whatever was agreed and measured, whenever it is judged: no NaN, shares within 0..1, one fitting status.
     #[test]
@@ -547,5 +573,45 @@ proptest! {
         }
         prop_assert!(card.reason.ends_with('.') && !card.reason.contains('\n') && card.reason.len() < 400, "{}", card.reason);
         prop_assert!(!card.reason.contains("NaN") && !card.reason.contains("inf"), "{}", card.reason);
+    }
+
+    /// A value further on the way never makes less progress, straight or by anchors, rising or falling.
+    #[test]
+    fn progress_is_monotone_in_the_value(aim in any_way(), a in -2e6..2e6, b in -2e6..2e6) {
+        let of = |value: f64| card(key_result("o/k", "x", aim.clone()), &record(&[(1.0, value)]), day(2.0));
+        let (low, high) = (of(f64::min(a, b)), of(f64::max(a, b)));
+        let (less, more) = match low.direction {
+            Direction::Decrease => (high, low),
+            _ => (low, high),
+        };
+        prop_assert!(less.progress_raw <= more.progress_raw, "{less:?} {more:?}");
+        prop_assert!(less.progress <= more.progress);
+    }
+
+    /// What is shown as progress is the raw share or, beyond the ends of the way, the nearer end: never more than was made,
+    /// except that nobody stands behind the start.
+    #[test]
+    fn clamping_never_raises(aim in any_aim(), value in number()) {
+        let card = card(key_result("o/k", "x", aim), &record(&[(1.0, value)]), day(2.0));
+        if let (Some(raw), Some(shown)) = (card.progress_raw, card.progress) {
+            prop_assert!(shown <= raw || shown == 0.0, "{shown} of {raw}");
+            prop_assert!(shown >= raw || shown == 1.0, "{shown} of {raw}");
+        }
+    }
+
+    /// In whatever order samples come in, the card is the same.
+    #[test]
+    fn the_order_of_samples_does_not_matter(
+        aim in any_aim(),
+        (given, mixed) in prop::collection::btree_map(-20_i32..120, number(), 0..12).prop_flat_map(|samples| {
+            let samples: Vec<(f64, f64)> = samples.into_iter().map(|(day, v)| (f64::from(day), v)).collect();
+            (Just(samples.clone()), Just(samples).prop_shuffle())
+        }),
+        now in -20.0..120.0,
+    ) {
+        let of = |samples: &[(f64, f64)]| {
+            card(key_result("o/k", "x", aim.clone()), &record(samples), day(now))
+        };
+        prop_assert_eq!(of(&given), of(&mixed));
     }
 }

@@ -1,0 +1,148 @@
+//! One objective judged at one instant: the cards of its key results and of the objectives that contribute to it go
+//! in, its own card comes out. Knows no samples and no clock.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::card::KeyResultCard;
+use super::cycle::Cycle;
+use super::goals::{Ambition, Objective};
+use super::history::History;
+use super::rollup::{Missing, Part, roll_up};
+use super::status::{Phase, Status};
+use super::target::Aim;
+use super::verdict::{Closing, Outcome, Verdict};
+
+/// An objective, judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObjectiveCard {
+    /// What was agreed.
+    pub objective: Arc<Objective>,
+    /// The weighted mean of what is known, 0 to 1; `None` when nothing is.
+    pub progress: Option<f64>,
+    /// The score that the plan expects by now: S times the planned share (c* times it for a band), weighted alike
+    /// over all that counts, known or not; `None` when nothing counts.
+    pub expected: Option<f64>,
+    /// The share of the weights that is known, 0 to 1; 0 when nothing counts.
+    pub coverage: f64,
+    /// The worst status of what counts, capped by guardrails.
+    pub status: Status,
+    /// How it ended, once the cycle is closed.
+    pub closing: Option<Closing>,
+    /// When that was kept for good.
+    pub closed_at: Option<Timestamp>,
+    /// Its key results, in order.
+    pub key_results: Vec<Arc<KeyResultCard>>,
+}
+
+impl ObjectiveCard {
+    /// What its final score says, once the cycle is closed.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.closing.map(|closing| closing.as_amended.verdict)
+    }
+}
+
+/// Judges one objective by its key results and the objectives that contribute to it, each of those with weight 1. What
+/// `history` kept of its closing is shown instead of what the files of today make of it.
+#[must_use]
+pub fn judge_objective(
+    objective: &Arc<Objective>,
+    cycle: &Cycle,
+    key_results: Vec<Arc<KeyResultCard>>,
+    children: &[&ObjectiveCard],
+    history: &History,
+    now: Timestamp,
+) -> ObjectiveCard {
+    let phase = Phase::of(cycle, now);
+    let missing = match phase {
+        Phase::Closed => Missing::IsZero,
+        Phase::Pending | Phase::Open => Missing::LeftOut,
+    };
+    let weighed = |of_card: &dyn Fn(&KeyResultCard) -> Option<f64>,
+                   of_child: &dyn Fn(&ObjectiveCard) -> Option<f64>| {
+        let part = |weight, share| Part { weight, share };
+        let own = key_results.iter().map(|kr| part(kr.weight(), of_card(kr)));
+        let others = children.iter().map(|child| part(1.0, of_child(child)));
+        own.chain(others).collect::<Vec<Part>>()
+    };
+    let made = roll_up(
+        &weighed(&|kr| kr.progress, &|child| child.progress),
+        missing,
+    );
+    let due = |kr: &KeyResultCard| {
+        let share = kr.expected_progress.unwrap_or_else(|| cycle.elapsed(now));
+        Some(due_at_end(kr, objective.ambition) * share)
+    };
+    let expected = roll_up(&weighed(&due, &|child| child.expected), Missing::LeftOut);
+
+    let counting = key_results.iter().filter(|kr| kr.weight() > 0.0);
+    let counting = counting.map(|kr| kr.status);
+    let status = Status::of_objective(
+        phase,
+        counting.chain(children.iter().map(|child| child.status)),
+        key_results.iter().filter_map(|kr| kr.guardrail()),
+    );
+    let closing =
+        (phase == Phase::Closed).then(|| close(objective, made.share, &key_results, children));
+    let mut card = ObjectiveCard {
+        objective: Arc::clone(objective),
+        closing,
+        closed_at: None,
+        progress: made.share,
+        expected: expected.share,
+        coverage: made.coverage,
+        status,
+        key_results,
+    };
+    show_kept(&mut card, history);
+    card
+}
+
+/// How an objective ended, with its key results as amended and as first committed.
+fn close(
+    objective: &Objective,
+    score: Option<f64>,
+    key_results: &[Arc<KeyResultCard>],
+    children: &[&ObjectiveCard],
+) -> Closing {
+    let own = key_results.iter().map(|card| {
+        let first = card.key_result.as_first_committed();
+        Part {
+            weight: first.map_or_else(|| card.weight(), |first| first.counts_for()),
+            share: card.closing.and_then(|closing| closing.as_committed.score),
+        }
+    });
+    let others = children.iter().map(|child| Part {
+        weight: 1.0,
+        share: child.closing.and_then(|closing| closing.as_committed.score),
+    });
+    let parts: Vec<Part> = own.chain(others).collect();
+    let committed = roll_up(&parts, Missing::IsZero).share;
+    Closing {
+        as_amended: Outcome::of_objective(score, objective.ambition),
+        as_committed: Outcome::of_objective(committed, objective.ambition),
+    }
+}
+
+/// Shows what was kept at the close instead of what the files of today make of it.
+fn show_kept(card: &mut ObjectiveCard, history: &History) {
+    let kept = history.closing(&card.objective.id);
+    if let Some(kept) = kept.filter(|_| card.status == Status::Closed) {
+        card.progress = kept.closing.as_amended.score;
+        card.coverage = kept.coverage;
+        card.closing = Some(kept.closing);
+        card.closed_at = Some(kept.at);
+    }
+}
+
+/// The score that is expected of a key result at the end: S, or c* for a band.
+fn due_at_end(card: &KeyResultCard, ambition: Ambition) -> f64 {
+    match &card.key_result.aim {
+        Aim::Reach(_) | Aim::Milestones(_) | Aim::Done | Aim::Baseline(_) => {
+            ambition.expected_score()
+        }
+        Aim::Hold(hold) => hold.compliance,
+    }
+}
