@@ -13,6 +13,7 @@ mod home;
 mod kill;
 mod kinds;
 mod lifecycle;
+mod mistakes;
 mod people;
 mod record;
 mod reload;
