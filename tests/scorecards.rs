@@ -168,7 +168,7 @@ fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
         "coverage" => card.coverage,
         "budget_left" => card.budget_left,
         "in_band" => flag(card.in_band),
-        "score" | "verdict" | "first_score" | "first_verdict" => {
+        "score" | "verdict" | "outcome" | "first_score" | "first_verdict" => {
             return Some(ended(card.closing, figure));
         }
         "status" => return Some(Figure::Word(card.status.to_string())),
@@ -182,7 +182,7 @@ fn of_objective(card: &ObjectiveCard, figure: &str) -> Option<Figure> {
         "progress" => card.progress,
         "expected" => card.expected,
         "coverage" => Some(card.coverage),
-        "score" | "verdict" | "first_score" | "first_verdict" => {
+        "score" | "verdict" | "outcome" | "first_score" | "first_verdict" => {
             return Some(ended(card.closing, figure));
         }
         "status" => return Some(Figure::Word(card.status.to_string())),
@@ -193,11 +193,13 @@ fn of_objective(card: &ObjectiveCard, figure: &str) -> Option<Figure> {
 /// How it ended; "none" before it did.
 fn ended(closing: Option<Closing>, figure: &str) -> Figure {
     let outcome = closing.map(|closing| match figure {
-        "score" | "verdict" => closing.as_amended,
+        "score" | "verdict" | "outcome" => closing.as_amended,
         _ => closing.as_committed,
     });
     match figure {
         "score" | "first_score" => Figure::Number(outcome.and_then(|outcome| outcome.score)),
+        // As people read it: in tenths, half away from zero.
+        "outcome" => Figure::Word(outcome.map_or_else(|| "none".to_owned(), |o| o.words())),
         _ => Figure::Word(outcome.map_or("none", |o| o.verdict.as_str()).to_owned()),
     }
 }
