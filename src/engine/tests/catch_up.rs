@@ -5,6 +5,8 @@ use super::super::fill::{Answer, Filled};
 use super::super::poll::Outcome;
 use super::super::rota::{Remembered, Rota};
 use super::*;
+use crate::domain::formula::Formula;
+use crate::domain::scorecard;
 use crate::store::{Measurement, Reader};
 
 /// The slots of the tests lie this far apart, so that none comes up while a test runs.
@@ -580,4 +582,37 @@ fn poll_ends(rota: &mut Rota, house: &House, now: Timestamp) {
     };
     rota.answered(&outcome, now);
     rota.recorded(&outcome);
+}
+
+/// What is computed has the days that were filled in what it reads.
+#[tokio::test]
+async fn a_formula_follows_what_was_filled() {
+    let house = House::new(|_| Ok(3.0));
+    let mut config = both(&house);
+    let computed = KeyResult {
+        feed: Feed::Computed(Formula::parse("2 * past").unwrap()),
+        ..key_result("twice", "computed")
+    };
+    let objective = Arc::make_mut(&mut config.goals.objectives[0]);
+    objective.key_results.push(Arc::new(computed));
+    for poll in &mut config.polls {
+        poll.schedule = Schedule::Every(Duration::from_secs(6 * 3600));
+    }
+    measured_once(&house, &config).await;
+    house.clock.jump(SignedDuration::from_hours(20 * 24));
+    let running = house.start(config.clone());
+    let before = running.handle.board().borrow().clone();
+    assert!(card(&before, "twice").forecast.is_err(), "one day is known");
+    house.fills(&running, 79).await;
+    let board = running
+        .shows(|b| card(b, "twice").forecast.is_ok() && value(b, "twice") == Some(6.0))
+        .await;
+    let loaded = running.store.load(&config.goals).unwrap();
+    let scratch = scorecard::score(&config.goals, &loaded.history, board.scorecard.at);
+    let scratch = scratch
+        .key_results()
+        .find(|(_, card)| card.key_result.id == id("twice"));
+    let (_, scratch) = scratch.unwrap();
+    assert_eq!(card(&board, "twice").forecast, scratch.forecast);
+    running.stop().await;
 }
