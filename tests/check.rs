@@ -739,6 +739,7 @@ fn values_arrive_as_they_were_meant() {
     let poll = config.polls.first().unwrap();
     assert_eq!(poll.window.to_string(), "30d");
     assert_eq!((poll.jitter.as_secs(), poll.timeout.as_secs()), (30, 30));
+    assert_eq!(config.catch_up.as_secs() / 86_400, 30);
     let stale: Vec<_> = config
         .goals
         .key_results()

@@ -31,8 +31,6 @@ use crate::store::{Entry, Reader, Store, StoreError};
 
 /// How many slots one run asks for at most: more would keep a source busy for days.
 const MOST: usize = 100_000;
-/// The rest between two questions to a source that others share: five a second. A database is asked at once.
-const REST: Duration = Duration::from_millis(200);
 /// What one write takes at most, and how long a value waits for others at most.
 const BATCH: usize = 100;
 const BATCH_WAITS: Duration = Duration::from_secs(1);
@@ -264,14 +262,11 @@ impl Filling<'_> {
         slots: &[Timestamp],
         end: &CancellationToken,
     ) -> Result<(), Failure> {
-        let database = matches!(
-            self.task.spec,
-            SourceSpec::Sqlite { .. } | SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. }
-        );
+        let rest = policy::rest(self.task.spec);
         let mut told = Instant::now();
         for (nth, slot) in slots.iter().enumerate() {
-            if nth > 0 && !database {
-                let _ = end.run_until_cancelled(tokio::time::sleep(REST)).await;
+            if nth > 0 && !rest.is_zero() {
+                let _ = end.run_until_cancelled(tokio::time::sleep(rest)).await;
             }
             let Some(entry) = end.run_until_cancelled(self.ask(*slot)).await else {
                 self.tally.stopped = Some("ended by a signal: run it again for the rest".into());

@@ -11,6 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Failure;
 use crate::engine::event::{Event, Observe, Skip};
+use crate::engine::past::Slots;
 use crate::metrics::daemon::LogCounter;
 
 /// Sets the log up. `OKRD_LOG` names the level (`info` when unset), `OKRD_LOG_FORMAT=json` makes each line a JSON
@@ -100,6 +101,34 @@ impl Observe for EventLog {
                 key_result,
                 why,
             } => tracing::debug!(%source, %key_result, "slot passed by: {}", reason(*why)),
+            Event::SlotsPassed {
+                source,
+                key_result,
+                missed,
+                owed,
+            } => {
+                if let Some(Slots { count, first, last }) = missed {
+                    tracing::info!(%source, %key_result, count, %first, %last, "slots passed without a poll; their numbers are not asked for");
+                }
+                if let Some(Slots { count, first, last }) = owed {
+                    tracing::info!(%source, %key_result, count, %first, %last, "slots passed without a poll; they are filled afterwards");
+                }
+            }
+            Event::SlotFilled {
+                source,
+                key_result,
+                slot,
+                fault,
+                ..
+            } => match fault {
+                None => tracing::debug!(%source, %key_result, %slot, "past slot filled"),
+                Some(fault) => {
+                    tracing::debug!(%source, %key_result, %slot, "past slot not filled: {fault}");
+                }
+            },
+            Event::FillingRests { source, key_result } => {
+                tracing::warn!(%source, %key_result, "the source is in trouble: past slots are filled on in an hour, or after a restart");
+            }
             Event::StoreWrote => {
                 if std::mem::take(&mut *self.store_down()) {
                     tracing::info!("the store takes writes again; nothing was lost");

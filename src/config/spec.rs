@@ -33,6 +33,8 @@ pub struct Config {
     pub sources: BTreeMap<Slug, SourceSpec>,
     /// What is polled: one entry for each key result with a source.
     pub polls: Vec<Poll>,
+    /// How far back slots that passed without a poll are filled; zero fills none.
+    pub catch_up: Duration,
     /// Lint warnings in this configuration.
     pub warnings: usize,
 }

@@ -18,6 +18,7 @@ use super::books::{Books, Report};
 use super::clock::Clock;
 use super::ending::Ending;
 use super::event::{Event, Observe};
+use super::fill::Filled;
 use super::poll::Outcome;
 use super::rota::{Remembered, Rota};
 use super::sources::Open;
@@ -144,6 +145,8 @@ pub struct Engine {
     cut_off: CancellationToken,
     outcomes: mpsc::UnboundedReceiver<Vec<Outcome>>,
     tell_outcome: mpsc::UnboundedSender<Vec<Outcome>>,
+    fills: mpsc::UnboundedReceiver<Filled>,
+    tell_fill: mpsc::UnboundedSender<Filled>,
     ticks: mpsc::UnboundedReceiver<Tick>,
     tell_tick: mpsc::UnboundedSender<Tick>,
     orders: mpsc::Receiver<Order>,
@@ -176,15 +179,13 @@ impl Engine {
     /// When the store cannot be read.
     pub fn new(setup: Setup) -> Result<(Self, Handle), EngineError> {
         let now = setup.clock.now();
-        let loaded = setup.store.load(&setup.config.goals)?;
-        let remembered = Remembered {
-            last_slots: loaded.last_slot,
-            holds: loaded.holds.into_iter().collect(),
-        };
+        let mut loaded = setup.store.load(&setup.config.goals)?;
+        let history = std::mem::take(&mut loaded.history);
+        let remembered = Remembered::from(loaded);
         let rota = Rota::default().next(&setup.config, &setup.open, remembered, now);
         let goals = setup.config.goals.clone();
         let store = setup.store.clone();
-        let mut books = Books::open(setup.store, goals, loaded.history, now);
+        let mut books = Books::open(setup.store, goals, history, now);
         let config = ConfigBoard {
             last_load_accepted: true,
             loaded_at: now,
@@ -201,6 +202,7 @@ impl Engine {
         };
         let (board, shown) = watch::channel(Arc::new(first));
         let (tell_outcome, outcomes) = mpsc::unbounded_channel();
+        let (tell_fill, fills) = mpsc::unbounded_channel();
         let (tell_tick, ticks) = mpsc::unbounded_channel();
         let (give_orders, orders) = mpsc::channel(4);
         let engine = Self {
@@ -215,6 +217,8 @@ impl Engine {
             cut_off: CancellationToken::new(),
             outcomes,
             tell_outcome,
+            fills,
+            tell_fill,
             ticks,
             tell_tick,
             orders,
@@ -297,6 +301,7 @@ impl Engine {
                 report => self.reported(&report),
             },
             Some(heard) = self.outcomes.recv() => self.heard(heard),
+            Some(filled) = self.fills.recv() => self.heard_fill(filled),
             Some(tick) = self.ticks.recv() => self.rota.fired(tick, self.clock.now()),
             () = tokio::time::sleep_until(wake) => {}
         }
@@ -320,6 +325,8 @@ impl Engine {
         }
         if self.books.is_up() {
             self.send_out(now);
+            self.books.take_passings(self.rota.passings(now));
+            self.fill(now);
         }
         self.books.start_commit();
         if self.due.board_outdated && self.due.board_made.elapsed() >= BOARD_EVERY {
@@ -353,6 +360,36 @@ impl Engine {
         let cut_off = self.cut_off.clone();
         self.tasks
             .spawn(async move { cut_off.run_until_cancelled_owned(sent).await });
+    }
+
+    /// Sends out fills, each a task of its own that can give way alone.
+    fn fill(&mut self, now: Timestamp) {
+        for fill in self.rota.fills(now) {
+            let (clock, tell) = (Arc::clone(&self.clock), self.tell_fill.clone());
+            let store = self.books.store_path().to_owned();
+            let sent = async move {
+                // As with polls, whoever listens does so until the last task ended.
+                let _ = tell.send(fill.run(&*clock, store).await);
+            };
+            let cut_off = self.cut_off.clone();
+            self.tasks
+                .spawn(async move { cut_off.run_until_cancelled_owned(sent).await });
+        }
+    }
+
+    /// Hears how a fill ended.
+    fn heard_fill(&mut self, filled: Filled) {
+        let now = self.clock.now();
+        let Some(kept) = self.rota.filled(filled, now, &*self.observe) else {
+            return;
+        };
+        let outcome = kept.outcome.as_ref();
+        let fault = outcome.and_then(|outcome| outcome.entry.outcome.as_ref().err());
+        if fault.is_some_and(|fault| fault.class == FaultClass::RateLimited) {
+            let until = self.rota.held_until(&kept.source);
+            self.books.take_hold(kept.source.clone(), until);
+        }
+        self.books.take_fill(kept);
     }
 
     /// Hears how polls ended.
@@ -431,7 +468,11 @@ impl Engine {
             wake = wake.min(until(turn, &*self.clock));
         }
         // While the store takes no writes nothing is sent out, so nothing that is due may wake us.
-        if let Some(due) = self.rota.next_wake().filter(|_| self.books.is_up()) {
+        if let Some(due) = self
+            .rota
+            .next_wake(self.clock.now())
+            .filter(|_| self.books.is_up())
+        {
             wake = wake.min(until(due, &*self.clock));
         }
         if self.due.board_outdated {
@@ -452,8 +493,8 @@ impl Engine {
     /// Puts another configuration in force. The old one stays when the store cannot be read for the new one.
     async fn reload(&mut self, config: Config, ticker: Ticker) -> Result<Ticker, TickerError> {
         let now = self.clock.now();
-        let last_slots = match self.books.change_goals(config.goals.clone(), now) {
-            Ok(last_slots) => last_slots,
+        let loaded = match self.books.change_goals(config.goals.clone(), now) {
+            Ok(loaded) => loaded,
             Err(error) => {
                 tracing::error!(%error, "the store cannot be read for the new configuration");
                 self.reloaded(false);
@@ -461,10 +502,11 @@ impl Engine {
             }
         };
         let remembered = Remembered {
-            last_slots,
             holds: Vec::new(),
+            ..Remembered::from(loaded)
         };
         let before = std::mem::take(&mut self.rota);
+        before.give_way();
         self.rota = before.next(&config, &self.open, remembered, now);
         ticker.stop().await;
         let ticker = self.start_ticker().await?;
@@ -500,11 +542,13 @@ impl Engine {
     /// Lets polls under way end, within bounds, and writes everything that is known.
     async fn drain(mut self, ending: &Ending) -> Result<(), EngineError> {
         self.tasks.close();
+        self.rota.give_way();
         let enough = tokio::time::sleep(DRAIN);
         tokio::pin!(enough);
         loop {
             self.books.start_commit();
-            let ended = self.tasks.is_empty() && self.outcomes.is_empty();
+            let heard = self.outcomes.is_empty() && self.fills.is_empty();
+            let ended = self.tasks.is_empty() && heard;
             if ended && self.books.is_clean() {
                 break;
             }
@@ -512,6 +556,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 Some(heard) = self.outcomes.recv() => self.heard(heard),
+                Some(filled) = self.fills.recv() => self.heard_fill(filled),
                 report = self.books.report(&*self.clock, &*self.observe) => self.reported(&report),
                 () = self.tasks.wait(), if !self.tasks.is_empty() => {}
                 () = tokio::time::sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}

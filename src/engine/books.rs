@@ -1,14 +1,15 @@
 //! The books: outcomes go to the store in groups, one commit at a time; what the store acknowledged is entered in the
 //! ledger. A failed commit loses nothing: its outcomes wait for the next try. Knows no schedule and no source.
 
-use std::collections::HashMap;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::arrears::{Kept, Passing};
 use super::board::StoreBoard;
 use super::clock::Clock;
 use super::event::{Event, Observe};
@@ -16,8 +17,8 @@ use super::ledger::{Ledger, StatusChange};
 use super::poll::Outcome;
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
-use crate::domain::id::{KeyResultId, Slug};
-use crate::store::{Entry, Store, StoreError};
+use crate::domain::id::Slug;
+use crate::store::{Account, Entry, Loaded, Store, StoreError};
 
 /// How long after a failed commit the next is tried.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
@@ -56,6 +57,8 @@ pub enum Report {
 #[derive(Default)]
 struct Pages {
     outcomes: Vec<Outcome>,
+    passings: Vec<Passing>,
+    fills: Vec<Kept>,
     statuses: Vec<StatusChange>,
     holds: Vec<(Slug, Option<Timestamp>)>,
 }
@@ -65,7 +68,11 @@ type Commit = Pin<Box<dyn Future<Output = (Pages, Result<(), StoreError>)> + Sen
 
 impl Pages {
     fn is_empty(&self) -> bool {
-        self.outcomes.is_empty() && self.statuses.is_empty() && self.holds.is_empty()
+        self.outcomes.is_empty()
+            && self.passings.is_empty()
+            && self.fills.is_empty()
+            && self.statuses.is_empty()
+            && self.holds.is_empty()
     }
 
     /// Takes as much as one commit may hold.
@@ -73,6 +80,8 @@ impl Pages {
         let rest = self.outcomes.split_off(self.outcomes.len().min(BATCH));
         Self {
             outcomes: std::mem::replace(&mut self.outcomes, rest),
+            passings: std::mem::take(&mut self.passings),
+            fills: std::mem::take(&mut self.fills),
             statuses: std::mem::take(&mut self.statuses),
             holds: std::mem::take(&mut self.holds),
         }
@@ -81,16 +90,54 @@ impl Pages {
     /// Puts back what could not be written, before what came since.
     fn put_back(&mut self, mut unwritten: Self) {
         unwritten.outcomes.append(&mut self.outcomes);
+        unwritten.passings.append(&mut self.passings);
+        unwritten.fills.append(&mut self.fills);
         unwritten.statuses.append(&mut self.statuses);
         unwritten.holds.append(&mut self.holds);
         *self = unwritten;
     }
 
+    fn entries(&self) -> Vec<Entry> {
+        let filled = self.fills.iter().filter_map(|fill| fill.outcome.as_ref());
+        let all = self.outcomes.iter().chain(filled);
+        all.map(|outcome| outcome.entry.clone()).collect()
+    }
+
+    /// What passed comes before what is settled of it.
+    fn accounts(&self) -> Vec<Account> {
+        let passed = self.passings.iter().map(|passing| &passing.account);
+        let settled = self.fills.iter().filter_map(|fill| fill.account.as_ref());
+        passed.chain(settled).cloned().collect()
+    }
+
+    /// Tells what became of slots that passed.
+    fn tell(&self, observe: &dyn Observe) {
+        for passing in &self.passings {
+            observe.observe(&Event::SlotsPassed {
+                source: &passing.source,
+                key_result: &passing.account.key_result,
+                missed: passing.missed,
+                owed: passing.owed,
+            });
+        }
+        for fill in &self.fills {
+            if let Some(Outcome { entry, .. }) = &fill.outcome {
+                observe.observe(&Event::SlotFilled {
+                    source: &fill.source,
+                    key_result: &entry.key_result,
+                    slot: entry.slot,
+                    fault: entry.outcome.as_ref().err(),
+                    lost: fill.lost,
+                });
+            }
+        }
+    }
+
     /// Writes everything in one group; the store commits what comes together together.
     async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        let entries = self.outcomes.iter().map(|o| o.entry.clone()).collect();
+        let (entries, accounts) = (self.entries(), self.accounts());
         let (entries, statuses, holds) = tokio::join!(
-            store.append(entries),
+            store.append_accounted(entries, accounts),
             store.keep_status(self.statuses.clone()),
             store.keep_holds(self.holds.clone()),
         );
@@ -115,19 +162,22 @@ impl Books {
         }
     }
 
-    /// Judges other goals from now on, by what the store knows of them. Returns the newest slot in which each of their
-    /// key results was measured.
+    /// Judges other goals from now on, by what the store knows of them. Returns what it remembers besides: slots that were
+    /// measured, are accounted for, are owed.
     ///
     /// # Errors
     /// When the store cannot be read; the goals stay as they were.
-    pub fn change_goals(
-        &mut self,
-        goals: Goals,
-        now: Timestamp,
-    ) -> Result<HashMap<KeyResultId, Timestamp>, StoreError> {
-        let loaded = self.store.load(&goals)?;
-        self.ledger = Ledger::new(goals, loaded.history, now);
-        Ok(loaded.last_slot)
+    pub fn change_goals(&mut self, goals: Goals, now: Timestamp) -> Result<Loaded, StoreError> {
+        let mut loaded = self.store.load(&goals)?;
+        let history = std::mem::take(&mut loaded.history);
+        self.ledger = Ledger::new(goals, history, now);
+        Ok(loaded)
+    }
+
+    /// Where the store's file is.
+    #[must_use]
+    pub fn store_path(&self) -> &Path {
+        self.store.path()
     }
 
     /// Starts to look whether another process wrote to the store, as `okrd record` does.
@@ -152,6 +202,16 @@ impl Books {
     /// Takes an outcome to be written.
     pub fn take(&mut self, outcome: Outcome) {
         self.unwritten.outcomes.push(outcome);
+    }
+
+    /// Takes what becomes of slots that passed without a poll to be written.
+    pub fn take_passings(&mut self, passings: Vec<Passing>) {
+        self.unwritten.passings.extend(passings);
+    }
+
+    /// Takes what came of a fill to be written.
+    pub fn take_fill(&mut self, fill: Kept) {
+        self.unwritten.fills.push(fill);
     }
 
     /// Takes status changes to be written.
@@ -211,7 +271,9 @@ impl Books {
         self.not_before = Some(Instant::now() + COMMIT_EVERY);
         self.last_write = Some(clock.now());
         observe.observe(&Event::StoreWrote);
-        for outcome in &pages.outcomes {
+        pages.tell(observe);
+        let filled = pages.fills.iter().filter_map(|fill| fill.outcome.as_ref());
+        for outcome in pages.outcomes.iter().chain(filled) {
             self.ledger.enter(&outcome.entry);
         }
         Report::Written(pages.outcomes)

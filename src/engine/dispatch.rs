@@ -1,5 +1,6 @@
 //! The dispatcher: whose turn it is. A state machine that is told of firings, of ended polls and of the time, and
-//! answers which polls to start and which slots pass by. Knows no task, no source and no store.
+//! answers which polls to start and which slots pass by. Polls go first: a past slot is filled only with a permit that no
+//! poll waits for, and gives way to one that comes. Knows no task, no source and no store.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -11,6 +12,7 @@ use super::event::Skip;
 use super::policy;
 use crate::config::schedule::Schedule;
 use crate::domain::fault::Fault;
+use crate::store::Stretch;
 
 /// The place of a poll in the plan.
 pub type PollIndex = usize;
@@ -34,6 +36,8 @@ pub struct Planned {
     pub until: Timestamp,
     /// The newest slot that was already asked, from the store.
     pub last_slot: Option<Timestamp>,
+    /// Every slot before this instant was asked or is accounted for. `None` when it was never asked: nothing passed then.
+    pub accounted: Option<Timestamp>,
 }
 
 /// What is to be done.
@@ -53,6 +57,13 @@ pub enum Act {
         /// Why.
         why: Skip,
     },
+    /// So many past slots of a source are filled no more for now: polls need their permits.
+    GiveWay {
+        /// Whose.
+        lane: LaneIndex,
+        /// How many, at least.
+        fills: usize,
+    },
 }
 
 /// Whose turn it is.
@@ -62,6 +73,12 @@ pub struct Dispatch {
     lanes: Vec<Lane>,
     groups: Vec<Vec<PollIndex>>,
     due: BinaryHeap<Reverse<Due>>,
+    /// Stretches that passed without a poll and are not told yet.
+    passed: Vec<(PollIndex, Stretch)>,
+    /// For each group the stretch last looked at, and whether it holds a slot: its members share their slots.
+    looked: Vec<Option<(Stretch, bool)>>,
+    /// Whether what passes counts: not where everything is asked once, whatever its schedule.
+    counts: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,8 +94,8 @@ struct Due {
 struct Poll {
     planned: Planned,
     stage: Stage,
-    /// In its lane's queue.
-    waiting: bool,
+    /// In its lane's queue, for this slot.
+    waiting: Option<Timestamp>,
     /// A slot that fired is among the due; later firings need no entry of their own.
     announced: bool,
     /// The newest slot that passed by while its source was held, or while an outdated question was under way.
@@ -104,6 +121,8 @@ pub enum Stage {
 struct Lane {
     permits: usize,
     running: usize,
+    /// Past slots that are being asked for; each takes a permit, too.
+    fills: usize,
     waiting: VecDeque<(PollIndex, Timestamp)>,
     held_until: Option<Timestamp>,
     /// The poll whose fault holds it.
@@ -129,21 +148,30 @@ impl Dispatch {
                 .map(|planned| Poll {
                     planned,
                     stage: Stage::Idle,
-                    waiting: false,
+                    waiting: None,
                     announced: false,
                     owed: None,
                     outdated: false,
                 })
                 .collect(),
             lanes: permits.iter().map(|p| Lane::new(*p)).collect(),
+            looked: vec![None; groups.len()],
             groups,
             due: BinaryHeap::new(),
+            passed: Vec::new(),
+            counts: false,
         }
     }
 
     /// Begins: what was never asked, or missed its newest slot, is due at once; `every N` plans its next slot.
     pub fn begin(&mut self, now: Timestamp) {
+        self.counts = true;
         for poll in 0..self.polls.len() {
+            let until = self.polls[poll].planned.until;
+            if now >= until {
+                self.pass(poll, until);
+                continue;
+            }
             let planned = &self.polls[poll].planned;
             if let Some(slot) = planned.missed_slot(now) {
                 self.announce(poll, slot, now);
@@ -224,9 +252,7 @@ impl Dispatch {
         let lane = self.lanes.get_mut(state.planned.lane)?;
         state.stage = Stage::Recording;
         lane.running = lane.running.saturating_sub(1);
-        let until = fault.and_then(policy::hold).map(|hold| later(now, hold))?;
-        let until = lane.held_until.map_or(until, |old| old.max(until));
-        lane.held_until = Some(until);
+        let until = lane.hold(fault, now)?;
         lane.held_by = Some(poll);
         Some(until)
     }
@@ -250,11 +276,77 @@ impl Dispatch {
     }
 
     fn queue(&mut self, poll: PollIndex, slot: Timestamp) {
+        self.pass(poll, slot);
         let state = &mut self.polls[poll];
         if let Some(lane) = self.lanes.get_mut(state.planned.lane) {
-            state.waiting = true;
+            state.waiting = Some(slot);
             lane.waiting.push_back((poll, slot));
         }
+    }
+
+    /// Everything of a poll before `slot` that is not accounted for has passed without being asked, and `slot` is spoken
+    /// for.
+    fn pass(&mut self, poll: PollIndex, slot: Timestamp) {
+        let planned = &mut self.polls[poll].planned;
+        let Some(from) = planned.accounted.replace(later(slot, A_MILLISECOND)) else {
+            return;
+        };
+        let from = from.max(planned.from);
+        let stretch = Stretch { from, until: slot };
+        if self.counts && from < slot && self.holds_a_slot(poll, stretch) {
+            self.passed.push((poll, stretch));
+        }
+    }
+
+    fn holds_a_slot(&mut self, poll: PollIndex, stretch: Stretch) -> bool {
+        let planned = &self.polls[poll].planned;
+        let looked = planned.group.and_then(|group| self.looked.get_mut(group));
+        if let Some(Some((known, holds))) = &looked
+            && *known == stretch
+        {
+            return *holds;
+        }
+        let newest = planned.schedule.at_or_before(earlier_by_one(stretch.until));
+        let holds = newest.is_some_and(|newest| newest >= stretch.from);
+        if let Some(looked) = looked {
+            *looked = Some((stretch, holds));
+        }
+        holds
+    }
+
+    /// The stretches that passed without a poll since this was asked last, each with at least one slot.
+    pub fn take_passed(&mut self) -> Vec<(PollIndex, Stretch)> {
+        std::mem::take(&mut self.passed)
+    }
+
+    /// Whether a source may be asked for a past slot now: no poll waits for it and it has a permit to spare.
+    #[must_use]
+    pub fn has_room(&self, lane: LaneIndex) -> bool {
+        self.lanes.get(lane).is_some_and(|lane| {
+            lane.held_until.is_none()
+                && lane.waiting.is_empty()
+                && lane.running + lane.fills < lane.permits
+                && lane.fills < policy::FILLS
+        })
+    }
+
+    /// A past slot is being asked for.
+    pub fn fill_began(&mut self, lane: LaneIndex) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.fills += 1;
+        }
+    }
+
+    /// A past slot is asked for no more. Returns until when its source is held, if the fault says so.
+    pub fn fill_ended(
+        &mut self,
+        lane: LaneIndex,
+        fault: Option<&Fault>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let lane = self.lanes.get_mut(lane)?;
+        lane.fills = lane.fills.saturating_sub(1);
+        lane.hold(fault, now)
     }
 
     /// Holds a source until an instant, as the store remembers it from before a restart.
@@ -288,8 +380,22 @@ impl Dispatch {
     #[must_use]
     pub fn last_slot(&self, poll: PollIndex) -> Option<Timestamp> {
         let state = self.polls.get(poll)?;
-        let waits = state.waiting || state.owed.is_some();
+        let waits = state.waiting.is_some() || state.owed.is_some();
         state.planned.last_slot.filter(|_| !waits)
+    }
+
+    /// Every slot of a poll before this instant was asked or is accounted for.
+    #[must_use]
+    pub fn accounted(&self, poll: PollIndex) -> Option<Timestamp> {
+        let state = self.polls.get(poll)?;
+        state.waiting.or(state.planned.accounted)
+    }
+
+    /// Whether a poll neither runs nor waits.
+    #[must_use]
+    pub fn rests(&self, poll: PollIndex) -> bool {
+        let state = self.polls.get(poll);
+        state.is_some_and(|state| state.stage == Stage::Idle && state.waiting.is_none())
     }
 
     /// Takes over from an earlier plan how far a poll is; `outdated` when it asks for another definition.
@@ -338,8 +444,9 @@ impl Dispatch {
             state.owed = Some(slot);
             return None;
         }
-        if state.stage != Stage::Idle || state.waiting {
+        if state.stage != Stage::Idle || state.waiting.is_some() {
             let why = Skip::StillRunning;
+            self.pass(poll, slot);
             return Some(Act::Skip { poll, why });
         }
         if self.lanes.get(state.planned.lane)?.held_until.is_some() {
@@ -356,8 +463,11 @@ impl Dispatch {
         let state = &mut self.lanes[lane];
         if state.held_until.is_some() {
             for (poll, slot) in state.waiting.drain(..) {
-                self.polls[poll].waiting = false;
-                self.polls[poll].owed = Some(slot);
+                let state = &mut self.polls[poll];
+                state.waiting = None;
+                state.owed = Some(slot);
+                // Should a newer one be asked in its stead, it passed.
+                state.planned.accounted = Some(slot);
                 acts.push(Act::Skip {
                     poll,
                     why: Skip::SourceHeld,
@@ -365,17 +475,21 @@ impl Dispatch {
             }
             return;
         }
-        while state.running < state.permits {
+        while state.running + state.fills < state.permits {
             let Some((poll, slot)) = state.waiting.pop_front() else {
                 return;
             };
-            self.polls[poll].waiting = false;
+            self.polls[poll].waiting = None;
             if now >= self.polls[poll].planned.until {
                 continue;
             }
             self.polls[poll].stage = Stage::Asking;
             state.running += 1;
             acts.push(Act::Start { poll, slot });
+        }
+        let fills = state.fills.min(state.waiting.len());
+        if fills > 0 {
+            acts.push(Act::GiveWay { lane, fills });
         }
     }
 
@@ -403,7 +517,7 @@ impl Dispatch {
             let Some(slot) = state.owed.take() else {
                 continue;
             };
-            if state.stage == Stage::Idle && !state.waiting && now < state.planned.until {
+            if state.stage == Stage::Idle && state.waiting.is_none() && now < state.planned.until {
                 self.queue(poll, slot);
             }
         }
@@ -432,10 +546,19 @@ impl Dispatch {
 }
 
 impl Lane {
+    /// Holds it when the fault says so, and tells until when.
+    fn hold(&mut self, fault: Option<&Fault>, now: Timestamp) -> Option<Timestamp> {
+        let until = fault.and_then(policy::hold).map(|hold| later(now, hold))?;
+        let until = self.held_until.map_or(until, |old| old.max(until));
+        self.held_until = Some(until);
+        Some(until)
+    }
+
     fn new(permits: usize) -> Self {
         Self {
             permits: permits.max(1),
             running: 0,
+            fills: 0,
             waiting: VecDeque::new(),
             held_until: None,
             held_by: None,
@@ -459,6 +582,9 @@ impl Planned {
         self.wants(slot).then_some(slot)
     }
 }
+
+/// What the store tells instants apart by.
+const A_MILLISECOND: Duration = Duration::from_millis(1);
 
 fn later(t: Timestamp, by: Duration) -> Timestamp {
     t.saturating_add(jiff::SignedDuration::try_from(by).unwrap_or(jiff::SignedDuration::MAX))
@@ -490,6 +616,7 @@ mod tests {
             from: at("00:00:00"),
             until: "2027-01-01T00:00:00Z".parse().unwrap(),
             last_slot: None,
+            accounted: None,
         }
     }
 
@@ -506,7 +633,7 @@ mod tests {
         acts.iter()
             .filter_map(|act| match act {
                 Act::Start { poll, slot } => Some((*poll, *slot)),
-                Act::Skip { .. } => None,
+                Act::Skip { .. } | Act::GiveWay { .. } => None,
             })
             .collect()
     }
@@ -515,7 +642,7 @@ mod tests {
         acts.iter()
             .filter_map(|act| match act {
                 Act::Skip { why, .. } => Some(*why),
-                Act::Start { .. } => None,
+                Act::Start { .. } | Act::GiveWay { .. } => None,
             })
             .collect()
     }

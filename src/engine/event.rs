@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::past::Slots;
 use crate::domain::fault::Fault;
 use crate::domain::id::{KeyResultId, Slug};
 
@@ -33,6 +36,37 @@ pub enum Event<'a> {
         key_result: &'a KeyResultId,
         /// Why.
         why: Skip,
+    },
+    /// Slots passed without a poll, as while the daemon was down; what becomes of them is on disk.
+    SlotsPassed {
+        /// The source not asked.
+        source: &'a Slug,
+        /// For which key result.
+        key_result: &'a KeyResultId,
+        /// Those whose number is lost.
+        missed: Option<Slots>,
+        /// Those that are filled afterwards.
+        owed: Option<Slots>,
+    },
+    /// A past slot was asked for; the answer is on disk.
+    SlotFilled {
+        /// The source asked.
+        source: &'a Slug,
+        /// For which key result.
+        key_result: &'a KeyResultId,
+        /// Which slot.
+        slot: Timestamp,
+        /// What went wrong, if anything.
+        fault: Option<&'a Fault>,
+        /// Whether its number is lost for good.
+        lost: bool,
+    },
+    /// The filling of a key result rests, since its source was in trouble.
+    FillingRests {
+        /// The source.
+        source: &'a Slug,
+        /// Which key result.
+        key_result: &'a KeyResultId,
     },
     /// The store committed a transaction.
     StoreWrote,

@@ -2,12 +2,14 @@
 //! disk and a new board. Knows no face: metrics and pages read its board and hear its events.
 
 pub mod actor;
+pub mod arrears;
 pub mod board;
 pub mod books;
 pub mod clock;
 pub mod dispatch;
 pub mod ending;
 pub mod event;
+pub mod fill;
 pub mod ledger;
 pub mod past;
 pub mod plan;

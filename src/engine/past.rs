@@ -1,10 +1,12 @@
-//! Past slots: which of them a key result had, so that they can be filled afterwards. Pure; knows no store and no source.
+//! Past slots: which of them a key result had, so that they can be filled afterwards. Pure; knows no source.
 
 use jiff::Timestamp;
 
+use crate::config::schedule::Schedule;
 use crate::config::spec::Poll;
 use crate::domain::cycle::Cycle;
 use crate::domain::window::Moments;
+use crate::store::Stretch;
 
 /// The slots of a key result in `[from, to]` and in its cycle, oldest first, no more than `most` of them. A slot at which
 /// its window is still empty, such as the very start of the cycle, has nothing that could be asked.
@@ -24,6 +26,52 @@ pub fn slots(
         .filter(|slot| Moments::at(*slot, cycle, poll.window).is_some())
         .take(most)
         .collect()
+}
+
+/// The first slot at or after an instant.
+#[must_use]
+pub fn first(schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {
+    let before = from.checked_sub(jiff::SignedDuration::from_nanos(1));
+    schedule.next_after(before.unwrap_or(from))
+}
+
+/// Slots of a stretch: how many, the first and the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// How many; at least one.
+    pub count: u64,
+    /// The oldest.
+    pub first: Timestamp,
+    /// The newest.
+    pub last: Timestamp,
+}
+
+impl Slots {
+    /// Those of a schedule in a stretch; `None` when there are none. Walks through a cron pattern slot by slot.
+    #[must_use]
+    pub fn of(schedule: &Schedule, stretch: Stretch) -> Option<Self> {
+        let before = |slot: &Timestamp| *slot < stretch.until;
+        let first = first(schedule, stretch.from).filter(before)?;
+        if let Schedule::Every(every) = schedule {
+            let newest = stretch.until.as_millisecond().checked_sub(1)?;
+            let last = schedule.at_or_before(Timestamp::from_millisecond(newest).ok()?)?;
+            let steps = last.as_millisecond() - first.as_millisecond();
+            let steps = steps / i64::try_from(every.as_millis()).ok()?;
+            let count = u64::try_from(steps).ok()? + 1;
+            return Some(Self { count, first, last });
+        }
+        let rest = std::iter::successors(Some(first), |slot| schedule.next_after(*slot));
+        let alone = Self {
+            count: 0,
+            first,
+            last: first,
+        };
+        Some(rest.take_while(before).fold(alone, |slots, last| Self {
+            count: slots.count + 1,
+            last,
+            ..slots
+        }))
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::dispatch::{LaneIndex, Planned};
 use super::policy;
@@ -13,6 +13,8 @@ use crate::config::schedule::{CronSchedule, Schedule};
 use crate::config::spec::{Config, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::id::{CycleName, KeyResultId, Slug};
+use crate::domain::status::Phase;
+use crate::store::{Account, Change};
 
 /// Everything that is polled.
 #[derive(Debug, Default)]
@@ -40,6 +42,8 @@ pub struct PlannedPoll {
     pub group: Option<usize>,
     /// Its stable delay.
     pub splay: Duration,
+    /// Whether it can be asked for the past.
+    pub replayable: bool,
 }
 
 impl Plan {
@@ -64,7 +68,9 @@ impl Plan {
             .iter()
             .filter_map(|poll| {
                 let (group, gap) = patterns.place(&poll.schedule, now);
+                let source = config.sources.get(&poll.source)?;
                 Some(PlannedPoll {
+                    replayable: poll.is_replayable(source),
                     definition: Arc::from(*definitions.get(&poll.key_result)?),
                     cycle: Arc::clone(cycles.get(&poll.key_result.cycle)?),
                     lane: lanes.binary_search(&poll.source).ok()?,
@@ -81,9 +87,14 @@ impl Plan {
         }
     }
 
-    /// What the dispatcher must know, given the newest slot that each key result was asked for.
+    /// What the dispatcher must know, given the newest slot that each key result was asked for and from when on its slots
+    /// are not accounted for.
     #[must_use]
-    pub fn for_dispatch(&self, last_slots: &HashMap<KeyResultId, Timestamp>) -> Vec<Planned> {
+    pub fn for_dispatch(
+        &self,
+        last_slots: &HashMap<KeyResultId, Timestamp>,
+        accounted: &HashMap<KeyResultId, Timestamp>,
+    ) -> Vec<Planned> {
         self.polls
             .iter()
             .map(|p| Planned {
@@ -94,6 +105,7 @@ impl Plan {
                 from: p.cycle.start(),
                 until: p.cycle.end(),
                 last_slot: last_slots.get(&p.poll.key_result).copied(),
+                accounted: accounted.get(&p.poll.key_result).copied(),
             })
             .collect()
     }
@@ -108,6 +120,29 @@ impl Plan {
             }
         }
         distinct
+    }
+}
+
+impl PlannedPoll {
+    /// From which instant on its slots can be filled; `None` when none can: its measure cannot be asked for the past, or its
+    /// cycle is closed, or that is not wanted.
+    #[must_use]
+    pub fn fillable_since(&self, catch_up: Duration, now: Timestamp) -> Option<Timestamp> {
+        if !self.replayable || catch_up.is_zero() || Phase::of(&self.cycle, now) == Phase::Closed {
+            return None;
+        }
+        let catch_up = SignedDuration::try_from(catch_up).ok()?;
+        Some(now.checked_sub(catch_up).unwrap_or(Timestamp::MIN))
+    }
+
+    /// What the store is to know of its slots that passed.
+    #[must_use]
+    pub fn account(&self, change: Change) -> Account {
+        Account {
+            key_result: self.poll.key_result.clone(),
+            definition: Arc::clone(&self.definition),
+            change,
+        }
     }
 }
 

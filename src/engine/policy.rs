@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::config::schedule::Schedule;
+use crate::config::spec::SourceSpec;
 use crate::domain::fault::{Fault, FaultClass, Remedy};
 use crate::domain::id::KeyResultId;
 
@@ -55,6 +56,25 @@ pub fn hold(fault: &Fault) -> Option<Duration> {
 
 /// How many answers in a row that show the source itself in trouble end the filling of past slots.
 pub const TROUBLES: usize = 3;
+
+/// How many past slots of a source are asked for at a time: a few, since polls are what matters.
+pub const FILLS: usize = 2;
+/// How long the filling of a key result rests after so many troubles, or when nothing is left but slots that were trouble.
+pub const FILL_RESTS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// The rest between two questions for past slots: a source that others share is asked five times a second at most, a
+/// database at once.
+#[must_use]
+pub fn rest(source: &SourceSpec) -> Duration {
+    match source {
+        SourceSpec::Sqlite { .. } | SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. } => {
+            Duration::ZERO
+        }
+        SourceSpec::Jira { .. } | SourceSpec::Http(_) | SourceSpec::Plausible { .. } => {
+            Duration::from_millis(200)
+        }
+    }
+}
 
 /// Whether a fault shows the source itself in trouble, so that the next past slot would be asked in vain as well. Any
 /// other fault is of one question: an interface may know nothing of some old day and all of the next.

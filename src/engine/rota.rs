@@ -1,21 +1,28 @@
-//! The rota: the plan in force with its dispatcher and its sources. Sends out errands, hears how they ended, and
-//! carries what goes on over from one plan to the next. Knows no store and no judgement.
+//! The rota: the plan in force with its dispatcher, its sources and what is owed. Sends out errands and fills, hears how
+//! they ended, and carries what goes on over from one plan to the next. Knows no store and no judgement.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
+use super::arrears::{Arrears, Ended, Kept, Passing};
 use super::board::SourceBoard;
-use super::dispatch::{Act, Dispatch, PollIndex, Stage};
+use super::dispatch::{Act, Dispatch, LaneIndex, PollIndex, Stage};
 use super::event::{Event, Observe};
+use super::fill::{Answer, Fill, Filled};
+use super::past::Slots;
 use super::plan::Plan;
+use super::policy;
 use super::poll::{Asks, Errand, Outcome};
 use super::sources::{Open, Sources};
 use super::ticker::Tick;
 use crate::config::schedule::CronSchedule;
 use crate::config::spec::Config;
 use crate::domain::id::{KeyResultId, Slug};
+use crate::store::{Change, Loaded, Stretch};
 
 /// The plan in force.
 #[derive(Default)]
@@ -27,7 +34,19 @@ pub struct Rota {
     places: HashMap<KeyResultId, PollIndex>,
     /// Polls under way of key results that this plan does not have; should one come back, it must not overlap itself.
     strays: HashMap<KeyResultId, Stray>,
+    /// What is owed, and before the plan begins what is remembered of it.
+    arrears: Arrears,
+    owed: Vec<(PollIndex, Stretch)>,
+    /// Fills under way.
+    fills: HashMap<PollIndex, (LaneIndex, CancellationToken)>,
+    /// Polls whose newest answer was a fault: as long as that is so, their past is not asked for.
+    failing: HashSet<PollIndex>,
+    /// How far back slots are filled.
+    catch_up: Duration,
 }
+
+/// Slots of stretches that were counted already; key results that share a pattern share most of them, too.
+type Counted = HashMap<(Option<usize>, Stretch), Option<Slots>>;
 
 /// A poll that an earlier plan sent out.
 #[derive(Clone, Debug)]
@@ -41,8 +60,23 @@ struct Stray {
 pub struct Remembered {
     /// The newest slot in which each key result was measured.
     pub last_slots: HashMap<KeyResultId, Timestamp>,
+    /// From when on the slots of each key result are not accounted for.
+    pub accounted: HashMap<KeyResultId, Timestamp>,
+    /// Which slots of each key result are still to be asked for.
+    pub owed: HashMap<KeyResultId, Vec<Stretch>>,
     /// Until when sources are held.
     pub holds: Vec<(Slug, Timestamp)>,
+}
+
+impl From<Loaded> for Remembered {
+    fn from(loaded: Loaded) -> Self {
+        Self {
+            last_slots: loaded.last_slot,
+            accounted: loaded.accounted,
+            owed: loaded.owed,
+            holds: loaded.holds.into_iter().collect(),
+        }
+    }
 }
 
 impl Rota {
@@ -63,6 +97,8 @@ impl Rota {
             .map(|(index, p)| (p.poll.key_result.clone(), index))
             .collect();
         let mut under_way = self.under_way();
+        let (mut accounted, mut owed) = (remembered.accounted, remembered.owed);
+        self.carry_accounts(&plan, &places, &mut accounted, &mut owed, now);
         let mut last_slots = remembered.last_slots;
         last_slots.extend(self.last_slots(config, |key_result, definition| {
             let planned = places.get(key_result).and_then(|i| plan.polls.get(*i));
@@ -71,7 +107,10 @@ impl Rota {
         let mut holds = remembered.holds;
         holds.extend(self.holds(config));
         let sources = Sources::open(config, &plan, open, self.sources, now);
-        let mut dispatch = Dispatch::new(plan.for_dispatch(&last_slots), &sources.permits());
+        let mut dispatch = Dispatch::new(
+            plan.for_dispatch(&last_slots, &accounted),
+            &sources.permits(),
+        );
         under_way.retain(|key_result, stray| {
             let Some((index, planned)) = places
                 .get(key_result)
@@ -88,7 +127,16 @@ impl Rota {
                 dispatch.hold(lane, until);
             }
         }
+        let at = |(id, owed): (KeyResultId, Vec<Stretch>)| Some((*places.get(&id)?, owed));
+        let owed = owed.into_iter().filter_map(at);
+        let owed = owed.flat_map(|(index, all)| all.into_iter().map(move |one| (index, one)));
+        let rests = config.sources.values().map(policy::rest);
         Self {
+            arrears: Arrears::new(rests),
+            owed: owed.collect(),
+            fills: HashMap::new(),
+            failing: HashSet::new(),
+            catch_up: config.catch_up,
             generation: self.generation + 1,
             plan,
             dispatch,
@@ -115,8 +163,186 @@ impl Rota {
         self.dispatch.begin(now);
     }
 
+    /// What becomes of slots that passed without a poll by `now`, and of those that were owed when the plan began.
+    pub fn passings(&mut self, now: Timestamp) -> Vec<Passing> {
+        let mut counted = Counted::new();
+        let owed = std::mem::take(&mut self.owed);
+        let owed = owed
+            .into_iter()
+            .map(|(index, stretch)| (index, stretch, true));
+        let passed = self.dispatch.take_passed().into_iter();
+        let all: Vec<_> = owed
+            .chain(passed.map(|(index, s)| (index, s, false)))
+            .collect();
+        all.into_iter()
+            .filter_map(|(index, stretch, known)| {
+                self.account(index, stretch, known, now, &mut counted)
+            })
+            .collect()
+    }
+
+    /// Owes what can be filled of a stretch, and tells what cannot. One that is `known` to the store is told of only where
+    /// that changed.
+    fn account(
+        &mut self,
+        index: PollIndex,
+        stretch: Stretch,
+        known: bool,
+        now: Timestamp,
+        counted: &mut Counted,
+    ) -> Option<Passing> {
+        let planned = self.plan.polls.get(index)?;
+        let oldest = planned.fillable_since(self.catch_up, now);
+        let split = oldest.unwrap_or(stretch.until);
+        let split = split.clamp(stretch.from, stretch.until);
+        let mut slots = |stretch: Stretch| {
+            let key = (planned.group, stretch);
+            let count = || Slots::of(&planned.poll.schedule, stretch);
+            match planned.group {
+                Some(_) => *counted.entry(key).or_insert_with(count),
+                None => count(),
+            }
+        };
+        let missed = slots(Stretch {
+            until: split,
+            ..stretch
+        });
+        let owed = slots(Stretch {
+            from: split,
+            ..stretch
+        });
+        let until = stretch.until;
+        let left = owed.map(|owed| Stretch {
+            from: owed.first,
+            until,
+        });
+        let (lane, source) = (planned.lane, planned.poll.source.clone());
+        let settled = Stretch {
+            until: left.map_or(until, |left| left.from),
+            ..stretch
+        };
+        let change = match known {
+            false => Change::Passed { until, owed: left },
+            true => Change::Settled(settled),
+        };
+        let account = planned.account(change);
+        if let Some(left) = left {
+            self.arrears.owe(index, lane, left);
+        }
+        let owed = owed.filter(|_| !known);
+        let changes = !known || settled.from < settled.until;
+        changes.then_some(Passing {
+            source,
+            account,
+            missed,
+            owed,
+        })
+    }
+
+    /// Past slots to ask for at `now`, with what permits the polls leave.
+    pub fn fills(&mut self, now: Timestamp) -> Vec<Fill> {
+        let mut fills = Vec::new();
+        for lane in 0..self.plan.lanes.len() {
+            while self.arrears.has_turns(lane) && self.dispatch.has_room(lane) {
+                let Some(fill) = self.fill(lane, now) else {
+                    break;
+                };
+                fills.push(fill);
+            }
+        }
+        fills
+    }
+
+    fn fill(&mut self, lane: LaneIndex, now: Timestamp) -> Option<Fill> {
+        let (dispatch, failing, polls) = (&self.dispatch, &self.failing, &self.plan.polls);
+        let may = |index| dispatch.rests(index) && !failing.contains(&index);
+        let schedule = |index: PollIndex| polls.get(index).map(|p| &p.poll.schedule);
+        let (index, slot) = self.arrears.next(lane, now, may, schedule)?;
+        let errand = Errand {
+            slot,
+            asks: Asks::Past,
+            ..self.errand(index, slot)?
+        };
+        let gives_way = CancellationToken::new();
+        self.dispatch.fill_began(lane);
+        self.fills.insert(index, (lane, gives_way.clone()));
+        Some(Fill { errand, gives_way })
+    }
+
+    /// Hears how a fill ended. One of an earlier plan was told to give way; whatever it learned is asked for again.
+    pub fn filled(
+        &mut self,
+        filled: Filled,
+        now: Timestamp,
+        observe: &dyn Observe,
+    ) -> Option<Kept> {
+        if filled.generation != self.generation {
+            return None;
+        }
+        let (lane, _) = self.fills.remove(&filled.index)?;
+        let outcome = match filled.answer {
+            Answer::Came(outcome) => Ok(*outcome),
+            Answer::There => Err(Ended::There),
+            Answer::GaveWay => Err(Ended::GaveWay),
+        };
+        let fault = outcome
+            .as_ref()
+            .ok()
+            .and_then(|o| o.entry.outcome.as_ref().err());
+        let held = self.dispatch.held_until(lane).is_some();
+        let holds = self.dispatch.fill_ended(lane, fault, now).is_some();
+        if holds && let Ok(outcome) = &outcome {
+            self.sources.answered(lane, outcome, held, now);
+        }
+        let planned = self.plan.polls.get(filled.index)?;
+        let ended = match &outcome {
+            Ok(outcome) => Ended::Answered(outcome.entry.outcome.as_ref().err()),
+            Err(ended) => *ended,
+        };
+        let schedule = &planned.poll.schedule;
+        let follows = self.arrears.ended(filled.index, lane, ended, schedule, now);
+        if follows.rests {
+            observe.observe(&Event::FillingRests {
+                source: &planned.poll.source,
+                key_result: &planned.poll.key_result,
+            });
+        }
+        Some(Kept {
+            source: planned.poll.source.clone(),
+            outcome: outcome.ok(),
+            account: follows
+                .settled
+                .map(|cut| planned.account(Change::Settled(cut))),
+            lost: follows.lost,
+        })
+    }
+
+    /// Until when a source is held, as a face or the store should know it.
+    #[must_use]
+    pub fn held_until(&self, source: &Slug) -> Option<Timestamp> {
+        self.dispatch.held_until(self.sources.lane(source)?)
+    }
+
+    /// Lets no fill go on.
+    pub fn give_way(&self) {
+        self.fills.values().for_each(|(_, fill)| fill.cancel());
+    }
+
+    /// Lets at least so many fills of a lane give way. Those that do already count.
+    fn give_way_in(&self, lane: LaneIndex, fills: usize) {
+        let here = self.fills.values().filter(|(of, _)| *of == lane);
+        let (giving_way, going_on): (Vec<_>, Vec<_>) =
+            here.partition(|(_, fill)| fill.is_cancelled());
+        let more = fills.saturating_sub(giving_way.len());
+        going_on
+            .iter()
+            .take(more)
+            .for_each(|(_, fill)| fill.cancel());
+    }
+
     /// Begins by asking everything once.
     pub fn begin_once(&mut self, now: Timestamp) {
+        self.owed.clear();
         self.dispatch.ask_all(now);
     }
 
@@ -132,7 +358,19 @@ impl Rota {
         let acts = self.dispatch.acts(now);
         acts.into_iter()
             .filter_map(|act| match act {
-                Act::Start { poll, slot } => self.errand(poll, slot, now),
+                Act::Start { poll, slot } => {
+                    if let Some((_, fill)) = self.fills.get(&poll) {
+                        fill.cancel();
+                    }
+                    let lane = self.plan.polls.get(poll)?.lane;
+                    let errand = self.errand(poll, slot)?;
+                    self.sources.asked(lane, now);
+                    Some(errand)
+                }
+                Act::GiveWay { lane, fills } => {
+                    self.give_way_in(lane, fills);
+                    None
+                }
                 Act::Skip { poll, why } => {
                     let poll = self.plan.polls.get(poll)?;
                     observe.observe(&Event::PollSkipped {
@@ -153,6 +391,11 @@ impl Rota {
         let held = self.dispatch.held_until(lane).is_some();
         self.sources.answered(lane, outcome, held, now);
         let fault = outcome.entry.outcome.as_ref().err();
+        if fault.is_some() {
+            self.failing.insert(index);
+        } else {
+            self.failing.remove(&index);
+        }
         let until = self.dispatch.answered(index, fault, now)?;
         Some((self.sources.name(lane)?.clone(), until))
     }
@@ -160,7 +403,12 @@ impl Rota {
     /// Hears that the outcome of a poll is on disk.
     pub fn recorded(&mut self, outcome: &Outcome) {
         match self.index_of(outcome) {
-            Some(index) => self.dispatch.recorded(index),
+            Some(index) => {
+                self.dispatch.recorded(index);
+                if let Some(planned) = self.plan.polls.get(index) {
+                    self.arrears.wake(index, planned.lane);
+                }
+            }
             None => drop(self.strays.remove(&outcome.entry.key_result)),
         }
     }
@@ -179,8 +427,12 @@ impl Rota {
 
     /// When something will be due.
     #[must_use]
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        self.dispatch.next_wake()
+    pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
+        let lanes = 0..self.plan.lanes.len();
+        let fills = lanes
+            .filter(|lane| self.arrears.has_turns(*lane) && self.dispatch.has_room(*lane))
+            .map(|lane| self.arrears.rests_until(lane, now).unwrap_or(now));
+        fills.chain(self.dispatch.next_wake()).min()
     }
 
     /// Nothing is due, waits or is under way.
@@ -207,10 +459,9 @@ impl Rota {
         self.plan.polls.get(index).map(|p| &p.poll.source)
     }
 
-    fn errand(&mut self, index: PollIndex, slot: Timestamp, now: Timestamp) -> Option<Errand> {
+    fn errand(&self, index: PollIndex, slot: Timestamp) -> Option<Errand> {
         let planned = self.plan.polls.get(index)?;
         let source = self.sources.get(planned.lane)?;
-        self.sources.asked(planned.lane, now);
         Some(Errand {
             generation: self.generation,
             index,
@@ -256,6 +507,42 @@ impl Rota {
                 .then(|| self.dispatch.last_slot(index))
                 .flatten()
         })
+    }
+
+    /// What is accounted for and what is owed of key results that this plan has and the next one too, which this plan
+    /// knows better than the store. One that means something else from now on begins anew; one with another schedule
+    /// had no slots of it so far.
+    fn carry_accounts(
+        &self,
+        next: &Plan,
+        places: &HashMap<KeyResultId, PollIndex>,
+        accounted: &mut HashMap<KeyResultId, Timestamp>,
+        owed: &mut HashMap<KeyResultId, Vec<Stretch>>,
+        now: Timestamp,
+    ) {
+        for (index, planned) in self.plan.polls.iter().enumerate() {
+            let id = &planned.poll.key_result;
+            let Some(then) = places.get(id).and_then(|index| next.polls.get(*index)) else {
+                continue;
+            };
+            if then.definition != planned.definition {
+                accounted.remove(id);
+                continue;
+            }
+            if let Some(known) = self.dispatch.accounted(index) {
+                let same = then.poll.schedule == planned.poll.schedule;
+                accounted.insert(id.clone(), if same { known } else { now });
+            }
+            let mut stretches = self.arrears.of(index).to_vec();
+            // A plan that never began still has what it was told.
+            stretches.extend(
+                self.owed
+                    .iter()
+                    .filter(|(of, _)| *of == index)
+                    .map(|(_, s)| *s),
+            );
+            owed.insert(id.clone(), stretches);
+        }
     }
 
     fn each_poll<T>(&self, look: impl Fn(PollIndex) -> Option<T>) -> Vec<(KeyResultId, T)> {

@@ -31,17 +31,54 @@ use crate::domain::window::Window;
 use crate::source::{Question, Source};
 use crate::store::{Entry, Origin, Store};
 
+mod catch_up;
+
 /// What a made-up source answers to the text of a question.
 type Script = dyn Fn(&str) -> Result<f64, Fault> + Send + Sync;
 
 /// A source that answers by script, and counts.
 struct Scripted {
     answer: Arc<Script>,
+    past: Arc<Past>,
     asked: Arc<AtomicUsize>,
     questions: Arc<Mutex<Vec<String>>>,
     at_a_time: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
     credentials: Arc<AtomicU64>,
+}
+
+/// How a made-up source takes questions about the past.
+struct Past {
+    /// Of which instants it was asked, by text of the question.
+    instants: Mutex<Vec<(String, Timestamp)>>,
+    /// Questions about instants before this one are never answered …
+    hangs_before: Mutex<Timestamp>,
+    /// … and before this one are answered with this fault.
+    refuses_before: Mutex<(Timestamp, Fault)>,
+    permits: AtomicUsize,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self {
+            instants: Mutex::default(),
+            hangs_before: Mutex::new(Timestamp::MIN),
+            refuses_before: Mutex::new((Timestamp::MIN, Fault::new(FaultClass::Net, "refused"))),
+            permits: AtomicUsize::new(4),
+        }
+    }
+}
+
+impl Past {
+    async fn asked(&self, query: &str, instant: Timestamp) -> Result<(), Fault> {
+        let entry = (query.to_owned(), instant);
+        self.instants.lock().unwrap().push(entry);
+        if instant < *self.hangs_before.lock().unwrap() {
+            std::future::pending::<()>().await;
+        }
+        let (before, fault) = self.refuses_before.lock().unwrap().clone();
+        if instant < before { Err(fault) } else { Ok(()) }
+    }
 }
 
 #[async_trait]
@@ -52,6 +89,7 @@ impl Source for Scripted {
         };
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.questions.lock().unwrap().push(query.clone());
+        self.past.asked(query, question.moments.now).await?;
         let now = self.at_a_time.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         tokio::task::yield_now().await;
@@ -61,7 +99,7 @@ impl Source for Scripted {
     }
 
     fn permits(&self) -> usize {
-        4
+        self.past.permits.load(Ordering::SeqCst)
     }
 
     fn credentials(&self) -> u64 {
@@ -70,18 +108,24 @@ impl Source for Scripted {
 }
 
 /// The clock of the machine, set to another hour.
-struct Shifted(SignedDuration);
+struct Shifted(Mutex<SignedDuration>);
 
 impl Shifted {
     fn to(at: &str) -> Arc<Self> {
         let at: Timestamp = at.parse().unwrap();
-        Arc::new(Self(at.duration_since(super::clock::SystemClock.now())))
+        let by = at.duration_since(super::clock::SystemClock.now());
+        Arc::new(Self(Mutex::new(by)))
+    }
+
+    /// Sets it forward.
+    fn jump(&self, by: SignedDuration) {
+        *self.0.lock().unwrap() += by;
     }
 }
 
 impl Clock for Shifted {
     fn now(&self) -> Timestamp {
-        super::clock::SystemClock.now() + self.0
+        super::clock::SystemClock.now() + *self.0.lock().unwrap()
     }
 }
 
@@ -106,6 +150,7 @@ impl Heard {
 struct House {
     folder: tempfile::TempDir,
     answer: Arc<Script>,
+    past: Arc<Past>,
     asked: Arc<AtomicUsize>,
     questions: Arc<Mutex<Vec<String>>>,
     most: Arc<AtomicUsize>,
@@ -132,6 +177,7 @@ impl House {
         Self {
             folder: tempfile::tempdir().unwrap(),
             answer: Arc::new(answer),
+            past: Arc::default(),
             asked: Arc::default(),
             questions: Arc::default(),
             most: Arc::default(),
@@ -148,6 +194,7 @@ impl House {
     fn setup(&self, config: Config, store: Store) -> Setup {
         let scripted = Arc::new(Scripted {
             answer: Arc::clone(&self.answer),
+            past: Arc::clone(&self.past),
             asked: Arc::clone(&self.asked),
             questions: Arc::clone(&self.questions),
             at_a_time: Arc::default(),
@@ -292,6 +339,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
             },
         )]),
         polls: polls.collect(),
+        catch_up: Duration::from_secs(30 * 86_400),
         goals: Goals {
             cycles: BTreeMap::from([(name, cycle.unwrap())]),
             objectives: vec![Arc::new(objective)],

@@ -39,6 +39,7 @@ pub struct Counters {
     poll_failures: IntCounterVec,
     poll_duration: HistogramVec,
     polls_skipped: IntCounterVec,
+    slots_missed: IntCounterVec,
     store_writes: IntCounter,
     store_write_failures: IntCounter,
     requests: IntCounterVec,
@@ -67,6 +68,7 @@ impl Counters {
             poll_failures: counters(&names::SOURCE_POLL_FAILURES)?,
             poll_duration: HistogramVec::new(duration_opts, duration.labels)?,
             polls_skipped: counters(&names::SCHEDULER_POLLS_SKIPPED)?,
+            slots_missed: counters(&names::SCHEDULER_SLOTS_MISSED)?,
             store_writes: counter(&names::STORE_WRITES)?,
             store_write_failures: counter(&names::STORE_WRITE_FAILURES)?,
             requests: counters(&names::HTTP_REQUESTS)?,
@@ -82,7 +84,7 @@ impl Counters {
         Ok(this)
     }
 
-    fn collectors(&self) -> [Box<dyn Collector>; 10] {
+    fn collectors(&self) -> [Box<dyn Collector>; 11] {
         [
             Box::new(self.reloads.clone()),
             Box::new(self.reload_failures.clone()),
@@ -90,6 +92,7 @@ impl Counters {
             Box::new(self.poll_failures.clone()),
             Box::new(self.poll_duration.clone()),
             Box::new(self.polls_skipped.clone()),
+            Box::new(self.slots_missed.clone()),
             Box::new(self.store_writes.clone()),
             Box::new(self.store_write_failures.clone()),
             Box::new(self.requests.clone()),
@@ -104,6 +107,7 @@ impl Counters {
             let source = source.as_str();
             count(&self.polls, &[source], 0);
             count(&self.polls_skipped, &[source], 0);
+            count(&self.slots_missed, &[source], 0);
             for class in FaultClass::ALL {
                 count(&self.poll_failures, &[source, class.as_str()], 0);
             }
@@ -113,6 +117,7 @@ impl Counters {
             let source = source.as_str();
             let _ = self.polls.remove_label_values(&[source]);
             let _ = self.polls_skipped.remove_label_values(&[source]);
+            let _ = self.slots_missed.remove_label_values(&[source]);
             for class in FaultClass::ALL {
                 let _ = self
                     .poll_failures
@@ -187,6 +192,15 @@ impl Observe for Counters {
                 why: Skip::SourceHeld,
                 ..
             } => {}
+            Event::SlotsPassed {
+                source,
+                missed: Some(missed),
+                ..
+            } => count(&self.slots_missed, &[source.as_str()], missed.count),
+            Event::SlotFilled {
+                source, lost: true, ..
+            } => count(&self.slots_missed, &[source.as_str()], 1),
+            Event::SlotsPassed { .. } | Event::SlotFilled { .. } | Event::FillingRests { .. } => {}
             Event::StoreWrote => self.store_writes.inc(),
             Event::StoreFailed { .. } => self.store_write_failures.inc(),
             Event::Reloaded { accepted } => {

@@ -12,6 +12,7 @@ use super::closing;
 use super::days::{self, Days};
 use super::entry::{from_ms, one_line};
 use super::memory::day_zone;
+use super::owed::{self, Stretch};
 use super::people::load_check_ins;
 use super::reader::fault_class;
 use super::rows::point_of;
@@ -32,6 +33,11 @@ pub struct Loaded {
     /// The newest slot that was measured under the definition in force. One that was asked in vain does not count: after
     /// a restart or a change it is asked again, since whoever did that may have mended what was wrong.
     pub last_slot: HashMap<KeyResultId, Timestamp>,
+    /// The first instant that is not accounted for under the definition in force: every slot before it was asked for,
+    /// in vain or not, or is counted as missed, or owed. None of a key result that was never asked for.
+    pub accounted: HashMap<KeyResultId, Timestamp>,
+    /// Slots that passed and are still to be asked for under the definition in force, oldest first.
+    pub owed: HashMap<KeyResultId, Vec<Stretch>>,
     /// Until when sources must be left alone.
     pub holds: BTreeMap<Slug, Timestamp>,
     /// When the newest of these polls began: a clock that stands before it is wrong.
@@ -63,6 +69,8 @@ struct Wanted<'g> {
     frozen: Option<Point>,
     status_since: Option<(Status, Timestamp)>,
     measured_slot: Option<i64>,
+    /// The first instant that is not accounted for, apart from measured slots.
+    accounted: Option<i64>,
     last_poll: Option<LastPoll>,
     /// Series and slot of the newest number that its source gave.
     measured: Option<(i64, i64)>,
@@ -104,6 +112,7 @@ pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<L
         holds: read_holds(connection)?,
         ..Loaded::default()
     };
+    read_owed(connection, &index, &wanted, &mut loaded)?;
     for kr in wanted {
         kr.deliver(&mut loaded);
     }
@@ -129,6 +138,7 @@ impl<'g> Wanted<'g> {
             frozen: None,
             status_since: None,
             measured_slot: None,
+            accounted: None,
             last_poll: None,
             measured: None,
             note: None,
@@ -219,6 +229,10 @@ impl<'g> Wanted<'g> {
         let series = self.series();
         let poll = self.last_poll.take();
         let id = &self.key_result.id;
+        let behind_measured = self.measured_slot.map(|slot| slot.saturating_add(1));
+        if let Some(accounted) = self.accounted.max(behind_measured) {
+            loaded.accounted.insert(id.clone(), from_ms(accounted));
+        }
         if series.points().is_empty() && poll.is_none() && self.status_since.is_none() {
             return;
         }
@@ -250,7 +264,8 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
     let mut index = Index::default();
     let mut statement = connection.prepare_cached(
         "SELECT kr.uid, kr.status, kr.status_since, s.id, s.definition, s.first_day,
-                m.started_at, m.class, m.message, m.help, s.baseline_at, s.baseline_value
+                m.started_at, m.class, m.message, m.help, s.baseline_at, s.baseline_value,
+                m.slot_at, s.passed_until
          FROM kr LEFT JOIN series AS s ON s.kr_id = kr.id LEFT JOIN last_miss AS m ON m.series_id = s.id",
     )?;
     let mut rows = statement.query([])?;
@@ -274,6 +289,8 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
             let fault = fault(row)?;
             kr.polled(None, LastPoll { at, fault });
         }
+        let missed: Option<i64> = row.get(12)?;
+        kr.accounted = missed.map(|slot| slot.saturating_add(1)).max(row.get(13)?);
     }
     Ok(index)
 }
@@ -427,6 +444,28 @@ const FEW: &str = "
     SELECT series_id, as_of, value
     FROM slot CROSS JOIN measurement AS m ON m.slot_at = slot.at
       AND m.series_id IN (SELECT value FROM json_each(?2))";
+
+/// What is owed, of those of the wanted that have such.
+fn read_owed(
+    connection: &Connection,
+    index: &Index,
+    wanted: &[Wanted<'_>],
+    loaded: &mut Loaded,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT series_id FROM owed")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let series: i64 = row.get(0)?;
+        let place = usize::try_from(series)
+            .ok()
+            .and_then(|series| *index.wanted.get(series)?);
+        if let Some(kr) = place.and_then(|place| wanted.get(place)) {
+            let stretches = owed::of_series(connection, series)?;
+            loaded.owed.insert(kr.key_result.id.clone(), stretches);
+        }
+    }
+    Ok(())
+}
 
 fn read_holds(connection: &Connection) -> rusqlite::Result<BTreeMap<Slug, Timestamp>> {
     let mut statement = connection.prepare_cached("SELECT source, not_before FROM source_state")?;

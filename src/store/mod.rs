@@ -11,6 +11,7 @@ mod lock;
 mod memory;
 mod migrate;
 mod open;
+mod owed;
 mod people;
 mod reader;
 mod rows;
@@ -31,6 +32,7 @@ pub use closing::Close;
 pub use entry::{Attempt, Entry, Measurement, Origin};
 pub use error::StoreError;
 pub use load::Loaded;
+pub use owed::{Account, Change, Stretch};
 pub use people::{Annotation, ToldCheckIn};
 pub use reader::Reader;
 
@@ -103,6 +105,18 @@ impl Store {
     /// When nothing of it was kept. A later append may well succeed.
     pub async fn append(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         self.write(Write::Entries(entries)).await
+    }
+
+    /// The same together with what becomes of slots that passed without a poll: all or nothing of both.
+    ///
+    /// # Errors
+    /// When nothing of it was kept. A later append may well succeed.
+    pub async fn append_accounted(
+        &self,
+        entries: Vec<Entry>,
+        accounts: Vec<Account>,
+    ) -> Result<(), StoreError> {
+        self.write(Write::Accounted(entries, accounts)).await
     }
 
     /// Notes the revision in force; entries appended from now on refer to it.

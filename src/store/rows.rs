@@ -10,6 +10,7 @@ use super::closing::{self, Close};
 use super::days::Days;
 use super::entry::{Entry, Origin, from_ms};
 use super::memory::{Known, Memory, Series, set_meta};
+use super::owed::{self, Account};
 use super::people::{Annotation, ToldCheckIn, keep_annotation, keep_check_in};
 use crate::domain::history::{Point, frozen};
 use crate::domain::id::{KeyResultId, Slug};
@@ -21,6 +22,8 @@ use crate::domain::status::Status;
 pub(super) enum Write {
     /// Attempts and recorded values.
     Entries(Vec<Entry>),
+    /// The same, and what becomes of slots that passed without a poll.
+    Accounted(Vec<Entry>, Vec<Account>),
     /// The configuration in force.
     Revision { sha256: String, at: Timestamp },
     /// Statuses and since when.
@@ -108,6 +111,12 @@ impl<'c> Rows<'c> {
     pub(super) fn write(&mut self, write: &Write) -> rusqlite::Result<()> {
         match write {
             Write::Entries(entries) => entries.iter().try_for_each(|entry| self.entry(entry)),
+            Write::Accounted(entries, accounts) => {
+                entries.iter().try_for_each(|entry| self.entry(entry))?;
+                accounts
+                    .iter()
+                    .try_for_each(|account| self.account(account))
+            }
             Write::Revision { sha256, at } => self.revision(sha256, *at),
             Write::Status(changes) => changes.iter().try_for_each(|c| self.status(c)),
             Write::Holds(holds) => holds.iter().try_for_each(|hold| self.hold(hold)),
@@ -363,6 +372,12 @@ impl<'c> Rows<'c> {
             baseline: None,
             made_here: true,
         })
+    }
+
+    fn account(&self, account: &Account) -> rusqlite::Result<()> {
+        let uid = account.key_result.full();
+        let series = self.find_or_make(&uid, &account.definition, None)?;
+        owed::keep(self.connection, series.id, account.change)
     }
 
     fn revision(&mut self, sha256: &str, at: Timestamp) -> rusqlite::Result<()> {

@@ -2,14 +2,18 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::home::{DAEMON, Home, PATIENT, SHOP, growth, key_result, within};
+use rustix::process::Signal;
 
-const ID: &str = "growth/orders";
+use crate::fakes::wire::{self, Act, Wire};
+use crate::home::{DAEMON, Home, PATIENT, SHOP, growth, key_result, on_air, within};
+
+pub(crate) const ID: &str = "growth/orders";
 const DAYS: i64 = 10;
 
 #[expect(
@@ -21,7 +25,7 @@ fn now() -> Timestamp {
 }
 
 /// Midnight in UTC, so many days ago.
-fn midnight(days: i64) -> Timestamp {
+pub(crate) fn midnight(days: i64) -> Timestamp {
     let today = now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let day = today - days.days();
     let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).unwrap();
@@ -30,7 +34,7 @@ fn midnight(days: i64) -> Timestamp {
 
 /// A shop with one order at noon of each of the last ten days, today excluded, counted each midnight: ten days ago there
 /// were none, and today there are ten.
-fn shop(query: &str) -> Home {
+pub(crate) fn shop(query: &str) -> Home {
     let measure =
         format!("measure = {{ source = \"shop\", query = \"{query}\" }}\nschedule = \"0 0 * * *\"");
     let okrs = growth(&[&key_result("orders", &measure), &key_result("told", "")]);
@@ -48,9 +52,9 @@ fn shop(query: &str) -> Home {
     home
 }
 
-const REPLAYABLE: &str = "SELECT count(*) FROM orders WHERE at <= :now";
+pub(crate) const REPLAYABLE: &str = "SELECT count(*) FROM orders WHERE at <= :now";
 
-fn json(text: &str) -> Value {
+pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
@@ -254,4 +258,106 @@ fn f13_a_source_that_asks_for_patience_is_left_alone_and_what_came_before_is_kep
     for (line, days) in asked.iter().zip((0..=DAYS).rev()) {
         assert!(line.contains(&day(days)), "{line} for {}", day(days));
     }
+}
+
+/// A replayable key result of an interface that answers by script, given the day that it is asked about.
+fn interface(answer: impl Fn(&str) -> Vec<Act> + Send + Sync + 'static) -> (Wire, Home) {
+    let wire = on_air(Wire::plain(move |asked| answer(&asked.target)));
+    let source = format!("[sources.api]\ntype = \"http\"\nurl = \"{}\"\n", wire.url());
+    let measure = "schedule = \"0 0 * * *\"\n\
+         measure = { source = \"api\", path = \"/n\", query = { to = \"{now}\" }, value = \"/n\" }";
+    let home = Home::new(&[
+        ("okrd.toml", &format!("{DAEMON}{source}")),
+        ("okrs/team.toml", &growth(&[&key_result("orders", measure)])),
+    ]);
+    (wire, home)
+}
+
+fn day(days: i64) -> String {
+    midnight(days).strftime("to=%Y-%m-%d").to_string()
+}
+
+#[test]
+fn after_three_troubles_in_a_row_it_stops_and_says_how_to_go_on() {
+    let down = Arc::new(AtomicBool::new(true));
+    let is_down = Arc::clone(&down);
+    let (good, bad) = ([day(10), day(9), day(7)], wire::json(503, "{}"));
+    let (wire, home) = interface(move |target| {
+        let known = good.iter().any(|day| target.contains(day));
+        if known || !is_down.load(Ordering::SeqCst) {
+            wire::json(200, "{\"n\": 1}")
+        } else {
+            bad.clone()
+        }
+    });
+    let from = midnight(DAYS).to_string();
+    let done = home
+        .ends(1, &["backfill", ID, "--from", &from, "--format", "json"])
+        .out;
+    // Two numbers, a trouble, a number, three troubles.
+    assert_eq!(counts(&done), [11, 0, 7, 3, 4]);
+    assert_eq!(json(&done)["fault"]["class"], "http_5xx", "{done}");
+    let stopped = json(&done)["stopped"].as_str().unwrap().to_owned();
+    assert!(
+        stopped.contains("failed 3 times in a row: run it again once it works"),
+        "{stopped}"
+    );
+    assert!(
+        !wire
+            .asked()
+            .iter()
+            .any(|asked| asked.target.contains(&day(3)))
+    );
+    let told = home.ends(1, &["backfill", ID, "--from", &from]).out;
+    assert!(
+        told.contains("\nstopped: source api failed 3 times"),
+        "{told}"
+    );
+    down.store(false, Ordering::SeqCst);
+    assert_eq!(backfill(&home, 0, &["--from", &from]), [11, 3, 8, 8, 0]);
+    assert_eq!(home.history(ID).len(), 11);
+}
+
+#[test]
+fn ended_by_a_signal_it_keeps_what_it_has_and_goes_on_the_next_time() {
+    let open = Arc::new(AtomicBool::new(false));
+    let is_open = Arc::clone(&open);
+    let stalls = day(6);
+    let (wire, home) = interface(move |target| {
+        if target.contains(&stalls) && !is_open.load(Ordering::SeqCst) {
+            return vec![Act::Stall];
+        }
+        wire::json(200, "{\"n\": 1}")
+    });
+    let from = midnight(DAYS).to_string();
+    let running = home.spawn(&["backfill", ID, "--from", &from, "--format", "json"]);
+    within(PATIENT, "it waits for the fifth answer", || {
+        let asked = wire.asked();
+        asked
+            .iter()
+            .any(|asked| asked.target.contains(&day(6)))
+            .then_some(())
+    });
+    running.signal(Signal::INT);
+    let (code, log) = running.wait();
+    assert_eq!(code, 1, "{log}");
+    assert!(!log.contains("error") && !log.contains("panicked"), "{log}");
+    let done = std::fs::read_to_string(home.path("daemon-0.out")).unwrap();
+    assert_eq!(counts(&done), [11, 0, 4, 4, 0]);
+    let stopped = json(&done)["stopped"].as_str().unwrap().to_owned();
+    assert!(
+        stopped.contains("ended by a signal: run it again"),
+        "{stopped}"
+    );
+    assert_eq!(home.history(ID).len(), 4, "kept");
+    open.store(true, Ordering::SeqCst);
+    assert_eq!(backfill(&home, 0, &["--from", &from]), [11, 4, 7, 7, 0]);
+    let of = |days: i64| {
+        let asked = wire.asked();
+        asked
+            .iter()
+            .filter(|asked| asked.target.contains(&day(days)))
+            .count()
+    };
+    assert_eq!([of(10), of(7), of(6), of(5), of(0)], [1, 1, 2, 1, 1]);
 }

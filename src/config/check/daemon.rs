@@ -248,7 +248,11 @@ pub(super) struct Polling {
     pub(super) schedule: Option<Schedule>,
     pub(super) jitter: Duration,
     pub(super) timeout: Duration,
+    pub(super) catch_up: Duration,
 }
+
+/// How far back slots are filled when nothing is said: 30 days.
+const CATCH_UP: Duration = Duration::from_secs(30 * 86_400);
 
 /// Schedules, each distinct pattern parsed once: a parsed pattern is some 5 KiB and there may be thousands of users.
 #[derive(Debug)]
@@ -304,21 +308,41 @@ pub(super) fn polling(
         schedule: usual,
         jitter: Duration::from_secs(30),
         timeout: Duration::from_secs(30),
+        catch_up: CATCH_UP,
     };
     let tables = every(roots, "polling", |root| root.table("polling"), out);
     for (nth, table) in tables.into_iter().enumerate() {
         let written = table.text("schedule");
         let schedule = written.map(|at| schedules.parse(&at, out));
         let timeout = timeout(table, out);
+        let catch_up = catch_up(table, out);
         if nth == 0 {
             polling = Polling {
                 schedule: schedule.unwrap_or(polling.schedule),
                 jitter: duration(table, "jitter").unwrap_or(polling.jitter),
                 timeout: timeout.unwrap_or(polling.timeout),
+                catch_up: catch_up.unwrap_or(polling.catch_up),
             };
         }
     }
     polling
+}
+
+/// How far back slots are filled. More than a year would keep a source busy for days.
+fn catch_up(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+    let catch_up = duration(table, "catch_up")?;
+    if catch_up > LONGEST
+        && let Some(at) = table.get("catch_up")
+    {
+        let message = format!(
+            "`catch_up` is {}, expected at most 366d",
+            show_duration(catch_up)
+        );
+        let finding = at.finding(Code::CfgValue, message);
+        out.push(finding.help("write for example \"30d\", or \"0s\" to fill nothing afterwards"));
+    }
+    Some(catch_up)
 }
 
 /// A duration.

@@ -204,6 +204,7 @@ fn read(
         store: StoreSpec { path: store },
         sources,
         polls,
+        catch_up: polling.catch_up,
         warnings: 0,
     }
 }

@@ -107,5 +107,12 @@ pub(crate) static POLLING: TableKind = TableKind::new(
         SCHEDULE.default("\"0 * * * *\""),
         JITTER.default("\"30s\""),
         TIMEOUT.default("\"30s\""),
+        key(
+            "catch_up",
+            Shape::Duration,
+            "How far back slots that passed without a poll (the daemon was down) are filled afterwards where the measure can be asked for the past, up to 366d; \"0s\" fills none.",
+        )
+        .default("\"30d\"")
+        .examples(&["\"7d\"", "\"0s\""]),
     ],
 );

@@ -19,6 +19,7 @@ use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 mod loading;
 mod model;
 mod opening;
+mod owed;
 mod people;
 mod writing;
 

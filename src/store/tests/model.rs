@@ -217,6 +217,11 @@ impl Model {
                 .map(|(_, _, e)| e)
                 .max_by_key(|e| e.started_at);
             let status = self.status.get(&k).copied();
+            let asked = polls.clone().map(|(_, _, e)| e.slot).max();
+            if let Some(slot) = asked {
+                let behind = slot + Duration::from_millis(1);
+                loaded.accounted.insert(kr(name), behind);
+            }
             if series.points().is_empty() && newest.is_none() && status.is_none() {
                 continue;
             }
