@@ -11,7 +11,7 @@ mod formula;
 mod goals;
 mod measure;
 pub mod places;
-mod plan;
+mod points;
 mod rules;
 mod shape;
 mod source;
