@@ -416,7 +416,7 @@ impl<'a> Reader<'a, '_> {
                     "the cycle goes from {} to {}",
                     cycle.first_day, cycle.last_day
                 );
-                let finding = date.finding(Code::CfgValue, message).help(help);
+                let finding = date.finding(Code::KrDate, message).help(help);
                 // What was changed before the cycle began is no amendment, but does no harm.
                 self.out.push(if date.value < cycle.first_day {
                     finding.severity(Severity::Warning)

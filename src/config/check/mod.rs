@@ -10,6 +10,8 @@ mod faults;
 mod formula;
 mod goals;
 mod measure;
+mod overlap;
+mod people;
 pub mod places;
 mod points;
 mod rules;
@@ -191,6 +193,7 @@ fn read(
     };
     let drafts = drafts(roots, reader, &cycle_names, &teams);
     tree::tree(&drafts, out);
+    overlap::overlap(roots, &cycles, &drafts, out);
     let polls = drafts
         .iter()
         .flat_map(|draft| draft.polls.iter().cloned())
@@ -269,6 +272,7 @@ fn shared(
     }
     let team = root.text("team");
     if let Some(at) = team.as_ref()
+        && Slug::parse(at.value).is_ok()
         && !teams.keys().any(|team| team.as_str() == at.value)
     {
         let message = format!("no team is called {}", quoted(at.value));

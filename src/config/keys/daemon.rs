@@ -33,7 +33,7 @@ pub(crate) static TEAM: TableKind = TableKind::new(
     "a team",
     "A team.",
     &[
-        key("name", Shape::Line, "Its name for people.")
+        key("name", Shape::Label, "Its name for people.")
             .needed()
             .examples(&["\"Content\""]),
         key("slack", Shape::Line, "Its Slack channel.").examples(&["\"#team-content\""]),
