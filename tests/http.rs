@@ -762,6 +762,22 @@ async fn the_scorecard_tells_everything_and_invents_nothing() {
         more["initiatives"][1]["learned"],
         "People search for questions, not for terms"
     );
+    let letter = &more["initiatives"][0];
+    assert_eq!(
+        (
+            &letter["state"],
+            &letter["jira"],
+            &letter["key_results"][0],
+            &letter["links"][0]
+        ),
+        (
+            &"doing".into(),
+            &"CONT-12".into(),
+            &"subscribers".into(),
+            &"https://wiki.acme.example/letter?page=1".into()
+        )
+    );
+    assert_eq!(more["initiatives"][1]["state"], "dropped");
     let of = |id: &str| {
         let all = objectives
             .iter()

@@ -9,6 +9,7 @@ use super::amendment::Amendment;
 use super::cycle::Cycle;
 use super::formula::Formula;
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::link::Link;
 use super::plan::Plan;
 use super::target::Aim;
 
@@ -237,8 +238,10 @@ pub struct Initiative {
     pub state: InitiativeState,
     /// What was learned.
     pub learned: Option<String>,
-    /// Its Jira issue.
+    /// The key of its Jira issue.
     pub jira: Option<String>,
+    /// Where more is told about it.
+    pub links: Vec<Link>,
 }
 
 /// How far an initiative is. A dropped one is no failure.

@@ -16,6 +16,7 @@ pub mod goals;
 pub mod history;
 pub mod id;
 pub mod judge;
+pub mod link;
 pub mod milestones;
 pub mod number;
 pub mod plan;

@@ -9,6 +9,7 @@ use crate::domain::forecast::{Forecast, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
 use crate::domain::history::{CheckIn, LastAttempt, Point};
 use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::link::Link;
 use crate::domain::milestones::Milestone;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::target::Aim;
@@ -225,6 +226,7 @@ struct InitiativeDto<'a> {
     key_results: Vec<&'a str>,
     learned: Option<&'a str>,
     jira: Option<&'a str>,
+    links: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -482,6 +484,7 @@ fn initiative(initiative: &Initiative) -> InitiativeDto<'_> {
             .collect(),
         learned: initiative.learned.as_deref(),
         jira: initiative.jira.as_deref(),
+        links: initiative.links.iter().map(Link::as_str).collect(),
     }
 }
 

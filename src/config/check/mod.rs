@@ -9,6 +9,7 @@ mod edition;
 mod faults;
 mod formula;
 mod goals;
+mod links;
 mod measure;
 mod overlap;
 mod people;

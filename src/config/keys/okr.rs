@@ -254,6 +254,12 @@ static INITIATIVE: TableKind = TableKind::new(
             Shape::Prose,
             "What was learned; for done and dropped.",
         ),
-        key("jira", Shape::Line, "Its Jira issue.").examples(&["\"CONT-12\""]),
+        key("jira", Shape::Line, "The key of its Jira issue.").examples(&["\"CONT-12\""]),
+        key(
+            "links",
+            Shape::List(&Shape::Line),
+            "Where more is told about it: addresses that begin with https:// or http://, shown on the page.",
+        )
+        .examples(&["[\"https://wiki.acme.example/letter\"]"]),
     ],
 );
