@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::cycle::Cycle;
 use crate::domain::forecast::{Forecast, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
-use crate::domain::history::{CheckIn, LastAttempt, Point};
+use crate::domain::history::{CheckIn, LastAttempt};
 use crate::domain::id::{KeyResultId, KeyResultRef};
 use crate::domain::link::Link;
 use crate::domain::milestones::Milestone;
@@ -17,6 +17,8 @@ use crate::domain::verdict::{Closing, Outcome};
 use crate::engine::board::{Board, SourceBoard};
 use crate::engine::told;
 use crate::store::{Entry, Origin};
+
+use super::router::Valued;
 
 /// An instant as RFC 3339 in UTC.
 #[derive(Debug)]
@@ -258,6 +260,8 @@ pub struct HistoryDto<'a> {
 struct MeasurementDto {
     as_of: Instant,
     value: f64,
+    /// How it came about.
+    origin: &'static str,
 }
 
 /// `POST key-results/{objective}/{key_result}/measurements`: what is on disk now.
@@ -386,12 +390,13 @@ pub fn history<'a>(
     card: &'a KeyResultCard,
     from: Timestamp,
     to: Timestamp,
-    points: &[Point],
+    values: &[Valued],
 ) -> HistoryDto<'a> {
-    let skipped = points.len().saturating_sub(LONGEST_HISTORY);
-    let measurement = |point: &Point| MeasurementDto {
-        as_of: Instant(point.as_of),
-        value: point.value,
+    let skipped = values.len().saturating_sub(LONGEST_HISTORY);
+    let measurement = |value: &Valued| MeasurementDto {
+        as_of: Instant(value.point.as_of),
+        value: value.point.value,
+        origin: value.origin,
     };
     HistoryDto {
         id: card.key_result.id.to_string(),
@@ -400,7 +405,7 @@ pub fn history<'a>(
         from: Instant(from),
         to: Instant(to),
         truncated: skipped > 0,
-        measurements: points.iter().skip(skipped).map(measurement).collect(),
+        measurements: values.iter().skip(skipped).map(measurement).collect(),
     }
 }
 
