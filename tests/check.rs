@@ -814,6 +814,25 @@ fn f56_the_definition_follows_what_is_asked() {
 }
 
 #[test]
+fn what_stands_above_all_objectives_arrives_as_written() {
+    let company = "[company]\nname = \"Acme\"\nvision = \"\"\"\nA reflex\nfor everyone\"\"\"\nstrategy = [\"Be first\", \"Be worth it\"]\n";
+    let (config, findings, _) = check_text(&format!("{SMALL}{company}"));
+    assert_eq!(findings, []);
+    let company = config.unwrap().goals.company;
+    assert_eq!(company.name, "Acme");
+    assert_eq!(company.vision.as_deref(), Some("A reflex\nfor everyone"));
+    assert_eq!(company.strategy, ["Be first", "Be worth it"]);
+    let nothing = check_text(SMALL).0.unwrap().goals.company;
+    assert_eq!((nothing.vision, nothing.strategy.len()), (None, 0));
+    assert_eq!(
+        messages(&format!("{SMALL}[company]\nstrategy = \"Be first\"\n")),
+        [
+            "error CFG-TYPE `strategy` in the company: found a text, expected a list in square brackets, each entry a text in quotes"
+        ]
+    );
+}
+
+#[test]
 fn the_revision_follows_the_text() {
     let revision = |text: &str| check_text(text).0.unwrap().revision;
     assert_eq!(revision(SMALL).len(), 64);

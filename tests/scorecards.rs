@@ -168,6 +168,7 @@ fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
         "budget_left" => card.budget_left,
         "in_band" => flag(card.in_band),
         "status" => return Some(Figure::Word(card.status.to_string())),
+        "verdict" => return Some(Figure::Word(card.verdict()?.as_str().to_owned())),
         "reason" => return Some(Figure::Word(card.reason.replace('\u{a0}', " "))),
         _ => return None,
     }))
@@ -179,6 +180,7 @@ fn of_objective(card: &ObjectiveCard, figure: &str) -> Option<Figure> {
         "expected" => card.expected,
         "coverage" => Some(card.coverage),
         "status" => return Some(Figure::Word(card.status.to_string())),
+        "verdict" => return Some(Figure::Word(card.verdict()?.as_str().to_owned())),
         _ => return None,
     }))
 }

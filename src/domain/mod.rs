@@ -17,6 +17,7 @@ pub mod history;
 pub mod id;
 pub mod judge;
 pub mod link;
+pub mod method;
 pub mod milestones;
 pub mod number;
 pub mod plan;

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 pub use super::card::KeyResultCard;
 use super::cycle::Cycle;
 use super::derive;
-use super::goals::{Ambition, Company, Goals, KeyResult, Objective, ParentLink, Team};
+use super::goals::{Company, Goals, KeyResult, Objective, ParentLink, Team};
 use super::history::History;
 use super::id::{CycleName, ObjectiveId, Slug};
 use super::judge::judge;
+use super::method::Terms;
 use super::rollup::{Missing, Part, roll_up};
 use super::status::{Phase, Status};
 use super::target::Aim;
@@ -98,7 +99,7 @@ pub fn score(goals: &Goals, history: &History, now: Timestamp) -> Scorecard {
         let record = derive::record(objective, key_result, history);
         judge(
             key_result,
-            objective.ambition,
+            goals.terms(objective),
             cycle,
             record.as_deref(),
             now,
@@ -127,6 +128,7 @@ pub fn assemble(
         let key_results = key_results.map(|kr| card_of(objective, kr, cycle));
         Some(Draft {
             objective,
+            terms: goals.terms(objective),
             cycle,
             key_results: key_results.collect(),
         })
@@ -143,6 +145,7 @@ pub fn assemble(
 /// An objective whose key results have been judged.
 struct Draft<'a> {
     objective: &'a Arc<Objective>,
+    terms: Terms,
     cycle: &'a Cycle,
     key_results: Vec<Arc<KeyResultCard>>,
 }
@@ -224,6 +227,7 @@ fn depth(id: &ObjectiveId, links: &HashMap<&ObjectiveId, ObjectiveId>) -> Option
 fn judge_objective(draft: Draft<'_>, children: &[Child], now: Timestamp) -> ObjectiveCard {
     let Draft {
         objective,
+        terms,
         cycle,
         key_results,
     } = draft;
@@ -245,7 +249,7 @@ fn judge_objective(draft: Draft<'_>, children: &[Child], now: Timestamp) -> Obje
     );
     let due = |kr: &KeyResultCard| {
         let share = kr.expected_progress.unwrap_or_else(|| cycle.elapsed(now));
-        Some(due_at_end(kr, objective.ambition) * share)
+        Some(due_at_end(kr, terms) * share)
     };
     let expected = roll_up(&weighed(&due, &|child| child.expected), Missing::LeftOut);
 
@@ -257,7 +261,7 @@ fn judge_objective(draft: Draft<'_>, children: &[Child], now: Timestamp) -> Obje
         key_results.iter().filter_map(|kr| kr.guardrail()),
     );
     let closing =
-        (phase == Phase::Closed).then(|| close(objective, made.share, &key_results, children));
+        (phase == Phase::Closed).then(|| close(terms, made.share, &key_results, children));
     ObjectiveCard {
         objective: Arc::clone(objective),
         closing,
@@ -272,7 +276,7 @@ fn judge_objective(draft: Draft<'_>, children: &[Child], now: Timestamp) -> Obje
 
 /// How an objective ended, with its key results as amended and as first committed.
 fn close(
-    objective: &Objective,
+    terms: Terms,
     score: Option<f64>,
     key_results: &[Arc<KeyResultCard>],
     children: &[Child],
@@ -291,8 +295,8 @@ fn close(
     let parts: Vec<Part> = own.chain(others).collect();
     let committed = roll_up(&parts, Missing::IsZero).share;
     Closing {
-        as_amended: Outcome::of_objective(score, objective.ambition),
-        as_committed: Outcome::of_objective(committed, objective.ambition),
+        as_amended: Outcome::of_objective(score, terms),
+        as_committed: Outcome::of_objective(committed, terms),
     }
 }
 
@@ -307,11 +311,11 @@ fn show_kept(card: &mut ObjectiveCard, history: &History) {
     }
 }
 
-/// The score that is expected of a key result at the end: S, or c* for a band.
-fn due_at_end(card: &KeyResultCard, ambition: Ambition) -> f64 {
+/// The score that is expected of a key result at the end: S, or all where the pace is a gap; c* for a band.
+fn due_at_end(card: &KeyResultCard, terms: Terms) -> f64 {
     match &card.key_result.aim {
         Aim::Reach(_) | Aim::Milestones(_) | Aim::Done | Aim::Baseline(_) => {
-            ambition.expected_score()
+            terms.method.pace.expected_at_end(terms.ambition)
         }
         Aim::Hold(hold) => hold.compliance,
     }
@@ -732,7 +736,7 @@ mod tests {
                 let (objective, kr) = at.get(&all);
                 let changed: Record = record(&samples);
                 *history.record(&kr.id) = changed;
-                let card = judge(kr, objective.ambition, &quarter(), history.get(&kr.id), now);
+                let card = judge(kr, goals.terms(objective), &quarter(), history.get(&kr.id), now);
                 cards.insert(kr.id.clone(), card);
             }
             let assembled = assemble(&goals, &history, now, |_, kr, _| Arc::clone(&cards[&kr.id]));

@@ -18,6 +18,7 @@ use super::okrd::domain::goals::{
 use super::okrd::domain::history::{CheckIn, LastAttempt};
 use super::okrd::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use super::okrd::domain::link::Link;
+use super::okrd::domain::method::PaceBy;
 use super::okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use super::okrd::domain::status::Status;
 use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
@@ -132,6 +133,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         compliance: None,
         budget_left: None,
         pace: None,
+        pace_by: PaceBy::Ratio,
         forecast: Err(NoForecast::FewDays(0)),
         rate: None,
         status: Status::NoData,

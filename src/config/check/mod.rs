@@ -11,6 +11,7 @@ mod formula;
 mod goals;
 mod links;
 mod measure;
+mod method;
 mod overlap;
 mod people;
 pub mod places;
@@ -221,6 +222,7 @@ fn goals(
 ) -> Goals {
     Goals {
         company: daemon::company(roots, out),
+        method: daemon::method(roots, out),
         cycles,
         teams,
         objectives: drafts

@@ -274,6 +274,11 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             "Whose goals these are and what stands above them.",
         ),
         key(
+            "method",
+            Shape::Table(&daemon::METHOD),
+            "How a pace is told and where one verdict ends and the next begins.",
+        ),
+        key(
             "cycles",
             Shape::Map(Names::Cycle, &Shape::Table(&daemon::CYCLE)),
             "Cycles by name: the stretches of days that objectives are set for.",
