@@ -96,14 +96,43 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
+/// The faulty configurations of several files, each in a folder of its own.
+fn folders() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(root().join("tests/check")).unwrap();
+    let mut folders: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|path| path.is_dir());
+    folders.sort();
+    folders
+}
+
+/// The files of a folder under their bare names, the main file first.
+fn files_of(folder: &Path) -> Files {
+    let files = load(folder).unwrap();
+    let bare = |file: &File| {
+        let name = Path::new(file.shown()).file_name().unwrap();
+        File::new(name.to_string_lossy(), "/etc/okrd", file.text().to_owned())
+    };
+    assert!(files.findings.is_empty() && files.files.len() > 1);
+    Files {
+        files: files.files.iter().map(bare).collect(),
+        findings: Vec::new(),
+    }
+}
+
 #[test]
 fn each_faulty_file_gives_its_text() {
-    let cases = cases();
+    let text_of = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        Files::one(File::new("okrd.toml", "/etc/okrd", text))
+    };
+    let files = cases().into_iter().map(|path| (text_of(&path), path));
+    let folders = folders().into_iter().map(|path| (files_of(&path), path));
+    let cases: Vec<(Files, PathBuf)> = files.chain(folders).collect();
     assert!(cases.len() >= 40, "found {} cases", cases.len());
-    // These need more than one file, or a source that answers, and have tests of their own.
-    let mut seen = BTreeSet::from([Code::CfgFile, Code::AlnLevel, Code::SrcAnswer, Code::SrcOne]);
-    for path in cases {
-        let (config, findings, files) = check_text(&std::fs::read_to_string(&path).unwrap());
+    // These need a file that is missing, or a source that answers, and have tests of their own.
+    let mut seen = BTreeSet::from([Code::CfgFile, Code::SrcAnswer, Code::SrcOne]);
+    for (files, path) in cases {
+        let (config, findings) = check(&files, judge);
         assert!(!findings.is_empty(), "{} has no fault", path.display());
         let errors = findings.iter().any(|f| f.severity == Severity::Error);
         assert_eq!(config.is_none(), errors, "{}", path.display());
@@ -786,6 +815,25 @@ fn f56_the_definition_follows_what_is_asked() {
 }
 
 #[test]
+fn what_stands_above_all_objectives_arrives_as_written() {
+    let company = "[company]\nname = \"Acme\"\nvision = \"\"\"\nA reflex\nfor everyone\"\"\"\nstrategy = [\"Be first\", \"Be worth it\"]\n";
+    let (config, findings, _) = check_text(&format!("{SMALL}{company}"));
+    assert_eq!(findings, []);
+    let company = config.unwrap().goals.company;
+    assert_eq!(company.name, "Acme");
+    assert_eq!(company.vision.as_deref(), Some("A reflex\nfor everyone"));
+    assert_eq!(company.strategy, ["Be first", "Be worth it"]);
+    let nothing = check_text(SMALL).0.unwrap().goals.company;
+    assert_eq!((nothing.vision, nothing.strategy.len()), (None, 0));
+    assert_eq!(
+        messages(&format!("{SMALL}[company]\nstrategy = \"Be first\"\n")),
+        [
+            "error CFG-TYPE `strategy` in the company: found a text, expected a list in square brackets, each entry a text in quotes"
+        ]
+    );
+}
+
+#[test]
 fn the_revision_follows_the_text() {
     let revision = |text: &str| check_text(text).0.unwrap().revision;
     assert_eq!(revision(SMALL).len(), 64);
@@ -963,14 +1011,14 @@ fn amendments_change_what_is_there_to_what_can_be() {
             "weight",
             "1",
             "2",
-            "warning CFG-VALUE the amendment is dated 2026-09-01, outside its cycle",
+            "warning KR-DATE the amendment is dated 2026-09-01, outside its cycle",
         ),
         (
             "2027-09-01",
             "weight",
             "1",
             "2",
-            "error CFG-VALUE the amendment is dated 2027-09-01, outside its cycle",
+            "error KR-DATE the amendment is dated 2027-09-01, outside its cycle",
         ),
     ] {
         assert_eq!(amended(date, field, from, to), [told]);

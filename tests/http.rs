@@ -19,15 +19,15 @@ use flate2::read::GzDecoder;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use okrd::domain::goals::{KeyResult, Objective};
 use okrd::domain::history::Point;
-use okrd::domain::id::KeyResultId;
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::body::Parts;
 use okrd::http::hosts::Loopback;
 use okrd::http::measurements::Recorder;
 use okrd::http::negotiate::Format;
-use okrd::http::router::{Exposition, HistoryReader, ROUTES, Reload, State, router};
+use okrd::http::router::{Exposition, HistoryReader, ROUTES, Reload, State, Valued, router};
 use okrd::http::serve::{Limits, serve};
 use okrd::metrics::exposition::{Build, Metrics};
 use okrd::store::{Entry, Origin};
@@ -58,10 +58,13 @@ struct Measurements(Mutex<Vec<(String, Timestamp, Timestamp)>>);
 impl HistoryReader for Measurements {
     async fn series(
         &self,
-        id: &KeyResultId,
+        objective: &Objective,
+        key_result: &KeyResult,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String> {
+    ) -> Result<Vec<Valued>, String> {
+        let id = &key_result.id;
+        assert_eq!(objective.id, id.objective_id());
         self.0.lock().unwrap().push((id.full(), from, to));
         match id.key_result.as_str() {
             "visitors" => Err("disk on fire at /secret/path".into()),
@@ -72,17 +75,20 @@ impl HistoryReader for Measurements {
                 Ok(Vec::new())
             }
             _ => Ok(vec![
-                point("2026-11-20T06:00:00Z", 760.0),
-                point("2026-11-21T06:00:00Z", 780.0),
+                valued("2026-11-20T06:00:00Z", 760.0, "backfilled"),
+                valued("2026-11-21T06:00:00Z", 780.0, "polled"),
             ]),
         }
     }
 }
 
-fn point(at: &str, value: f64) -> Point {
-    Point {
-        as_of: at.parse().unwrap(),
-        value,
+fn valued(at: &str, value: f64, origin: &'static str) -> Valued {
+    Valued {
+        point: Point {
+            as_of: at.parse().unwrap(),
+            value,
+        },
+        origin,
     }
 }
 
@@ -762,6 +768,22 @@ async fn the_scorecard_tells_everything_and_invents_nothing() {
         more["initiatives"][1]["learned"],
         "People search for questions, not for terms"
     );
+    let letter = &more["initiatives"][0];
+    assert_eq!(
+        (
+            &letter["state"],
+            &letter["jira"],
+            &letter["key_results"][0],
+            &letter["links"][0]
+        ),
+        (
+            &"doing".into(),
+            &"CONT-12".into(),
+            &"subscribers".into(),
+            &"https://wiki.acme.example/letter?page=1".into()
+        )
+    );
+    assert_eq!(more["initiatives"][1]["state"], "dropped");
     let of = |id: &str| {
         let all = objectives
             .iter()
@@ -910,6 +932,8 @@ async fn a_history_is_read_for_the_range_asked_for() {
     let json = house.get(path).await.json();
     assert_eq!(json["measurements"][1]["as_of"], "2026-11-21T06:00:00Z");
     assert_eq!(json["measurements"][1]["value"], 780.0);
+    assert_eq!(json["measurements"][0]["origin"], "backfilled");
+    assert_eq!(json["measurements"][1]["origin"], "polled");
     assert_eq!(json["truncated"], false);
     let zone = house
         .get(&format!(

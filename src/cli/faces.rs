@@ -12,16 +12,16 @@ use tokio::sync::watch;
 use super::exit::Failure;
 use super::reload::Reloads;
 use super::runtime::{REVISION, RUSTC, VERSION};
+use super::series;
 use crate::config::secret::SecretRef;
-use crate::domain::history::Point;
-use crate::domain::id::KeyResultId;
+use crate::domain::goals::{KeyResult, Objective};
 use crate::engine::actor::Handle;
 use crate::engine::board::Board;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::vitals::Vitals;
 use crate::http::hosts::Loopback;
 use crate::http::measurements::Recorder;
-use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State};
+use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State, Valued};
 use crate::metrics::exposition::{Build, Metrics};
 use crate::store::{Entry, Reader};
 
@@ -97,18 +97,20 @@ struct Shelf(PathBuf);
 impl HistoryReader for Shelf {
     async fn series(
         &self,
-        id: &KeyResultId,
+        objective: &Objective,
+        key_result: &KeyResult,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String> {
-        let read = || Reader::open(&self.0)?.series(id, Some(from), Some(to));
-        let measurements = read().map_err(|error| error.to_string())?;
-        Ok(measurements
-            .into_iter()
-            .map(|m| Point {
-                as_of: m.as_of,
-                value: m.value,
-            })
-            .collect())
+    ) -> Result<Vec<Valued>, String> {
+        let read = || {
+            let reader = Reader::open(&self.0)?;
+            series::read(&reader, objective, key_result, Some(from), Some(to))
+        };
+        let values = read().map_err(|error| error.to_string())?;
+        let valued = |value: &series::Value| Valued {
+            point: value.point(),
+            origin: value.origin(),
+        };
+        Ok(values.iter().map(valued).collect())
     }
 }

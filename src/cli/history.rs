@@ -1,4 +1,4 @@
-//! `okrd history`: the recorded values of one key result, oldest first.
+//! `okrd history`: the values of one key result, stored or computed, oldest first.
 
 use std::path::Path;
 
@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::args::{HistoryArgs, HistoryFormat};
 use super::exit::{Failure, Verdict, say};
+use super::series::{self, Value as Shown};
 use super::table::{Align, Table, printable};
 use super::{configuration, key_results, when};
-use crate::domain::goals::KeyResult;
+use crate::domain::goals::{Feed, KeyResult};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::store::{Annotation, Measurement, Origin, Reader, StoreError, ToldCheckIn};
 
@@ -22,13 +23,17 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     let config = configuration::valid(config)?;
     let now = SystemClock.now();
     let key_result = key_results::find(&config.goals, &args.key_result, now)?;
+    let mut objectives = config.goals.objectives.iter();
+    let objective = objectives
+        .find(|objective| objective.id == key_result.id.objective_id())
+        .ok_or_else(|| Failure::usage(format!("no objective holds {}", key_result.id)))?;
     let since = args.since.as_deref();
     let since = since
         .map(|t| when::parse(t, now, &config.zone))
         .transpose()?;
     let (series, said) = match Reader::open(&config.store.path) {
         Ok(reader) => (
-            reader.series(&key_result.id, since, None)?,
+            series::read(&reader, objective, key_result, since, None)?,
             Said {
                 check_ins: reader.check_ins(&key_result.id)?,
                 annotations: reader.annotations(&key_result.id)?,
@@ -41,13 +46,16 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     let said = said.since(since);
     say(&match args.format {
         HistoryFormat::Table => table(key_result, &series, &config.zone),
-        HistoryFormat::Csv => csv(&series),
+        HistoryFormat::Csv => csv(key_result, &series),
         HistoryFormat::Json => json(key_result, &series, &said),
     })?;
     Ok(Verdict::Yes)
 }
 
-fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> String {
+fn table(key_result: &KeyResult, series: &[Shown], zone: &TimeZone) -> String {
+    if let (true, Feed::Computed(formula)) = (series.is_empty(), &key_result.feed) {
+        return format!("{}: nothing to compute {formula} from\n", key_result.id);
+    }
     if series.is_empty() {
         return format!("{}: nothing recorded\n", key_result.id);
     }
@@ -58,10 +66,10 @@ fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> Str
         ("NOTE", Align::Left),
     ]);
     for m in series {
-        let (origin, note) = origin(m);
-        let old = *m.definition != *key_result.definition;
+        let (origin, note) = (m.origin(), note(m));
+        let old = definition(m).is_some_and(|known| known != key_result.definition);
         table.row([
-            when::show(m.as_of, zone),
+            when::show(m.point().as_of, zone),
             digits(m),
             if old {
                 format!("{origin}, earlier definition")
@@ -74,11 +82,10 @@ fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> Str
     table.render(0)
 }
 
-fn csv(series: &[Measurement]) -> String {
+fn csv(key_result: &KeyResult, series: &[Shown]) -> String {
     let mut text = String::from("as_of,value,slot,origin,definition,note\n");
     for m in series {
-        let (origin, note) = origin(m);
-        let note = one_piece(note);
+        let (origin, note) = (m.origin(), one_piece(note(m)));
         // RFC 4180: a field with a separator or quote stands in quotes, quotes doubled. A note that a spreadsheet
         // would take for a formula is defused by a leading apostrophe.
         let note = if note.starts_with(['=', '+', '-', '@', '\t', '\r']) {
@@ -93,10 +100,10 @@ fn csv(series: &[Measurement]) -> String {
         };
         text.push_str(&format!(
             "{},{},{},{origin},{},{note}\n",
-            utc(m.as_of),
+            utc(m.point().as_of),
             digits(m),
-            utc(m.slot),
-            m.definition
+            slot(m).unwrap_or_default(),
+            definition(m).unwrap_or(&key_result.definition),
         ));
     }
     text
@@ -113,21 +120,21 @@ fn one_piece(note: &str) -> String {
     shown.collect()
 }
 
-fn json(key_result: &KeyResult, series: &[Measurement], said: &Said) -> String {
+fn json(key_result: &KeyResult, series: &[Shown], said: &Said) -> String {
     let measurements: Vec<_> = series
         .iter()
         .map(|m| {
-            let (origin, note) = origin(m);
+            let (point, note) = (m.point(), note(m));
             json!({
-                "as_of": utc(m.as_of),
-                "slot": utc(m.slot),
-                "value": m.value,
-                "exact": m.exact,
-                "approximate": m.approximate,
-                "origin": origin,
+                "as_of": utc(point.as_of),
+                "slot": slot(m),
+                "value": point.value,
+                "exact": stored(m).and_then(|m| m.exact.as_deref()),
+                "approximate": stored(m).is_some_and(|m| m.approximate),
+                "origin": m.origin(),
                 "note": (!note.is_empty()).then_some(note),
-                "author": author(m),
-                "definition": *m.definition,
+                "author": stored(m).and_then(author),
+                "definition": definition(m).unwrap_or(&key_result.definition),
             })
         })
         .collect();
@@ -188,23 +195,40 @@ fn author(m: &Measurement) -> Option<&str> {
     }
 }
 
+/// What the store holds of it; `None` of what is computed.
+fn stored(value: &Shown) -> Option<&Measurement> {
+    match value {
+        Shown::Stored(m) => Some(m),
+        Shown::Computed(_) => None,
+    }
+}
+
+fn slot(value: &Shown) -> Option<String> {
+    stored(value).map(|m| utc(m.slot))
+}
+
+/// Under which definition it was stored.
+fn definition(value: &Shown) -> Option<&str> {
+    stored(value).map(|m| &*m.definition)
+}
+
 /// The value with all its digits.
-fn digits(m: &Measurement) -> String {
-    m.exact.clone().unwrap_or_else(|| m.value.to_string())
+fn digits(value: &Shown) -> String {
+    let exact = stored(value).and_then(|m| m.exact.clone());
+    exact.unwrap_or_else(|| value.point().value.to_string())
 }
 
 fn utc(t: Timestamp) -> String {
     t.to_string()
 }
 
-/// Where it comes from and what stands beside it: the source's note or the person's.
-fn origin(m: &Measurement) -> (&'static str, &str) {
-    let (origin, note) = match &m.origin {
-        Origin::Polled => ("polled", &m.note),
-        Origin::Backfilled => ("backfilled", &m.note),
-        Origin::Recorded { note, .. } => ("recorded", note),
-    };
-    (origin, note.as_deref().unwrap_or_default())
+/// What stands beside it: the source's note or the person's.
+fn note(value: &Shown) -> &str {
+    let note = stored(value).and_then(|m| match &m.origin {
+        Origin::Polled | Origin::Backfilled => m.note.as_deref(),
+        Origin::Recorded { note, .. } => note.as_deref(),
+    });
+    note.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -236,7 +260,12 @@ mod tests {
             },
             ..polled.clone()
         };
-        let lines = csv(&[polled, recorded]);
+        let kr = crate::domain::example::key_result(
+            "more/visitors",
+            "",
+            crate::domain::example::at_most(3.0),
+        );
+        let lines = csv(&kr, &[Shown::Stored(polled), Shown::Stored(recorded)]);
         let lines: Vec<&str> = lines.lines().skip(1).collect();
         assert!(
             lines[0]

@@ -24,6 +24,7 @@ pub mod reload;
 pub mod run;
 pub mod runtime;
 pub mod schema;
+pub mod series;
 pub mod status;
 pub mod table;
 pub mod when;

@@ -111,7 +111,7 @@ fn text(pattern: &str) -> Value {
 
 fn shape(shape_: &Shape) -> Value {
     match shape_ {
-        Shape::Line => json!({ "type": "string", "minLength": 1, "maxLength": 300 }),
+        Shape::Line | Shape::Label => json!({ "type": "string", "minLength": 1, "maxLength": 300 }),
         Shape::Prose => json!({ "type": "string", "maxLength": 10_000 }),
         Shape::Code => json!({ "type": "string", "maxLength": 65_536 }),
         Shape::Path => json!({ "type": "string", "pattern": "^[^~]" }),

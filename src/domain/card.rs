@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::forecast::{Forecast, NoForecast, Rate};
 use super::goals::{Ambition, KeyResult, Role};
 use super::history::{CheckIn, LastAttempt};
+use super::method::PaceBy;
 use super::status::{Guardrail, Status, contradicts};
 use super::target::{Aim, Direction};
 use super::verdict::{Closing, Verdict};
@@ -49,6 +50,8 @@ pub struct KeyResultCard {
     pub budget_left: Option<f64>,
     /// Pace: progress against what the plan expects, 1 is as planned.
     pub pace: Option<f64>,
+    /// How the status sees the pace.
+    pub pace_by: PaceBy,
     /// Where it plausibly ends, or why that is not told. It stands beside the status and decides nothing.
     pub forecast: Result<Forecast, NoForecast>,
     /// The rate that is needed from now on beside the actual one; `None` when no rate is needed or none can be told.
@@ -91,12 +94,13 @@ impl KeyResultCard {
     }
 
     /// The share that the plan expects by now, as the status sees it: the expected score of the objective's ambition at
-    /// the planned share of the way, S · q; for a band c*, the share of time that is expected at any time.
+    /// the planned share of the way, S · q, or q alone where the pace is a gap; for a band c*, the share of time that is expected at any time.
     #[must_use]
     pub fn planned(&self, ambition: Ambition) -> Option<f64> {
         match &self.key_result.aim {
             Aim::Reach(_) | Aim::Milestones(_) | Aim::Done | Aim::Baseline(_) => {
-                (self.expected_progress).map(|share| share * ambition.expected_score())
+                let at_end = self.pace_by.expected_at_end(ambition);
+                self.expected_progress.map(|share| share * at_end)
             }
             Aim::Hold(hold) => Some(hold.compliance),
         }

@@ -9,6 +9,8 @@ use super::amendment::Amendment;
 use super::cycle::Cycle;
 use super::formula::Formula;
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::link::Link;
+use super::method::{Method, Terms};
 use super::plan::Plan;
 use super::target::Aim;
 
@@ -21,6 +23,8 @@ pub struct Goals {
     pub cycles: BTreeMap<CycleName, Cycle>,
     /// Teams by id.
     pub teams: BTreeMap<Slug, Team>,
+    /// The settings of the method.
+    pub method: Method,
     /// Objectives of all cycles, in the order of their files. Shared, so that each new scorecard takes them along
     /// without a copy.
     pub objectives: Vec<Arc<Objective>>,
@@ -237,8 +241,10 @@ pub struct Initiative {
     pub state: InitiativeState,
     /// What was learned.
     pub learned: Option<String>,
-    /// Its Jira issue.
+    /// The key of its Jira issue.
     pub jira: Option<String>,
+    /// Where more is told about it.
+    pub links: Vec<Link>,
 }
 
 /// How far an initiative is. A dropped one is no failure.
@@ -269,6 +275,15 @@ impl InitiativeState {
 }
 
 impl Goals {
+    /// What the key results of an objective are judged by beside their aims.
+    #[must_use]
+    pub fn terms(&self, objective: &Objective) -> Terms {
+        Terms {
+            ambition: objective.ambition,
+            method: self.method,
+        }
+    }
+
     /// Every key result with its objective, in order.
     pub fn key_results(&self) -> impl Iterator<Item = (&Arc<Objective>, &Arc<KeyResult>)> {
         self.objectives

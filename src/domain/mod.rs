@@ -17,6 +17,8 @@ pub mod goals;
 pub mod history;
 pub mod id;
 pub mod judge;
+pub mod link;
+pub mod method;
 pub mod milestones;
 pub mod number;
 pub mod objective;

@@ -94,8 +94,8 @@ impl Ledger {
                 let record = record.as_deref();
                 let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
                 let trend = trend.unwrap_or_default();
-                let ambition = objective.ambition;
-                let card = judge_along(key_result, ambition, cycle, record, &trend, now);
+                let terms = goals.terms(objective);
+                let card = judge_along(key_result, terms, cycle, record, &trend, now);
                 Row {
                     objective: Arc::clone(objective),
                     place,
@@ -233,8 +233,8 @@ impl Ledger {
             let id = &row.key_result.id;
             let record = derive::record(&row.objective, &row.key_result, &self.history);
             let record = record.as_deref();
-            let (ambition, trend) = (row.objective.ambition, &row.trend);
-            let card = judge_along(&row.key_result, ambition, &row.cycle, record, trend, now);
+            let (terms, trend) = (self.goals.terms(&row.objective), &row.trend);
+            let card = judge_along(&row.key_result, terms, &row.cycle, record, trend, now);
             let told = Some((card.status, card.status_since));
             if record.and_then(|record| record.status_since) != told {
                 changes.push((id.clone(), card.status, card.status_since));

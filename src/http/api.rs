@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 use crate::domain::cycle::Cycle;
 use crate::domain::forecast::{Forecast, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
-use crate::domain::history::{CheckIn, LastAttempt, Point};
+use crate::domain::history::{CheckIn, LastAttempt};
 use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::link::Link;
 use crate::domain::milestones::Milestone;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::target::Aim;
@@ -16,6 +17,8 @@ use crate::domain::verdict::{Closing, Outcome};
 use crate::engine::board::{Board, SourceBoard};
 use crate::engine::told;
 use crate::store::{Entry, Origin};
+
+use super::router::Valued;
 
 /// An instant as RFC 3339 in UTC.
 #[derive(Debug)]
@@ -225,6 +228,7 @@ struct InitiativeDto<'a> {
     key_results: Vec<&'a str>,
     learned: Option<&'a str>,
     jira: Option<&'a str>,
+    links: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -256,6 +260,8 @@ pub struct HistoryDto<'a> {
 struct MeasurementDto {
     as_of: Instant,
     value: f64,
+    /// How it came about.
+    origin: &'static str,
 }
 
 /// `POST key-results/{objective}/{key_result}/measurements`: what is on disk now.
@@ -382,12 +388,13 @@ pub fn history<'a>(
     card: &'a KeyResultCard,
     from: Timestamp,
     to: Timestamp,
-    points: &[Point],
+    values: &[Valued],
 ) -> HistoryDto<'a> {
-    let skipped = points.len().saturating_sub(LONGEST_HISTORY);
-    let measurement = |point: &Point| MeasurementDto {
-        as_of: Instant(point.as_of),
-        value: point.value,
+    let skipped = values.len().saturating_sub(LONGEST_HISTORY);
+    let measurement = |value: &Valued| MeasurementDto {
+        as_of: Instant(value.point.as_of),
+        value: value.point.value,
+        origin: value.origin,
     };
     HistoryDto {
         id: card.key_result.id.to_string(),
@@ -396,7 +403,7 @@ pub fn history<'a>(
         from: Instant(from),
         to: Instant(to),
         truncated: skipped > 0,
-        measurements: points.iter().skip(skipped).map(measurement).collect(),
+        measurements: values.iter().skip(skipped).map(measurement).collect(),
     }
 }
 
@@ -480,6 +487,7 @@ fn initiative(initiative: &Initiative) -> InitiativeDto<'_> {
             .collect(),
         learned: initiative.learned.as_deref(),
         jira: initiative.jira.as_deref(),
+        links: initiative.links.iter().map(Link::as_str).collect(),
     }
 }
 

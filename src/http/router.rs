@@ -28,8 +28,9 @@ use super::negotiate::{self, Format};
 use super::problem::{self, Problem};
 use super::{api, page};
 use crate::domain::cycle::Cycle;
+use crate::domain::goals::{KeyResult, Objective};
 use crate::domain::history::Point;
-use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::KeyResultCard;
 use crate::engine::board::Board;
 use crate::engine::vitals::Vitals;
@@ -112,19 +113,29 @@ pub trait Reload: Send + Sync {
     async fn reload(&self) -> Result<(), String>;
 }
 
+/// A value of a history and how it came about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Valued {
+    /// The instant and the number.
+    pub point: Point,
+    /// `polled`, `backfilled`, `recorded` or `computed`.
+    pub origin: &'static str,
+}
+
 /// Someone who can read measurements.
 #[async_trait]
 pub trait HistoryReader: Send + Sync {
-    /// The measurements of a key result in `[from, to)`, oldest first. May block: it is called on a thread of its own.
+    /// The values of a key result of an objective in `[from, to)`, oldest first. May block: it is called on a thread of its own.
     ///
     /// # Errors
     /// What went wrong, for the log.
     async fn series(
         &self,
-        id: &KeyResultId,
+        objective: &Objective,
+        key_result: &KeyResult,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String>;
+    ) -> Result<Vec<Valued>, String>;
 }
 
 /// The state and what is kept between answers.
@@ -421,11 +432,19 @@ async fn history(
     let permit = Arc::clone(&house.histories)
         .try_acquire_owned()
         .map_err(|_| busy())?;
-    let (reader, id) = (Arc::clone(&house.state.history), card.key_result.id.clone());
+    let id = card.key_result.id.objective_id();
+    let mut objectives = board.scorecard.objectives.iter();
+    let objective = objectives.find(|card| card.objective.id == id);
+    let objective = objective.ok_or_else(|| Problem::of(StatusCode::NOT_FOUND))?;
+    let (objective, key_result) = (
+        Arc::clone(&objective.objective),
+        Arc::clone(&card.key_result),
+    );
+    let reader = Arc::clone(&house.state.history);
     // On a thread of its own, with its permit: a store that hangs holds neither the server nor a later reader.
     let read = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        tokio::runtime::Handle::current().block_on(reader.series(&id, from, to))
+        tokio::runtime::Handle::current().block_on(reader.series(&objective, &key_result, from, to))
     });
     let points = match read.await {
         Ok(Ok(points)) => points,

@@ -51,6 +51,18 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Polled => "polled",
+            Self::Backfilled => "backfilled",
+            Self::Recorded { .. } => "recorded",
+        }
+    }
+}
+
 impl Entry {
     /// The point it adds to the history, exactly as a later load gives it (milliseconds); `None` for a fault. The
     /// number describes the instant the source told, or else the start of the poll, or the slot of a recorded or

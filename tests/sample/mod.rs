@@ -17,6 +17,8 @@ use super::okrd::domain::goals::{
 };
 use super::okrd::domain::history::{CheckIn, LastAttempt};
 use super::okrd::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::okrd::domain::link::Link;
+use super::okrd::domain::method::PaceBy;
 use super::okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use super::okrd::domain::status::Status;
 use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
@@ -131,6 +133,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         compliance: None,
         budget_left: None,
         pace: None,
+        pace_by: PaceBy::Ratio,
         forecast: Err(NoForecast::FewDays(0)),
         rate: None,
         status: Status::NoData,
@@ -324,6 +327,7 @@ fn more_visitors() -> ObjectiveCard {
             state: InitiativeState::Doing,
             learned: None,
             jira: Some("CONT-12".into()),
+            links: vec![Link::parse("https://wiki.acme.example/letter?page=1").unwrap()],
         },
         Initiative {
             id: slug("glossary"),
@@ -332,6 +336,7 @@ fn more_visitors() -> ObjectiveCard {
             state: InitiativeState::Dropped,
             learned: Some("People search for questions, not for terms".into()),
             jira: None,
+            links: Vec::new(),
         },
     ];
     let mut subscribers = key_result(

@@ -13,7 +13,7 @@ use super::daemon::{Polling, Schedules, duration, timeout};
 use super::measure::{canonical, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
-use super::{FilterJudge, aim, amendments, formula, hex};
+use super::{FilterJudge, aim, amendments, formula, hex, links};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::schedule::{Schedule, show_duration};
 use crate::config::spec::{Measure, Poll};
@@ -416,7 +416,7 @@ impl<'a> Reader<'a, '_> {
                     "the cycle goes from {} to {}",
                     cycle.first_day, cycle.last_day
                 );
-                let finding = date.finding(Code::CfgValue, message).help(help);
+                let finding = date.finding(Code::KrDate, message).help(help);
                 // What was changed before the cycle began is no amendment, but does no harm.
                 self.out.push(if date.value < cycle.first_day {
                     finding.severity(Severity::Warning)
@@ -473,7 +473,8 @@ impl<'a> Reader<'a, '_> {
                     _ => InitiativeState::Idea,
                 },
                 learned: table.owned("learned"),
-                jira: table.owned("jira"),
+                jira: links::issue(table, self.out),
+                links: links::links(table, self.out),
             });
         }
         initiatives

@@ -42,6 +42,8 @@ pub(crate) struct Key {
 pub(crate) enum Shape {
     /// One line for people.
     Line,
+    /// The same, and it becomes a metric's label: it may name no person.
+    Label,
     /// Text for people, several lines if need be.
     Prose,
     /// Text for machines: a query, a body, a filter.
@@ -131,7 +133,9 @@ impl Shape {
     /// What is expected, readable after "expected".
     pub(crate) fn expected(&self) -> String {
         match self {
-            Self::Line | Self::Prose | Self::Code | Self::Path => "a text in quotes".into(),
+            Self::Line | Self::Label | Self::Prose | Self::Code | Self::Path => {
+                "a text in quotes".into()
+            }
             Self::Slug | Self::CycleName => "a name in quotes".into(),
             Self::Words([only]) | Self::SomeWords([only], _) => format!("\"{only}\""),
             Self::Words(words) | Self::SomeWords(words, _) => {
@@ -268,6 +272,11 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             "company",
             Shape::Table(&daemon::COMPANY),
             "Whose goals these are and what stands above them.",
+        ),
+        key(
+            "method",
+            Shape::Table(&daemon::METHOD),
+            "How a pace is told and where one verdict ends and the next begins.",
         ),
         key(
             "cycles",

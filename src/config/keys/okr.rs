@@ -10,7 +10,7 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
     &[
         key(
             "title",
-            Shape::Line,
+            Shape::Label,
             "What it says. Numbers belong in key results.",
         )
         .needed()
@@ -54,9 +54,9 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
     "a key result",
     "One measured number that proves an objective: from a baseline to a target, or a band to hold.",
     &[
-        key("title", Shape::Line, "What it says.").needed().examples(&["\"Pass 1,000 subscribers\""]),
+        key("title", Shape::Label, "What it says.").needed().examples(&["\"Pass 1,000 subscribers\""]),
         key("why", Shape::Prose, "How it proves the objective."),
-        key("unit", Shape::Line, "The unit of its value.")
+        key("unit", Shape::Label, "The unit of its value.")
             .needed_as(Code::KrNum)
             .examples(&["\"subscribers\"", "\"%\""]),
         key(
@@ -254,6 +254,12 @@ static INITIATIVE: TableKind = TableKind::new(
             Shape::Prose,
             "What was learned; for done and dropped.",
         ),
-        key("jira", Shape::Line, "Its Jira issue.").examples(&["\"CONT-12\""]),
+        key("jira", Shape::Line, "The key of its Jira issue.").examples(&["\"CONT-12\""]),
+        key(
+            "links",
+            Shape::List(&Shape::Line),
+            "Where more is told about it: addresses that begin with https:// or http://, shown on the page.",
+        )
+        .examples(&["[\"https://wiki.acme.example/letter\"]"]),
     ],
 );

@@ -15,19 +15,20 @@ use self::sight::Sight;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
 use super::forecast::{Outlook, Trend};
-use super::goals::{Ambition, KeyResult};
+use super::goals::KeyResult;
 use super::history::Record;
+use super::method::Terms;
 use super::progress::clamped;
 use super::reason::reason;
 use super::status::{Phase, Standing, Status};
 use super::verdict::Kept;
 
-/// Judges one key result at `now`, in its cycle and with the ambition of its objective. Draws the trend of its days
+/// Judges one key result at `now`, in its cycle and by the terms of its objective. Draws the trend of its days
 /// anew, see [`Trend::draw`] for what that costs.
 #[must_use]
 pub fn judge(
     key_result: &Arc<KeyResult>,
-    ambition: Ambition,
+    terms: Terms,
     cycle: &Cycle,
     record: Option<&Record>,
     now: Timestamp,
@@ -35,7 +36,7 @@ pub fn judge(
     let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
     judge_along(
         key_result,
-        ambition,
+        terms,
         cycle,
         record,
         &trend.unwrap_or_default(),
@@ -51,7 +52,7 @@ pub fn judge(
 #[must_use]
 pub fn judge_along(
     key_result: &Arc<KeyResult>,
-    ambition: Ambition,
+    terms: Terms,
     cycle: &Cycle,
     record: Option<&Record>,
     trend: &Trend,
@@ -61,7 +62,7 @@ pub fn judge_along(
     let record = record.unwrap_or(&unknown);
     let phase = Phase::of(cycle, now);
     let sight = Sight::new(key_result, cycle, record, now, phase);
-    let figures = sight.of(&key_result.aim, ambition);
+    let figures = sight.of(&key_result.aim, terms);
     let standing = match sight.value {
         None => Standing::NoData,
         Some(_) if sight.stale => Standing::Stale,
@@ -97,6 +98,7 @@ pub fn judge_along(
         coverage: figures.coverage,
         budget_left: figures.budget_left,
         pace: figures.pace,
+        pace_by: terms.method.pace,
         rate: outlook.rate(forecast.as_ref().ok()),
         forecast,
         status,
@@ -106,10 +108,10 @@ pub fn judge_along(
         confidence: record.confidence.filter(|c| c.is_finite()),
         check_in: record.check_in.clone(),
         may_be_too_safe: phase == Phase::Open && sight.may_be_too_safe(&figures, now),
-        closing: (phase == Phase::Closed).then(|| sight.closing(key_result, &figures, ambition)),
+        closing: (phase == Phase::Closed).then(|| sight.closing(key_result, &figures, terms)),
         closed_at: None,
     };
-    card.reason = reason(&card, ambition, cycle);
+    card.reason = reason(&card, terms.ambition, cycle);
     if let Some(kept) = record.kept.as_ref().filter(|_| phase == Phase::Closed) {
         show_kept(kept, &mut card);
     }
