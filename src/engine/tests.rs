@@ -220,6 +220,7 @@ fn key_result(name: &str, query: &str) -> KeyResult {
         why: None,
         unit: "things".into(),
         kind: Kind::Level,
+        window: None,
         aim: Aim::Reach(Reach {
             baseline: Baseline::Fixed(0.0),
             target: Target::Absolute(100.0),

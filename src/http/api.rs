@@ -130,6 +130,8 @@ pub struct KeyResultDto<'a> {
     /// One sentence that says why there is no forecast.
     forecast_absent: Option<String>,
     rate: Option<RateDto>,
+    /// The newest day on which a flow was corrected downward.
+    corrected_downward_on: Option<String>,
     status: &'static str,
     reason: &'a str,
     status_since: Instant,
@@ -367,6 +369,7 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         forecast: card.forecast.as_ref().ok().map(|told| forecast(card, told)),
         forecast_absent: card.forecast.as_ref().err().map(ToString::to_string),
         rate: card.rate.as_ref().map(rate),
+        corrected_downward_on: card.corrected.map(|day| day.to_string()),
         status: card.status.as_str(),
         reason: &card.reason,
         status_since: Instant(card.status_since),

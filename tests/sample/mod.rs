@@ -89,6 +89,7 @@ pub(crate) fn key_result(of: &Objective, id: &str, title: &str, unit: &str, aim:
         why: None,
         unit: unit.into(),
         kind: Kind::Level,
+        window: None,
         aim,
         plan: None,
         role: Role::Contributes,
@@ -132,6 +133,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         budget_left: None,
         pace: None,
         forecast: Err(NoForecast::FewDays(0)),
+        corrected: None,
         rate: None,
         status: Status::NoData,
         reason: "never measured".into(),
@@ -355,6 +357,7 @@ fn more_visitors() -> ObjectiveCard {
             per_day: 2.625,
             by: date(2026, 12, 31),
             way: 360.0,
+            corrected: None,
         }),
         rate: Some(Rate {
             needed: 5.5,

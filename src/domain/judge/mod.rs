@@ -99,6 +99,7 @@ pub fn judge_along(
         pace: figures.pace,
         rate: outlook.rate(forecast.as_ref().ok()),
         forecast,
+        corrected: trend.corrected(),
         status,
         reason: String::new(),
         status_since: since(record, status, now),

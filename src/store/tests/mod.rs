@@ -150,6 +150,7 @@ fn goals(zone: &str, key_results: &[(&str, Aim)]) -> Goals {
                 why: None,
                 unit: String::new(),
                 kind: Kind::Level,
+                window: None,
                 aim: aim.clone(),
                 plan: None,
                 role: Role::Contributes,
