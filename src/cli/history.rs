@@ -11,8 +11,9 @@ use super::exit::{Failure, Verdict, say};
 use super::table::{Align, Table, printable};
 use super::{configuration, key_results, when};
 use crate::domain::goals::KeyResult;
+use crate::domain::number;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::store::{Annotation, Measurement, Origin, Reader, StoreError, ToldCheckIn};
+use crate::store::{Annotation, DayForecast, Measurement, Origin, Reader, StoreError, ToldCheckIn};
 
 /// Prints the series.
 ///
@@ -32,6 +33,7 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
             Said {
                 check_ins: reader.check_ins(&key_result.id)?,
                 annotations: reader.annotations(&key_result.id)?,
+                forecasts: reader.forecasts(&key_result.id)?,
             },
         ),
         // Nothing was ever recorded: the series is empty, not wrong.
@@ -40,6 +42,7 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     };
     let said = said.since(since);
     say(&match args.format {
+        HistoryFormat::Table if args.forecasts => forecasts(key_result, &said.forecasts),
         HistoryFormat::Table => table(key_result, &series, &config.zone),
         HistoryFormat::Csv => csv(&series),
         HistoryFormat::Json => json(key_result, &series, &said),
@@ -69,6 +72,39 @@ fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> Str
                 origin.to_owned()
             },
             note.to_owned(),
+        ]);
+    }
+    table.render(0)
+}
+
+/// The forecasts that were kept, one a day.
+fn forecasts(key_result: &KeyResult, kept: &[DayForecast]) -> String {
+    if kept.is_empty() {
+        return format!("{}: no forecast kept\n", key_result.id);
+    }
+    let mut table = Table::new([
+        ("DAY", Align::Left),
+        ("FORECAST", Align::Right),
+        ("PLAUSIBLE", Align::Left),
+        ("METHOD", Align::Left),
+    ]);
+    for told in kept {
+        let forecast = &told.forecast;
+        let range = forecast.low.zip(forecast.high);
+        let mut method = forecast.method.as_str().to_owned();
+        if forecast.weak {
+            method += ", weak";
+        }
+        if *told.definition != *key_result.definition {
+            method += ", earlier definition";
+        }
+        table.row([
+            forecast.day.to_string(),
+            number::show(forecast.value),
+            range.map_or_else(String::new, |(low, high)| {
+                format!("{} to {}", number::show(low), number::show(high))
+            }),
+            method,
         ]);
     }
     table.render(0)
@@ -124,6 +160,8 @@ fn json(key_result: &KeyResult, series: &[Measurement], said: &Said) -> String {
                 "value": m.value,
                 "exact": m.exact,
                 "approximate": m.approximate,
+                "k": m.counts.map(|(k, _)| k),
+                "n": m.counts.map(|(_, n)| n),
                 "origin": origin,
                 "note": (!note.is_empty()).then_some(note),
                 "author": author(m),
@@ -138,14 +176,31 @@ fn json(key_result: &KeyResult, series: &[Measurement], said: &Said) -> String {
         "definition": key_result.definition,
         "measurements": measurements,
         "check_ins": said.check_ins.iter().map(check_in).collect::<Vec<_>>(),
+        "forecasts": said.forecasts.iter().map(forecast).collect::<Vec<_>>(),
         "annotations": said.annotations.iter().map(annotation).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }
 
-/// What people said beside the values: the only place, with their notes, where it is told who.
+fn forecast(told: &DayForecast) -> Value {
+    let forecast = &told.forecast;
+    json!({
+        "day": forecast.day.to_string(),
+        "made_at": utc(forecast.at),
+        "value": forecast.value,
+        "progress_ratio": forecast.progress,
+        "low": forecast.low,
+        "high": forecast.high,
+        "method": forecast.method.as_str(),
+        "weak": forecast.weak,
+        "definition": *told.definition,
+    })
+}
+
+/// What was said beside the values, by people and by forecasts: the only place, with their notes, where it is told who.
 #[derive(Default)]
 struct Said {
+    forecasts: Vec<DayForecast>,
     check_ins: Vec<ToldCheckIn>,
     annotations: Vec<Annotation>,
 }
@@ -154,6 +209,7 @@ impl Said {
     /// What was said since then; an annotation counts as long as it reaches there.
     fn since(mut self, since: Option<Timestamp>) -> Self {
         if let Some(since) = since {
+            self.forecasts.retain(|told| told.forecast.at >= since);
             self.check_ins.retain(|told| told.said.at >= since);
             (self.annotations).retain(|told| told.to.unwrap_or(told.from) >= since);
         }
@@ -224,6 +280,7 @@ mod tests {
             value: 20.0,
             exact: None,
             approximate: false,
+            counts: None,
             note: Some("4 of 10 issues have a value, 6 do not carry the field".into()),
             definition: "d".into(),
             origin: Origin::Polled,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::forecast::{Forecast, NoForecast, Rate};
+use super::forecast::{Forecast, ForecastError, NoForecast, Rate};
 use super::goals::{Ambition, KeyResult, Role};
 use super::history::{CheckIn, LastAttempt};
 use super::status::{Guardrail, Status, contradicts};
@@ -74,6 +74,8 @@ pub struct KeyResultCard {
     pub closing: Option<Closing>,
     /// When that was kept for good.
     pub closed_at: Option<Timestamp>,
+    /// How far the forecast that stood at half-time was off, once the cycle is closed; `None` when none stood.
+    pub forecast_error: Option<ForecastError>,
 }
 
 impl KeyResultCard {

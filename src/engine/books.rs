@@ -17,7 +17,7 @@ use super::poll::Outcome;
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
 use crate::domain::id::{KeyResultId, Slug};
-use crate::store::{Entry, Store, StoreError};
+use crate::store::{DayForecast, Entry, Store, StoreError};
 
 /// How long after a failed commit the next is tried.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
@@ -58,6 +58,7 @@ struct Pages {
     outcomes: Vec<Outcome>,
     statuses: Vec<StatusChange>,
     holds: Vec<(Slug, Option<Timestamp>)>,
+    forecasts: Vec<DayForecast>,
 }
 
 type Look = Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send>>;
@@ -65,16 +66,21 @@ type Commit = Pin<Box<dyn Future<Output = (Pages, Result<(), StoreError>)> + Sen
 
 impl Pages {
     fn is_empty(&self) -> bool {
-        self.outcomes.is_empty() && self.statuses.is_empty() && self.holds.is_empty()
+        self.outcomes.is_empty()
+            && self.statuses.is_empty()
+            && self.holds.is_empty()
+            && self.forecasts.is_empty()
     }
 
     /// Takes as much as one commit may hold.
     fn next(&mut self) -> Self {
         let rest = self.outcomes.split_off(self.outcomes.len().min(BATCH));
+        let later = self.forecasts.split_off(self.forecasts.len().min(BATCH));
         Self {
             outcomes: std::mem::replace(&mut self.outcomes, rest),
             statuses: std::mem::take(&mut self.statuses),
             holds: std::mem::take(&mut self.holds),
+            forecasts: std::mem::replace(&mut self.forecasts, later),
         }
     }
 
@@ -83,18 +89,20 @@ impl Pages {
         unwritten.outcomes.append(&mut self.outcomes);
         unwritten.statuses.append(&mut self.statuses);
         unwritten.holds.append(&mut self.holds);
+        unwritten.forecasts.append(&mut self.forecasts);
         *self = unwritten;
     }
 
     /// Writes everything in one group; the store commits what comes together together.
     async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let entries = self.outcomes.iter().map(|o| o.entry.clone()).collect();
-        let (entries, statuses, holds) = tokio::join!(
+        let (entries, statuses, holds, forecasts) = tokio::join!(
             store.append(entries),
             store.keep_status(self.statuses.clone()),
             store.keep_holds(self.holds.clone()),
+            store.keep_forecasts(self.forecasts.clone()),
         );
-        entries.and(statuses).and(holds)
+        entries.and(statuses).and(holds).and(forecasts)
     }
 }
 
@@ -126,6 +134,7 @@ impl Books {
         now: Timestamp,
     ) -> Result<HashMap<KeyResultId, Timestamp>, StoreError> {
         let loaded = self.store.load(&goals)?;
+        self.take_last_forecasts();
         self.ledger = Ledger::new(goals, loaded.history, now);
         Ok(loaded.last_slot)
     }
@@ -157,6 +166,20 @@ impl Books {
     /// Takes status changes to be written.
     pub fn take_statuses(&mut self, changes: Vec<StatusChange>) {
         self.unwritten.statuses.extend(changes);
+    }
+
+    /// Takes the forecasts that the last judgement brought to be written.
+    pub fn take_forecasts(&mut self) {
+        let forecasts = self.ledger.take_forecasts();
+        self.unwritten.forecasts.extend(forecasts);
+    }
+
+    /// Takes the last forecasts of all key results to be written; `false` when nothing had to be.
+    pub fn take_last_forecasts(&mut self) -> bool {
+        let forecasts = self.ledger.take_last_forecasts();
+        let some = !forecasts.is_empty();
+        self.unwritten.forecasts.extend(forecasts);
+        some
     }
 
     /// Takes a source's hold to be written; `None` lifts it.
@@ -214,6 +237,7 @@ impl Books {
         for outcome in &pages.outcomes {
             self.ledger.enter(&outcome.entry);
         }
+        self.ledger.enter_forecasts(&pages.forecasts);
         Report::Written(pages.outcomes)
     }
 

@@ -7,17 +7,18 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::diary::Diary;
 use crate::domain::card::KeyResultCard;
 use crate::domain::cycle::Cycle;
 use crate::domain::derive;
-use crate::domain::forecast::Trend;
+use crate::domain::forecast::{KeptForecast, Trend};
 use crate::domain::goals::{Feed, Goals, KeyResult, Objective};
 use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId};
 use crate::domain::judge::{judge, judge_along, turns};
 use crate::domain::scorecard::{self, Scorecard};
 use crate::domain::status::Status;
-use crate::store::{Entry, Origin};
+use crate::store::{DayForecast, Entry, Origin};
 
 /// How many pairs of days may be looked at in one go, some five milliseconds: what is left is done a moment later, so
 /// that ten thousand new values hold up nobody.
@@ -39,6 +40,8 @@ pub struct Ledger {
     outdated: BTreeSet<(Timestamp, usize)>,
     /// When time alone changes one of the rows next.
     turns: Option<Timestamp>,
+    /// Forecasts that wait to be written.
+    forecasts: Vec<DayForecast>,
 }
 
 /// One key result.
@@ -55,6 +58,7 @@ struct Row {
     card: Arc<KeyResultCard>,
     /// When time alone changes it next.
     turns: Option<Timestamp>,
+    diary: Diary,
 }
 
 /// A status that is told anew: of which key result, which, since when.
@@ -94,6 +98,7 @@ impl Ledger {
                     outdated: None,
                     turns: turns(&card, cycle, now),
                     card,
+                    diary: Diary::default(),
                 }
             }));
         }
@@ -108,6 +113,7 @@ impl Ledger {
             changed: (0..rows.len()).collect(),
             outdated: BTreeSet::new(),
             turns: None,
+            forecasts: Vec::new(),
             rows,
             places,
         };
@@ -159,6 +165,7 @@ impl Ledger {
         if let Some(point) = entry.point().filter(|_| !entry.is_late()) {
             if entry.origin == Origin::Polled {
                 record.note = entry.note();
+                record.counts = entry.counts();
             }
             // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
             let daily = !row.key_result.aim.needs_every_value();
@@ -221,9 +228,48 @@ impl Ledger {
             }
             row.turns = turns(&card, &row.cycle, now);
             row.card = card;
+            let forecast = row.card.forecast.as_ref().ok();
+            let to_write = row.diary.note(forecast, &row.cycle, now);
+            let key_result = &row.key_result;
+            let to_write = to_write.into_iter().flatten();
+            self.forecasts
+                .extend(to_write.map(|forecast| of(key_result, forecast)));
         }
         self.turns = self.first_turn();
         changes
+    }
+
+    /// Takes the forecasts that have come to be written.
+    pub fn take_forecasts(&mut self) -> Vec<DayForecast> {
+        std::mem::take(&mut self.forecasts)
+    }
+
+    /// Takes the newest forecast of each key result as far as another is written, for when there is no next judgement.
+    pub fn take_last_forecasts(&mut self) -> Vec<DayForecast> {
+        let mut all = self.take_forecasts();
+        for row in &mut self.rows {
+            let last = row.diary.last();
+            all.extend(last.map(|forecast| of(&row.key_result, forecast)));
+        }
+        all
+    }
+
+    /// Enters forecasts that are on disk: the newest before the middle of a cycle is the one that stood at half-time.
+    pub fn enter_forecasts(&mut self, kept: &[DayForecast]) {
+        for told in kept {
+            let Some(&place) = self.places.get(&told.key_result) else {
+                continue;
+            };
+            let row = &self.rows[place];
+            if *row.key_result.definition == *told.definition
+                && told.forecast.is_of_half_time(&row.cycle)
+            {
+                let half_time = &mut self.history.record(&told.key_result).half_time;
+                if half_time.is_none_or(|known| known.at <= told.forecast.at) {
+                    *half_time = Some(told.forecast);
+                }
+            }
+        }
     }
 
     /// Draws trends that are outdated, those that wait longest first, until it has been enough for once.
@@ -288,6 +334,14 @@ impl Ledger {
                 )
             },
         )
+    }
+}
+
+fn of(key_result: &KeyResult, forecast: KeptForecast) -> DayForecast {
+    DayForecast {
+        key_result: key_result.id.clone(),
+        definition: key_result.definition.as_str().into(),
+        forecast,
     }
 }
 

@@ -5,6 +5,7 @@ pub mod actor;
 pub mod board;
 pub mod books;
 pub mod clock;
+mod diary;
 pub mod dispatch;
 pub mod ending;
 pub mod event;

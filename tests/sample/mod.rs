@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::okrd::domain::cycle::Cycle;
 use super::okrd::domain::fault::FaultClass;
-use super::okrd::domain::forecast::{Forecast, Method, NoForecast, Rate};
+use super::okrd::domain::forecast::{Forecast, ForecastError, Method, NoForecast, Rate};
 use super::okrd::domain::goals::{
     Ambition, Company, Feed, Initiative, InitiativeState, KeyResult, Kind, Objective, Parent,
     ParentLink, Role, Team,
@@ -143,6 +143,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         check_in: None,
         may_be_too_safe: false,
         closing: None,
+        forecast_error: None,
         closed_at: None,
     }
 }
@@ -528,6 +529,12 @@ fn last_quarter() -> ObjectiveCard {
     let letters = KeyResultCard {
         closing: Some(closing),
         closed_at: Some(ago(40 * 86_400)),
+        forecast_error: Some(ForecastError {
+            forecast: 571.5,
+            at: ago(101 * 86_400),
+            method: Method::TheilSen,
+            error: 28.5,
+        }),
         ..measured(
             card(letters),
             600.0,

@@ -3,6 +3,7 @@
 //! status and never replaces it. Knows no clock, no card and no other key result.
 
 mod holt;
+mod kept;
 mod run_rate;
 mod sentence;
 mod theil_sen;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::holt::{Holt, saturates};
+pub use self::kept::{ForecastError, KeptForecast, half_time};
 pub use self::run_rate::run_rate;
 pub use self::theil_sen::TheilSen;
 pub use self::trend::Trend;
@@ -85,6 +87,12 @@ impl Method {
             Self::TheilSen => "theil_sen",
             Self::DampedHolt => "damped_holt",
         }
+    }
+
+    /// The method behind a word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
     }
 }
 

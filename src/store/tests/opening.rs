@@ -88,7 +88,9 @@ async fn a_store_of_version_1_keeps_its_values_and_its_baseline() {
     filled(&place).await;
     let raw = place.raw();
     raw.execute_batch(
-        "DROP TABLE checkin; DROP TABLE annotation; DROP TABLE closing;
+        "DROP TABLE forecast;
+         ALTER TABLE measurement DROP COLUMN k; ALTER TABLE measurement DROP COLUMN n;
+         DROP TABLE checkin; DROP TABLE annotation; DROP TABLE closing;
          ALTER TABLE series DROP COLUMN baseline_at; ALTER TABLE series DROP COLUMN baseline_value;
          ALTER TABLE measurement DROP COLUMN backfilled;
          PRAGMA user_version = 1;",
