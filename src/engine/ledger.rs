@@ -557,6 +557,58 @@ mod tests {
         assert_ne!(forecast(&ledger, 0), Ok(before));
     }
 
+    /// Thousands of judgements a day cost one write in the morning and one at midnight for each key result.
+    #[test]
+    fn forecasts_are_written_twice_a_day_however_often_is_judged() {
+        let goals = agreed(&[Kind::Level, Kind::Cumulative]);
+        let mut ledger = Ledger::new(goals.clone(), measured(&goals, 20), day(19.25));
+        let mut written = Vec::new();
+        for hour in 0..48 {
+            let now = 19.25 + f64::from(hour) / 24.0;
+            ledger.enter(&entry(0, now, 400.0 + f64::from(hour), Origin::Polled));
+            ledger.age();
+            ledger.judge(day(now));
+            written.push(ledger.take_forecasts().len());
+        }
+        // The first of day 19, the last of it and the first of day 20, and so on. One wild value moves no median, so the
+        // last of a level says what is written.
+        let of = |hour: usize| written.get(hour).copied();
+        assert_eq!((of(0), of(18), of(42)), (Some(2), Some(3), Some(3)));
+        assert_eq!(written.iter().sum::<usize>(), 8, "{written:?}");
+        assert_eq!(ledger.take_last_forecasts().len(), 1);
+        assert_eq!(ledger.take_last_forecasts(), []);
+    }
+
+    /// The middle of the quarter is day 45: what was on disk by then is set against the final value.
+    #[test]
+    fn the_forecast_that_stood_at_half_time_meets_the_final_value() {
+        let goals = agreed(&[Kind::Level]);
+        let mut ledger = Ledger::new(goals.clone(), measured(&goals, 44), day(43.5));
+        let mut stood = None;
+        for now in [43.5, 44.5, 45.5, 46.5] {
+            ledger.age();
+            ledger.judge(day(now));
+            let written = ledger.take_forecasts();
+            stood = stood.or_else(|| {
+                written
+                    .iter()
+                    .find(|told| told.forecast.at == day(44.5))
+                    .cloned()
+            });
+            ledger.enter_forecasts(&written);
+        }
+        let error = |ledger: &Ledger| ledger.rows[0].card.forecast_error;
+        ledger.enter(&entry(0, 89.0, 70.0, Origin::Polled));
+        for (now, known) in [(89.5, false), (96.5, false), (97.5, true)] {
+            ledger.age();
+            ledger.judge(day(now));
+            assert_eq!(error(&ledger).is_some(), known, "{now}");
+        }
+        let (stood, found) = (stood.unwrap().forecast, error(&ledger).unwrap());
+        assert_eq!((found.forecast, found.at), (stood.value, day(44.5)));
+        assert_eq!(found.error, (stood.value - 70.0).abs());
+    }
+
     /// Another process wrote: its days count, and trends whose days are the same are not drawn again.
     #[test]
     fn what_another_process_wrote_is_drawn_and_nothing_else() {

@@ -159,6 +159,21 @@ async fn a_store_of_version_4_gets_forecasts_and_counts_and_invents_none() {
              PRAGMA user_version = 4;",
         )
         .unwrap();
+    let schema = |connection: &rusqlite::Connection| -> Vec<String> {
+        let mut all = connection
+            .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+            .unwrap();
+        let rows = all.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    let mut fourth = rusqlite::Connection::open_in_memory().unwrap();
+    let steps = &super::super::migrate::STEPS[..4];
+    super::super::migrate::migrate(&mut fourth, &place.path(), steps).unwrap();
+    assert_eq!(
+        schema(&place.raw()),
+        schema(&fourth),
+        "this is what version 4 was"
+    );
     let store = place.open();
     let after = store.load(&goals).unwrap();
     assert_eq!(after, before);
