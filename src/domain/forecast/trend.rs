@@ -134,11 +134,11 @@ fn corrected(key_result: &KeyResult, days: &[Day]) -> Option<Date> {
     if key_result.kind != Kind::Cumulative || downward {
         return None;
     }
-    let pairs = days.iter().zip(days.iter().skip(1));
+    let mut pairs = days.iter().zip(days.iter().skip(1));
     let falls = |(before, after): &(&Day, &Day)| {
         before.value - after.value > EPSILON * before.value.abs().max(1.0)
     };
-    pairs.filter(falls).last().map(|(_, after)| after.date)
+    pairs.rfind(falls).map(|(_, after)| after.date)
 }
 
 /// The median line, the rule for everything that is no flow. It takes all days: days of the week hardly bend a median,
