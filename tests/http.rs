@@ -813,6 +813,7 @@ async fn the_scorecard_tells_everything_and_invents_nothing() {
         })
     );
     assert_eq!(subscribers["forecast_absent"], Value::Null);
+    assert_eq!(subscribers["corrected_downward_on"], Value::Null);
     assert_eq!(
         subscribers["rate"],
         serde_json::json!({ "needed_per_day": 5.5, "actual_per_day": 2.625, "ratio": 2.095_238_095 })
@@ -1019,6 +1020,7 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
         "polling is held back",
         "confidence at 80\u{a0}%",
         "<p class=\"forecast\">At this pace about 880 subscribers by 2026-12-31 (67\u{a0}% of the way); plausible between 842 and 933.</p>",
+        "<p class=\"rate\">Needs 5.5 a day, makes 2.6.</p>",
         "Said 3 days ago: “the autumn letter helps”",
         "http-equiv=\"refresh\" content=\"30\"",
     ] {

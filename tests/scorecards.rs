@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
 use okrd::config::render;
+use okrd::domain::forecast::{KeptForecast, Method};
 use okrd::domain::goals::Goals;
 use okrd::domain::history::{History, Point};
 use okrd::domain::id::{KeyResultId, KeyResultRef};
@@ -96,7 +97,36 @@ fn measured(name: &str, goals: &Goals, expected: &Table) -> History {
             );
         }
     }
+    kept_forecasts(name, goals, expected, &mut history);
     history
+}
+
+/// `[kept_forecasts]`: by key result, what was forecast when: the newest of half-time is the one that counts.
+fn kept_forecasts(name: &str, goals: &Goals, expected: &Table, history: &mut History) {
+    let all = expected.get("kept_forecasts").and_then(Value::as_table);
+    for (id, forecasts) in all.into_iter().flatten() {
+        let key_result = find(goals, id).unwrap_or_else(|| panic!("{name}: no key result {id}"));
+        let cycle = goals.cycles.get(&key_result.cycle).unwrap();
+        for forecast in forecasts.as_array().unwrap() {
+            let [at, value] = forecast.as_array().unwrap().as_slice() else {
+                panic!("{name}: {id}: a forecast is an instant and a number");
+            };
+            let at: Timestamp = at.as_datetime().unwrap().to_string().parse().unwrap();
+            let kept = KeptForecast {
+                day: at.to_zoned(cycle.zone.clone()).date(),
+                at,
+                value: number(value).unwrap(),
+                progress: 0.0,
+                low: None,
+                high: None,
+                method: Method::RunRate,
+                weak: false,
+            };
+            if kept.is_of_half_time(cycle) {
+                history.record(&key_result).half_time = Some(kept);
+            }
+        }
+    }
 }
 
 fn find(goals: &Goals, id: &str) -> Option<KeyResultId> {
@@ -154,6 +184,7 @@ enum Figure {
 }
 
 fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
+    let forecast = card.forecast.as_ref().ok();
     let flag = |flag: Option<bool>| flag.map(|flag| if flag { 1.0 } else { 0.0 });
     Some(Figure::Number(match figure {
         "value" => card.value.map(|(value, _)| value),
@@ -170,6 +201,24 @@ fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
         "in_band" => flag(card.in_band),
         "score" | "verdict" | "outcome" | "first_score" | "first_verdict" => {
             return Some(ended(card.closing, figure));
+        }
+        "forecast" => forecast.map(|told| told.value),
+        "forecast_progress" => forecast.map(|told| told.progress),
+        "forecast_low" => forecast.and_then(|told| told.low),
+        "forecast_high" => forecast.and_then(|told| told.high),
+        "forecast_weak" => flag(forecast.map(|told| told.weak)),
+        "forecast_error" => card.forecast_error.map(|told| told.error),
+        "needed_per_day" => card.rate.map(|rate| rate.needed),
+        "actual_per_day" => card.rate.and_then(|rate| rate.actual),
+        "needed_over_actual" => card.rate.and_then(|rate| rate.ratio),
+        "forecast_method" => return Some(Figure::Word(forecast?.method.as_str().to_owned())),
+        "forecast_says" => {
+            let unit = &card.key_result.unit;
+            let says = match &card.forecast {
+                Ok(forecast) => forecast.sentence(unit),
+                Err(reason) => reason.to_string(),
+            };
+            return Some(Figure::Word(says.replace('\u{a0}', " ")));
         }
         "status" => return Some(Figure::Word(card.status.to_string())),
         "reason" => return Some(Figure::Word(card.reason.replace('\u{a0}', " "))),

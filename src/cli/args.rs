@@ -168,6 +168,9 @@ pub struct HistoryArgs {
     /// Only values since then: a day (2026-11-01, in the configuration's `timezone`), an instant (2026-11-01T06:00:00Z) or an age (7d)
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
+    /// The forecasts that were kept, one a day, instead of the values (JSON has both)
+    #[arg(long, conflicts_with = "format")]
+    pub forecasts: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: HistoryFormat,

@@ -12,8 +12,9 @@ use super::series::{self, Value as Shown};
 use super::table::{Align, Table, printable};
 use super::{configuration, key_results, when};
 use crate::domain::goals::{Feed, KeyResult};
+use crate::domain::number;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::store::{Annotation, Measurement, Origin, Reader, StoreError, ToldCheckIn};
+use crate::store::{Annotation, DayForecast, Measurement, Origin, Reader, StoreError, ToldCheckIn};
 
 /// Prints the series.
 ///
@@ -37,6 +38,7 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
             Said {
                 check_ins: reader.check_ins(&key_result.id)?,
                 annotations: reader.annotations(&key_result.id)?,
+                forecasts: reader.forecasts(&key_result.id)?,
             },
         ),
         // Nothing was ever recorded: the series is empty, not wrong.
@@ -45,6 +47,7 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     };
     let said = said.since(since);
     say(&match args.format {
+        HistoryFormat::Table if args.forecasts => forecasts(key_result, &said.forecasts),
         HistoryFormat::Table => table(key_result, &series, &config.zone),
         HistoryFormat::Csv => csv(key_result, &series),
         HistoryFormat::Json => json(key_result, &series, &said),
@@ -77,6 +80,39 @@ fn table(key_result: &KeyResult, series: &[Shown], zone: &TimeZone) -> String {
                 origin.to_owned()
             },
             note.to_owned(),
+        ]);
+    }
+    table.render(0)
+}
+
+/// The forecasts that were kept, one a day.
+fn forecasts(key_result: &KeyResult, kept: &[DayForecast]) -> String {
+    if kept.is_empty() {
+        return format!("{}: no forecast kept\n", key_result.id);
+    }
+    let mut table = Table::new([
+        ("DAY", Align::Left),
+        ("FORECAST", Align::Right),
+        ("PLAUSIBLE", Align::Left),
+        ("METHOD", Align::Left),
+    ]);
+    for told in kept {
+        let forecast = &told.forecast;
+        let range = forecast.low.zip(forecast.high);
+        let mut method = forecast.method.as_str().to_owned();
+        if forecast.weak {
+            method += ", weak";
+        }
+        if *told.definition != *key_result.definition {
+            method += ", earlier definition";
+        }
+        table.row([
+            forecast.day.to_string(),
+            number::show(forecast.value),
+            range.map_or_else(String::new, |(low, high)| {
+                format!("{} to {}", number::show(low), number::show(high))
+            }),
+            method,
         ]);
     }
     table.render(0)
@@ -131,6 +167,8 @@ fn json(key_result: &KeyResult, series: &[Shown], said: &Said) -> String {
                 "value": point.value,
                 "exact": stored(m).and_then(|m| m.exact.as_deref()),
                 "approximate": stored(m).is_some_and(|m| m.approximate),
+                "k": stored(m).and_then(|m| m.counts).map(|(k, _)| k),
+                "n": stored(m).and_then(|m| m.counts).map(|(_, n)| n),
                 "origin": m.origin(),
                 "note": (!note.is_empty()).then_some(note),
                 "author": stored(m).and_then(author),
@@ -145,14 +183,31 @@ fn json(key_result: &KeyResult, series: &[Shown], said: &Said) -> String {
         "definition": key_result.definition,
         "measurements": measurements,
         "check_ins": said.check_ins.iter().map(check_in).collect::<Vec<_>>(),
+        "forecasts": said.forecasts.iter().map(forecast).collect::<Vec<_>>(),
         "annotations": said.annotations.iter().map(annotation).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }
 
-/// What people said beside the values: the only place, with their notes, where it is told who.
+fn forecast(told: &DayForecast) -> Value {
+    let forecast = &told.forecast;
+    json!({
+        "day": forecast.day.to_string(),
+        "made_at": utc(forecast.at),
+        "value": forecast.value,
+        "progress_ratio": forecast.progress,
+        "low": forecast.low,
+        "high": forecast.high,
+        "method": forecast.method.as_str(),
+        "weak": forecast.weak,
+        "definition": *told.definition,
+    })
+}
+
+/// What was said beside the values, by people and by forecasts: the only place, with their notes, where it is told who.
 #[derive(Default)]
 struct Said {
+    forecasts: Vec<DayForecast>,
     check_ins: Vec<ToldCheckIn>,
     annotations: Vec<Annotation>,
 }
@@ -161,6 +216,7 @@ impl Said {
     /// What was said since then; an annotation counts as long as it reaches there.
     fn since(mut self, since: Option<Timestamp>) -> Self {
         if let Some(since) = since {
+            self.forecasts.retain(|told| told.forecast.at >= since);
             self.check_ins.retain(|told| told.said.at >= since);
             (self.annotations).retain(|told| told.to.unwrap_or(told.from) >= since);
         }
@@ -248,6 +304,7 @@ mod tests {
             value: 20.0,
             exact: None,
             approximate: false,
+            counts: None,
             note: Some("4 of 10 issues have a value, 6 do not carry the field".into()),
             definition: "d".into(),
             origin: Origin::Polled,

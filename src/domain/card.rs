@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
-use super::forecast::{Forecast, NoForecast, Rate};
+use super::forecast::{Forecast, ForecastError, NoForecast, Rate};
 use super::goals::{Ambition, KeyResult, Role};
 use super::history::{CheckIn, LastAttempt};
 use super::method::PaceBy;
@@ -54,6 +55,8 @@ pub struct KeyResultCard {
     pub pace_by: PaceBy,
     /// Where it plausibly ends, or why that is not told. It stands beside the status and decides nothing.
     pub forecast: Result<Forecast, NoForecast>,
+    /// The newest day on which a flow was corrected downward, while its cycle runs.
+    pub corrected: Option<Date>,
     /// The rate that is needed from now on beside the actual one; `None` when no rate is needed or none can be told.
     pub rate: Option<Rate>,
     /// The status.
@@ -74,6 +77,8 @@ pub struct KeyResultCard {
     pub closing: Option<Closing>,
     /// When that was kept for good.
     pub closed_at: Option<Timestamp>,
+    /// How far the forecast that stood at half-time was off, once the cycle is closed; `None` when none stood.
+    pub forecast_error: Option<ForecastError>,
 }
 
 impl KeyResultCard {
@@ -126,6 +131,13 @@ impl KeyResultCard {
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.closing.map(|closing| closing.as_amended.verdict)
+    }
+
+    /// The rate that is needed beside the actual one, as one short sentence; `None` when nothing is needed any more.
+    #[must_use]
+    pub fn rate_sentence(&self) -> Option<String> {
+        let way_up = self.target? > self.baseline?;
+        self.rate?.sentence(way_up)
     }
 
     /// Whether what people believe contradicts the status: worth a word at the next check-in.

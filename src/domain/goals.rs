@@ -13,6 +13,7 @@ use super::link::Link;
 use super::method::{Method, Terms};
 use super::plan::Plan;
 use super::target::Aim;
+use super::window::Window;
 
 /// Everything that was agreed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -133,6 +134,9 @@ pub struct KeyResult {
     pub unit: String,
     /// What the number is.
     pub kind: Kind,
+    /// Of a number over trailing days the stretch that its measure names; `None` where none is named, as in a statement
+    /// that counts back by itself.
+    pub window: Option<Window>,
     /// What it aims for.
     pub aim: Aim,
     /// Which value is due when, for a value to reach; straight over the cycle when nothing is said.

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::forecast::ForecastError;
 use super::goals::Ambition;
 use super::method::Terms;
 use super::progress::{EPSILON, at_least, clamped};
@@ -225,6 +226,8 @@ pub struct Kept {
     pub target: Option<f64>,
     /// The sentence that says why.
     pub reason: String,
+    /// How far the forecast that stood at half-time was off.
+    pub forecast_error: Option<ForecastError>,
 }
 
 /// The closing of an objective as it was kept.

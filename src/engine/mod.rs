@@ -6,6 +6,7 @@ pub mod arrears;
 pub mod board;
 pub mod books;
 pub mod clock;
+mod diary;
 pub mod dispatch;
 pub mod ending;
 pub mod event;

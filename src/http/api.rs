@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::domain::cycle::Cycle;
-use crate::domain::forecast::{Forecast, Rate};
+use crate::domain::forecast::{Forecast, ForecastError, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
 use crate::domain::history::{CheckIn, LastAttempt};
 use crate::domain::id::{KeyResultId, KeyResultRef};
@@ -133,6 +133,8 @@ pub struct KeyResultDto<'a> {
     /// One sentence that says why there is no forecast.
     forecast_absent: Option<String>,
     rate: Option<RateDto>,
+    /// The newest day on which a flow was corrected downward.
+    corrected_downward_on: Option<String>,
     status: &'static str,
     reason: &'a str,
     status_since: Instant,
@@ -159,8 +161,18 @@ struct ClosingDto {
     score: Option<f64>,
     verdict: &'static str,
     as_first_committed: OutcomeDto,
+    /// How far the forecast that stood at half-time was off; of a key result.
+    forecast: Option<ForecastErrorDto>,
     /// When it was kept for good; until then it follows the files.
     closed_at: Option<Instant>,
+}
+
+#[derive(Debug, Serialize)]
+struct ForecastErrorDto {
+    value: f64,
+    made_at: Instant,
+    method: &'static str,
+    error: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -371,6 +383,7 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         forecast: card.forecast.as_ref().ok().map(|told| forecast(card, told)),
         forecast_absent: card.forecast.as_ref().err().map(ToString::to_string),
         rate: card.rate.as_ref().map(rate),
+        corrected_downward_on: card.corrected.map(|day| day.to_string()),
         status: card.status.as_str(),
         reason: &card.reason,
         status_since: Instant(card.status_since),
@@ -378,7 +391,8 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         confidence: card.confidence,
         confidence_disagrees: card.is_contradicted(),
         check_in: card.check_in.as_ref().map(check_in),
-        closing: (card.closing).map(|closing| self::closing(closing, card.closed_at)),
+        closing: (card.closing)
+            .map(|closing| self::closing(closing, card.forecast_error, card.closed_at)),
     }
 }
 
@@ -465,7 +479,7 @@ fn objective<'a>(board: &'a Board, card: &'a ObjectiveCard) -> ObjectiveDto<'a> 
         progress: card.progress,
         expected: card.expected,
         coverage: card.coverage,
-        closing: (card.closing).map(|closing| self::closing(closing, card.closed_at)),
+        closing: (card.closing).map(|closing| self::closing(closing, None, card.closed_at)),
         key_results: card
             .key_results
             .iter()
@@ -575,7 +589,11 @@ fn check_in(said: &CheckIn) -> CheckInDto<'_> {
     }
 }
 
-fn closing(closing: Closing, closed_at: Option<Timestamp>) -> ClosingDto {
+fn closing(
+    closing: Closing,
+    forecast: Option<ForecastError>,
+    closed_at: Option<Timestamp>,
+) -> ClosingDto {
     let Outcome { score, verdict } = closing.as_amended;
     ClosingDto {
         score,
@@ -584,6 +602,12 @@ fn closing(closing: Closing, closed_at: Option<Timestamp>) -> ClosingDto {
             score: closing.as_committed.score,
             verdict: closing.as_committed.verdict.as_str(),
         },
+        forecast: forecast.map(|told| ForecastErrorDto {
+            value: told.forecast,
+            made_at: Instant(told.at),
+            method: told.method.as_str(),
+            error: told.error,
+        }),
         closed_at: closed_at.map(Instant),
     }
 }

@@ -352,8 +352,10 @@ fn key_result(
             Ok(forecast) => { p.forecast { (forecast.sentence(&key_result.unit)) } },
             Err(reason) => {
                 @if reason.is_to_come() && card.value.is_some() { p.forecast { (reason.to_string()) } }
+                @if let Some(day) = card.corrected { p.note { "It was corrected downward on " (day) "." } }
             },
         }
+        @if let Some(rate) = card.rate_sentence() { p.rate { (rate) } }
         @if let Some(note) = &card.note {
             p.note { "With this value: " (note) "." }
         }

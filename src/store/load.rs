@@ -6,19 +6,21 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use super::closing;
 use super::days::{self, Days};
 use super::entry::{from_ms, one_line};
+use super::forecasts;
 use super::memory::day_zone;
 use super::owed::{self, Stretch};
 use super::people::load_check_ins;
 use super::reader::fault_class;
 use super::rows::point_of;
 use crate::domain::cycle::Cycle;
+use crate::domain::forecast::{KeptForecast, half_time};
 use crate::domain::goals::{Goals, KeyResult};
-use crate::domain::history::{History, LastAttempt, Point, Series};
+use crate::domain::history::{Counts, History, LastAttempt, Point, Series};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::status::Status;
 
@@ -28,7 +30,7 @@ pub struct Loaded {
     /// By key result: its points under the definition in force from the start of its cycle to the end (a value to reach:
     /// the first, then the last of each local day; a band to hold: all, and those before that may still hold; when there
     /// are none, the newest from before), its baseline, its newest poll, its status and since when, what
-    /// people said last; and how closed cycles ended.
+    /// people said last, the forecast of half-time; and how closed cycles ended.
     pub history: History,
     /// The newest slot that was measured under the definition in force. One that was asked in vain does not count: after
     /// a restart or a change it is asked again, since whoever did that may have mended what was wrong.
@@ -75,6 +77,8 @@ struct Wanted<'g> {
     /// Series and slot of the newest number that its source gave.
     measured: Option<(i64, i64)>,
     note: Option<(i64, String)>,
+    counts: Option<(i64, Counts)>,
+    half_time: Option<KeptForecast>,
 }
 
 struct LastPoll {
@@ -108,6 +112,7 @@ pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<L
     read_days(connection, &index, &mut wanted)?;
     read_points(connection, &index, &mut wanted)?;
     read_notes(connection, &mut wanted)?;
+    read_half_times(connection, goals, &index, &mut wanted)?;
     let mut loaded = Loaded {
         holds: read_holds(connection)?,
         ..Loaded::default()
@@ -142,6 +147,8 @@ impl<'g> Wanted<'g> {
             last_poll: None,
             measured: None,
             note: None,
+            counts: None,
+            half_time: None,
         };
         if let Some(days) = stored {
             wanted.since_day = days.of(wanted.since_ms());
@@ -233,7 +240,8 @@ impl<'g> Wanted<'g> {
         if let Some(accounted) = self.accounted.max(behind_measured) {
             loaded.accounted.insert(id.clone(), from_ms(accounted));
         }
-        if series.points().is_empty() && poll.is_none() && self.status_since.is_none() {
+        let silent = series.points().is_empty() && poll.is_none() && self.half_time.is_none();
+        if silent && self.status_since.is_none() {
             return;
         }
         let record = loaded.history.record(id);
@@ -241,6 +249,8 @@ impl<'g> Wanted<'g> {
         record.frozen = self.frozen;
         record.status_since = self.status_since;
         record.note = self.note.map(|(as_of, note)| (from_ms(as_of), note));
+        record.counts = (self.counts).map(|(as_of, counts)| (from_ms(as_of), counts));
+        record.half_time = self.half_time;
         if let Some(poll) = poll {
             let at = from_ms(poll.at);
             loaded.newest_poll = loaded.newest_poll.max(Some(at));
@@ -416,15 +426,42 @@ fn read_points(
 /// What the newest number of each source came with: one seek each, next to one another where slots are shared.
 fn read_notes(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "SELECT as_of, note FROM measurement
-         WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 0 AND note IS NOT NULL",
+        "SELECT as_of, note, k, n FROM measurement
+         WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 0 AND (note IS NOT NULL OR k IS NOT NULL)",
     )?;
     for kr in wanted {
         let Some((series, slot)) = kr.measured else {
             continue;
         };
-        let note = statement.query_row([slot, series], |row| Ok((row.get(0)?, row.get(1)?)));
-        kr.note = note.optional()?;
+        let mut rows = statement.query([slot, series])?;
+        if let Some(row) = rows.next()? {
+            let as_of: i64 = row.get(0)?;
+            let counts = row.get::<_, Option<f64>>(2)?.zip(row.get(3)?);
+            kr.note = row.get::<_, Option<String>>(1)?.map(|note| (as_of, note));
+            kr.counts = counts.map(|counts| (as_of, counts));
+        }
+    }
+    Ok(())
+}
+
+/// The forecasts that stood at half-time, in one pass over the two weeks before it for each cycle.
+fn read_half_times(
+    connection: &Connection,
+    goals: &Goals,
+    index: &Index,
+    wanted: &mut [Wanted<'_>],
+) -> rusqlite::Result<()> {
+    for cycle in goals.cycles.values() {
+        let (from, until) = half_time(cycle);
+        let day = |at: Timestamp| at.to_zoned(cycle.zone.clone()).date();
+        forecasts::each(connection, day(from)..=day(until), |series, forecast| {
+            let kr = index.find(series, wanted);
+            if let Some(kr) = kr.filter(|kr| kr.cycle.name == cycle.name)
+                && forecast.is_of_half_time(cycle)
+            {
+                kr.half_time = Some(forecast);
+            }
+        })?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use super::closing::closed_at;
 use super::entry::{Attempt, Measurement, Origin, from_ms};
 use super::error::StoreError;
+use super::forecasts::{self, DayForecast};
 use super::load::{Loaded, load};
 use super::memory;
 use super::open::open_to_read;
@@ -82,7 +83,7 @@ impl Reader {
         const SERIES: &str = by_slot!(
             "measurement",
             "t.slot_at, t.started_at, t.ms, t.tries, t.as_of, t.value, t.value_text, t.approximate, t.recorded,
-             t.note, t.author, series.definition, t.backfilled"
+             t.note, t.author, series.definition, t.backfilled, t.k, t.n"
         );
         self.of_key_result(SERIES, id, since, until, measurement)
     }
@@ -137,6 +138,14 @@ impl Reader {
             "t.slot_at, t.started_at, t.ms, t.tries, t.class, t.message, t.help, t.value"
         );
         self.of_key_result(ATTEMPTS, id, since, until, attempt)
+    }
+
+    /// The forecasts that were kept of a key result, one a day, oldest first, under all its definitions.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn forecasts(&self, id: &KeyResultId) -> Result<Vec<DayForecast>, StoreError> {
+        self.reading(|connection| forecasts::of_key_result(connection, id))
     }
 
     /// What people said of a key result, oldest first.
@@ -231,6 +240,7 @@ fn measurement(row: &Row<'_>) -> rusqlite::Result<Measurement> {
         value: row.get(5)?,
         exact: row.get(6)?,
         approximate: row.get(7)?,
+        counts: row.get::<_, Option<f64>>(13)?.zip(row.get(14)?),
         note,
         origin: if recorded {
             Origin::Recorded {

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::okrd::domain::cycle::Cycle;
 use super::okrd::domain::fault::FaultClass;
-use super::okrd::domain::forecast::{Forecast, Method, NoForecast, Rate};
+use super::okrd::domain::forecast::{Forecast, ForecastError, Method, NoForecast, Rate};
 use super::okrd::domain::goals::{
     Ambition, Company, Feed, Initiative, InitiativeState, KeyResult, Kind, Objective, Parent,
     ParentLink, Role, Team,
@@ -91,6 +91,7 @@ pub(crate) fn key_result(of: &Objective, id: &str, title: &str, unit: &str, aim:
         why: None,
         unit: unit.into(),
         kind: Kind::Level,
+        window: None,
         aim,
         plan: None,
         role: Role::Contributes,
@@ -135,6 +136,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         pace: None,
         pace_by: PaceBy::Ratio,
         forecast: Err(NoForecast::FewDays(0)),
+        corrected: None,
         rate: None,
         status: Status::NoData,
         reason: "never measured".into(),
@@ -144,6 +146,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         check_in: None,
         may_be_too_safe: false,
         closing: None,
+        forecast_error: None,
         closed_at: None,
     }
 }
@@ -360,6 +363,7 @@ fn more_visitors() -> ObjectiveCard {
             per_day: 2.625,
             by: date(2026, 12, 31),
             way: 360.0,
+            corrected: None,
         }),
         rate: Some(Rate {
             needed: 5.5,
@@ -530,6 +534,12 @@ fn last_quarter() -> ObjectiveCard {
     let letters = KeyResultCard {
         closing: Some(closing),
         closed_at: Some(ago(40 * 86_400)),
+        forecast_error: Some(ForecastError {
+            forecast: 571.5,
+            at: ago(101 * 86_400),
+            method: Method::TheilSen,
+            error: 28.5,
+        }),
         ..measured(
             card(letters),
             600.0,

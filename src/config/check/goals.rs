@@ -204,6 +204,7 @@ impl<'a> Reader<'a, '_> {
         let asked = self.asked(table, name, all);
         let schedule = self.schedule(table);
         let kind = kind_of(table);
+        let window = trailing(table).filter(|_| kind == Kind::Window);
         let unit = table.owned("unit").unwrap_or_default();
         let id = KeyResultId {
             cycle: objective.cycle.clone(),
@@ -228,6 +229,7 @@ impl<'a> Reader<'a, '_> {
             why: table.owned("why"),
             unit,
             kind,
+            window,
             aim,
             plan,
             role,
@@ -558,6 +560,12 @@ fn kind_of(table: Table<'_>) -> Kind {
         Some("ratio") => Kind::Ratio,
         _ => Kind::Level,
     }
+}
+
+/// The window that the measure names.
+fn trailing(table: Table<'_>) -> Option<Window> {
+    let named = table.table("measure")?.text("window")?;
+    Window::parse(named.value).ok()
 }
 
 /// The weight that counts: 0 for a guardrail, 1 when nothing is said.

@@ -14,13 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 use self::sight::Sight;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
-use super::forecast::{Outlook, Trend};
+use super::forecast::{ForecastError, Outlook, Trend};
 use super::goals::KeyResult;
-use super::history::Record;
+use super::history::{Point, Record};
 use super::method::Terms;
 use super::progress::clamped;
 use super::reason::reason;
 use super::status::{Phase, Standing, Status};
+use super::target::Aim;
 use super::verdict::Kept;
 
 /// Judges one key result at `now`, in its cycle and by the terms of its objective. Draws the trend of its days
@@ -76,7 +77,7 @@ pub fn judge_along(
         value: sight.value.map(|p| p.value),
         stale: sight.stale,
         planned: figures.planned,
-        counts: record.counts,
+        counts: sight.counts(),
         now,
     };
     let forecast = outlook.forecast(trend);
@@ -101,6 +102,7 @@ pub fn judge_along(
         pace_by: terms.method.pace,
         rate: outlook.rate(forecast.as_ref().ok()),
         forecast,
+        corrected: trend.corrected(),
         status,
         reason: String::new(),
         status_since: since(record, status, now),
@@ -109,6 +111,9 @@ pub fn judge_along(
         check_in: record.check_in.clone(),
         may_be_too_safe: phase == Phase::Open && sight.may_be_too_safe(&figures, now),
         closing: (phase == Phase::Closed).then(|| sight.closing(key_result, &figures, terms)),
+        forecast_error: (phase == Phase::Closed)
+            .then(|| forecast_error(key_result, record, sight.value))
+            .flatten(),
         closed_at: None,
     };
     card.reason = reason(&card, terms.ambition, cycle);
@@ -141,8 +146,20 @@ fn show_kept(kept: &Kept, card: &mut KeyResultCard) {
     card.progress_raw = kept.raw;
     card.progress = kept.closing.as_amended.score;
     card.closing = Some(kept.closing);
+    card.forecast_error = kept.forecast_error;
     card.closed_at = Some(kept.at);
     card.reason.clone_from(&kept.reason);
+}
+
+/// How far the forecast that stood at half-time was off; of a value to reach alone.
+fn forecast_error(
+    key_result: &KeyResult,
+    record: &Record,
+    last: Option<Point>,
+) -> Option<ForecastError> {
+    let stood = record.half_time.as_ref();
+    let stood = stood.filter(|_| matches!(key_result.aim, Aim::Reach(_)))?;
+    ForecastError::of(stood, last?.value)
 }
 
 /// When the status began: as recorded while it is still the same, else now.

@@ -6,7 +6,7 @@ use super::stepwise::stated;
 use crate::domain::cycle::Cycle;
 use crate::domain::derive::end_of;
 use crate::domain::goals::KeyResult;
-use crate::domain::history::{Point, Record};
+use crate::domain::history::{Counts, Point, Record};
 use crate::domain::method::Terms;
 use crate::domain::progress::Way;
 use crate::domain::status::{Phase, Standing};
@@ -85,6 +85,14 @@ impl<'a> Sight<'a> {
         self.value
             .filter(|value| value.as_of == *as_of)
             .map(|_| note.clone())
+    }
+
+    /// The counts behind the value: not those of another number.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        let (as_of, counts) = self.record.counts?;
+        self.value
+            .filter(|value| value.as_of == as_of)
+            .map(|_| counts)
     }
 
     /// The value as far as it is believed.

@@ -98,6 +98,7 @@ fn entry(draft: &Draft, nth: i64) -> Entry {
                 })
                 .filter(|_| !draft.recorded),
             approximate: false,
+            counts: None,
             note: None,
         }),
         Err(class) => Err(Fault::new(FaultClass::ALL[class], format!("fault {nth}"))),
