@@ -7,6 +7,7 @@ pub mod band;
 pub mod card;
 pub mod cycle;
 pub mod derive;
+pub mod epoch;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod fault;

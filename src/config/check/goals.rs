@@ -13,7 +13,7 @@ use super::daemon::{Polling, Schedules, duration, timeout};
 use super::measure::{canonical, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
-use super::{FilterJudge, aim, amendments, formula, hex};
+use super::{FilterJudge, aim, amendments, formula, hex, rebases};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::schedule::{Schedule, show_duration};
 use crate::config::spec::{Measure, Poll};
@@ -221,6 +221,8 @@ impl<'a> Reader<'a, '_> {
         let definition = definition(&asked, feed.source(), &unit, kind);
         let stale_after = self.stale_after(table, objective, &asked, schedule.as_ref());
         let poll = self.poll(table, &id, asked, schedule);
+        let cycle = self.cycles.get(&objective.cycle);
+        let rebases = rebases::read(table, cycle, &definition, self.out);
         let (aim, plan) = aim?;
         let key_result = KeyResult {
             id,
@@ -235,8 +237,10 @@ impl<'a> Reader<'a, '_> {
             feed,
             stale_after,
             amendments: amendments::read(table),
+            rebases,
             definition,
         };
+        let key_result = rebases::carry_over(key_result, table, self.out);
         Some((key_result, poll))
     }
 

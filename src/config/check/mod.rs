@@ -12,6 +12,7 @@ mod goals;
 mod measure;
 pub mod places;
 mod plan;
+mod rebases;
 mod rules;
 mod shape;
 mod source;
