@@ -185,6 +185,7 @@ fn read(
     let reader = Reader {
         cycles: &cycles,
         sources: &types,
+        specs: &sources,
         polling: &polling,
         schedules: &mut schedules,
         filters,
