@@ -19,7 +19,7 @@ use flate2::read::GzDecoder;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
-use okrd::domain::history::Point;
+use okrd::domain::epoch::{Epoch, Measured, Past};
 use okrd::domain::id::KeyResultId;
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
@@ -61,7 +61,7 @@ impl HistoryReader for Measurements {
         id: &KeyResultId,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String> {
+    ) -> Result<Past, String> {
         self.0.lock().unwrap().push((id.full(), from, to));
         match id.key_result.as_str() {
             "visitors" => Err("disk on fire at /secret/path".into()),
@@ -69,21 +69,34 @@ impl HistoryReader for Measurements {
             "talks" => {
                 // Blocks a thread, as a store might; no other answer may notice.
                 std::thread::sleep(Duration::from_secs(3));
-                Ok(Vec::new())
+                Ok(Past::default())
             }
-            _ => Ok(vec![
-                point("2026-11-20T06:00:00Z", 760.0),
-                point("2026-11-21T06:00:00Z", 780.0),
-            ]),
+            _ => Ok(past()),
         }
     }
 }
 
-fn point(at: &str, value: f64) -> Point {
-    Point {
+/// Two values by the definition in force, and two by another one.
+fn past() -> Past {
+    let value = |definition: &str, at: &str, value: f64| Measured {
+        definition: definition.into(),
         as_of: at.parse().unwrap(),
         value,
-    }
+    };
+    let (old, own) = ("fedcba9876543210", "0123456789abcdef");
+    let values = vec![
+        value(old, "2026-11-18T06:00:00Z", 57.0),
+        value(old, "2026-11-19T06:00:00Z", 58.0),
+        value(own, "2026-11-20T06:00:00Z", 760.0),
+        value(own, "2026-11-21T06:00:00Z", 780.0),
+    ];
+    let epoch = |definition: &str, of: &[Measured]| Epoch {
+        definition: definition.into(),
+        first: of[0].as_of,
+        last: of[1].as_of,
+    };
+    let epochs = vec![epoch(old, &values[..2]), epoch(own, &values[2..])];
+    Past { epochs, values }
 }
 
 struct Hook(Result<(), String>);
@@ -913,7 +926,13 @@ async fn a_history_is_read_for_the_range_asked_for() {
     let json = house.get(path).await.json();
     assert_eq!(json["measurements"][1]["as_of"], "2026-11-21T06:00:00Z");
     assert_eq!(json["measurements"][1]["value"], 780.0);
+    assert_eq!(json["measurements"][1]["as_measured"], Value::Null);
     assert_eq!(json["truncated"], false);
+    // What another definition gave stands on no line with it.
+    assert_eq!(json["measurements"].as_array().unwrap().len(), 2);
+    let other = &json["not_compared"][0];
+    assert_eq!(other["definition"], "fedcba9876543210");
+    assert_eq!(other["measurements"][1]["value"], 58.0);
     let zone = house
         .get(&format!(
             "{path}?from=2026-11-01&to=2026-11-02T00:00:00%2B02:00"

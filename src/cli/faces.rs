@@ -13,7 +13,7 @@ use super::exit::Failure;
 use super::reload::Reloads;
 use super::runtime::{REVISION, RUSTC, VERSION};
 use crate::config::secret::SecretRef;
-use crate::domain::history::Point;
+use crate::domain::epoch::{Measured, Past};
 use crate::domain::id::KeyResultId;
 use crate::engine::actor::Handle;
 use crate::engine::board::Board;
@@ -23,7 +23,7 @@ use crate::http::hosts::Loopback;
 use crate::http::measurements::Recorder;
 use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State};
 use crate::metrics::exposition::{Build, Metrics};
-use crate::store::{Entry, Reader};
+use crate::store::{Entry, Reader, StoreError};
 
 /// The metrics of this process, every counter at 0.
 ///
@@ -100,15 +100,21 @@ impl HistoryReader for Shelf {
         id: &KeyResultId,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String> {
-        let read = || Reader::open(&self.0)?.series(id, Some(from), Some(to));
-        let measurements = read().map_err(|error| error.to_string())?;
-        Ok(measurements
-            .into_iter()
-            .map(|m| Point {
-                as_of: m.as_of,
-                value: m.value,
-            })
-            .collect())
+    ) -> Result<Past, String> {
+        let read = || {
+            let reader = Reader::open(&self.0)?;
+            let epochs = reader.epochs(id)?;
+            Ok::<_, StoreError>((epochs, reader.series(id, Some(from), Some(to))?))
+        };
+        let (epochs, measurements) = read().map_err(|error| error.to_string())?;
+        let values = measurements.into_iter().map(|m| Measured {
+            definition: m.definition,
+            as_of: m.as_of,
+            value: m.value,
+        });
+        Ok(Past {
+            epochs,
+            values: values.collect(),
+        })
     }
 }

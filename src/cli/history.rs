@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 
 use super::args::{HistoryArgs, HistoryFormat};
 use super::exit::{Failure, Verdict, say};
+use super::rebase::compared;
 use super::table::{Align, Table, printable};
 use super::{configuration, key_results, when};
+use crate::domain::epoch::Comparison;
 use crate::domain::goals::KeyResult;
+use crate::domain::number;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::store::{Annotation, Measurement, Origin, Reader, StoreError, ToldCheckIn};
 
@@ -26,8 +29,9 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     let since = since
         .map(|t| when::parse(t, now, &config.zone))
         .transpose()?;
-    let (series, said) = match Reader::open(&config.store.path) {
+    let (epochs, series, said) = match Reader::open(&config.store.path) {
         Ok(reader) => (
+            reader.epochs(&key_result.id)?,
             reader.series(&key_result.id, since, None)?,
             Said {
                 check_ins: reader.check_ins(&key_result.id)?,
@@ -35,47 +39,77 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
             },
         ),
         // Nothing was ever recorded: the series is empty, not wrong.
-        Err(StoreError::Missing { .. }) => (Vec::new(), Said::default()),
+        Err(StoreError::Missing { .. }) => (Vec::new(), Vec::new(), Said::default()),
         Err(error) => return Err(error.into()),
     };
     let said = said.since(since);
+    let comparison = key_result.comparison(&epochs);
     say(&match args.format {
-        HistoryFormat::Table => table(key_result, &series, &config.zone),
-        HistoryFormat::Csv => csv(&series),
-        HistoryFormat::Json => json(key_result, &series, &said),
+        HistoryFormat::Table => table(key_result, &series, &comparison, &config.zone),
+        HistoryFormat::Csv => csv(&series, &comparison),
+        HistoryFormat::Json => json(key_result, &series, &comparison, &said),
     })?;
     Ok(Verdict::Yes)
 }
 
-fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> String {
+fn table(
+    key_result: &KeyResult,
+    series: &[Measurement],
+    comparison: &Comparison,
+    zone: &TimeZone,
+) -> String {
     if series.is_empty() {
         return format!("{}: nothing recorded\n", key_result.id);
     }
+    if series.iter().all(|m| comparison.is_in_force(&m.definition)) {
+        let mut table = Table::new([
+            ("AT", Align::Left),
+            ("VALUE", Align::Right),
+            ("ORIGIN", Align::Left),
+            ("NOTE", Align::Left),
+        ]);
+        for m in series {
+            let (origin, note) = origin(m);
+            let at = when::show(m.as_of, zone);
+            table.row([at, digits(m), origin.to_owned(), note.to_owned()]);
+        }
+        return table.render(0);
+    }
+    // Measured by several definitions: each row tells which, and what may be set beside what.
     let mut table = Table::new([
         ("AT", Align::Left),
         ("VALUE", Align::Right),
+        ("CARRIED OVER", Align::Right),
+        ("DEFINITION", Align::Left),
+        ("COMPARED", Align::Left),
         ("ORIGIN", Align::Left),
         ("NOTE", Align::Left),
     ]);
     for m in series {
         let (origin, note) = origin(m);
-        let old = *m.definition != *key_result.definition;
         table.row([
             when::show(m.as_of, zone),
             digits(m),
-            if old {
-                format!("{origin}, earlier definition")
-            } else {
-                origin.to_owned()
-            },
+            carried_over(m, comparison).map_or_else(String::new, number::show),
+            m.definition.to_string(),
+            compared(comparison, &m.definition),
+            origin.to_owned(),
             note.to_owned(),
         ]);
     }
     table.render(0)
 }
 
-fn csv(series: &[Measurement]) -> String {
-    let mut text = String::from("as_of,value,slot,origin,definition,note\n");
+/// The value in the units of the definition in force, where an earlier one measured it and it is compared.
+fn carried_over(m: &Measurement, comparison: &Comparison) -> Option<f64> {
+    let earlier = !comparison.is_in_force(&m.definition);
+    let factor = comparison.factor(&m.definition).filter(|_| earlier);
+    factor.map(|factor| m.value * factor)
+}
+
+fn csv(series: &[Measurement], comparison: &Comparison) -> String {
+    let mut text =
+        String::from("as_of,value,slot,origin,definition,comparable,carried_over,note\n");
     for m in series {
         let (origin, note) = origin(m);
         let note = one_piece(note);
@@ -92,11 +126,13 @@ fn csv(series: &[Measurement]) -> String {
             note
         };
         text.push_str(&format!(
-            "{},{},{},{origin},{},{note}\n",
+            "{},{},{},{origin},{},{},{},{note}\n",
             utc(m.as_of),
             digits(m),
             utc(m.slot),
-            m.definition
+            m.definition,
+            comparison.factor(&m.definition).is_some(),
+            carried_over(m, comparison).map_or_else(String::new, |value| value.to_string()),
         ));
     }
     text
@@ -113,7 +149,12 @@ fn one_piece(note: &str) -> String {
     shown.collect()
 }
 
-fn json(key_result: &KeyResult, series: &[Measurement], said: &Said) -> String {
+fn json(
+    key_result: &KeyResult,
+    series: &[Measurement],
+    comparison: &Comparison,
+    said: &Said,
+) -> String {
     let measurements: Vec<_> = series
         .iter()
         .map(|m| {
@@ -128,6 +169,8 @@ fn json(key_result: &KeyResult, series: &[Measurement], said: &Said) -> String {
                 "note": (!note.is_empty()).then_some(note),
                 "author": author(m),
                 "definition": *m.definition,
+                "comparable": comparison.factor(&m.definition).is_some(),
+                "carried_over": carried_over(m, comparison),
             })
         })
         .collect();
@@ -236,15 +279,17 @@ mod tests {
             },
             ..polled.clone()
         };
-        let lines = csv(&[polled, recorded]);
+        let kr = Comparison::default();
+        let lines = csv(&[polled, recorded], &kr);
         let lines: Vec<&str> = lines.lines().skip(1).collect();
         assert!(
-            lines[0]
-                .ends_with(",polled,d,\"4 of 10 issues have a value, 6 do not carry the field\""),
+            lines[0].ends_with(
+                ",polled,d,false,,\"4 of 10 issues have a value, 6 do not carry the field\""
+            ),
             "{lines:?}"
         );
         assert!(
-            lines[1].ends_with(",recorded,d,counted by hand"),
+            lines[1].ends_with(",recorded,d,false,,counted by hand"),
             "{lines:?}"
         );
     }

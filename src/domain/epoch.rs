@@ -4,6 +4,7 @@
 //! means". Knows no file, no store and no clock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -52,6 +53,66 @@ pub struct Epoch {
     pub first: Timestamp,
     /// The instant of its newest value.
     pub last: Timestamp,
+}
+
+/// One value and the definition that gave it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// The definition.
+    pub definition: Arc<str>,
+    /// The instant the number describes.
+    pub as_of: Timestamp,
+    /// The number as it was measured.
+    pub value: f64,
+}
+
+/// Everything that was measured of a key result in a stretch of time, by all its definitions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// All its epochs, whether they reach into that stretch or not.
+    pub epochs: Vec<Epoch>,
+    /// The values of the stretch.
+    pub values: Vec<Measured>,
+}
+
+/// Which definitions of a key result may be compared with the one in force, and by which factor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    /// The one in force with 1, then the earlier ones, the newest first.
+    factors: Vec<(String, f64)>,
+}
+
+impl Comparison {
+    /// What values of this definition are multiplied by; `None` when they are not compared.
+    #[must_use]
+    pub fn factor(&self, definition: &str) -> Option<f64> {
+        let mut all = self.factors.iter();
+        all.find(|(name, _)| name == definition).map(|(_, k)| *k)
+    }
+
+    /// Whether this is the definition in force.
+    #[must_use]
+    pub fn is_in_force(&self, definition: &str) -> bool {
+        self.factors
+            .first()
+            .is_some_and(|(name, _)| name == definition)
+    }
+
+    /// The values that make one line, oldest first, each with its factor: those of the definition in force, and of earlier
+    /// ones where no newer one measured the day; see [`Line`].
+    #[must_use]
+    pub fn line<'v>(&self, values: &'v [Measured], zone: &TimeZone) -> Vec<(&'v Measured, f64)> {
+        let mut line = Line::new(zone.clone());
+        let mut joined = Vec::new();
+        for (definition, factor) in &self.factors {
+            let of = values.iter().filter(|v| *v.definition == **definition);
+            let of: Vec<_> = of.filter(|v| line.takes(v.as_of)).collect();
+            of.iter().for_each(|v| line.enter(v.as_of));
+            joined.extend(of.into_iter().map(|v| (v, *factor)));
+        }
+        joined.sort_by_key(|(v, _)| v.as_of);
+        joined
+    }
 }
 
 /// An earlier epoch whose values count in the present one.
@@ -103,6 +164,20 @@ impl KeyResult {
             }
         }
         spliced
+    }
+
+    /// What of the epochs `known` may be compared.
+    #[must_use]
+    pub fn comparison(&self, known: &[Epoch]) -> Comparison {
+        let spliced = self.spliced(known).into_iter();
+        let earlier = spliced.filter_map(|carried| {
+            Some((known.get(carried.epoch)?.definition.clone(), carried.factor))
+        });
+        Comparison {
+            factors: std::iter::once((self.definition.clone(), 1.0))
+                .chain(earlier)
+                .collect(),
+        }
     }
 
     /// The epoch that was measured last, before that instant and among those that no rebase names.
@@ -327,8 +402,6 @@ pub(super) fn told(key_result: &KeyResult, record: &Record, cycle: &Cycle) -> St
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::domain::anchors::Anchors;
     use crate::domain::card::KeyResultCard;

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::domain::cycle::Cycle;
+use crate::domain::epoch::{Measured, Past};
 use crate::domain::forecast::{Forecast, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
-use crate::domain::history::{CheckIn, LastAttempt, Point};
+use crate::domain::history::{CheckIn, LastAttempt};
 use crate::domain::id::{KeyResultId, KeyResultRef};
 use crate::domain::milestones::Milestone;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
@@ -108,6 +109,10 @@ pub struct KeyResultDto<'a> {
     source: &'a str,
     /// How the value follows from other key results; `null` when it is measured.
     formula: Option<String>,
+    /// What its values are measured by; a change begins a new epoch.
+    definition: &'a str,
+    /// What its rebases multiply agreed and earlier numbers by; `null` without one.
+    carried_over_by: Option<f64>,
     /// The newest good value, however old; `stale` tells whether it is still believed.
     value: Option<f64>,
     /// The instant that the value describes.
@@ -249,11 +254,32 @@ pub struct HistoryDto<'a> {
     to: Instant,
     /// Whether older measurements of the range are left out because there are too many.
     truncated: bool,
-    measurements: Vec<MeasurementDto>,
+    /// The definition in force.
+    definition: &'a str,
+    /// What makes one line: measured by the definition in force, or carried over.
+    measurements: Vec<MeasurementDto<'a>>,
+    /// What other definitions gave, one entry each; on no line with anything else.
+    not_compared: Vec<OtherEpochDto<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct MeasurementDto {
+struct MeasurementDto<'a> {
+    as_of: Instant,
+    /// In the units of the definition in force.
+    value: f64,
+    definition: &'a str,
+    /// The number as it was measured, where `value` is carried over.
+    as_measured: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherEpochDto<'a> {
+    definition: &'a str,
+    measurements: Vec<OtherMeasurementDto>,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherMeasurementDto {
     as_of: Instant,
     value: f64,
 }
@@ -350,6 +376,8 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
             Feed::Computed(formula) => Some(formula.to_string()),
             _ => None,
         },
+        definition: &key_result.definition,
+        carried_over_by: (!key_result.rebases.is_empty()).then(|| key_result.factor()),
         value: card.value.map(|(value, _)| value),
         as_of: card.value.map(|(_, as_of)| Instant(as_of)),
         note: card.note.as_deref(),
@@ -378,27 +406,57 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
     }
 }
 
-/// Measurements of `[from, to)`, oldest first.
+/// Measurements of `[from, to)`, oldest first, each definition for itself unless it is carried over.
 #[must_use]
 pub fn history<'a>(
     card: &'a KeyResultCard,
-    from: Timestamp,
-    to: Timestamp,
-    points: &[Point],
+    cycle: &Cycle,
+    (from, to): (Timestamp, Timestamp),
+    past: &'a Past,
 ) -> HistoryDto<'a> {
-    let skipped = points.len().saturating_sub(LONGEST_HISTORY);
-    let measurement = |point: &Point| MeasurementDto {
-        as_of: Instant(point.as_of),
-        value: point.value,
-    };
+    let key_result = &card.key_result;
+    let comparison = key_result.comparison(&past.epochs);
+    let skipped = past.values.len().saturating_sub(LONGEST_HISTORY);
+    let values = past.values.get(skipped..).unwrap_or_default();
+    let line = comparison.line(values, &cycle.zone);
+    let others = past.epochs.iter().map(|epoch| epoch.definition.as_str());
+    let others = others.filter(|definition| comparison.factor(definition).is_none());
     HistoryDto {
-        id: card.key_result.id.to_string(),
-        cycle: card.key_result.id.cycle.as_str(),
-        unit: &card.key_result.unit,
+        id: key_result.id.to_string(),
+        cycle: key_result.id.cycle.as_str(),
+        unit: &key_result.unit,
         from: Instant(from),
         to: Instant(to),
         truncated: skipped > 0,
-        measurements: points.iter().skip(skipped).map(measurement).collect(),
+        definition: &key_result.definition,
+        measurements: line
+            .into_iter()
+            .map(|(measured, factor)| MeasurementDto {
+                as_of: Instant(measured.as_of),
+                value: measured.value * factor,
+                definition: &measured.definition,
+                as_measured: (!comparison.is_in_force(&measured.definition))
+                    .then_some(measured.value),
+            })
+            .collect(),
+        not_compared: others
+            .map(|definition| other_epoch(definition, values))
+            .filter(|other| !other.measurements.is_empty())
+            .collect(),
+    }
+}
+
+fn other_epoch<'a>(definition: &'a str, values: &[Measured]) -> OtherEpochDto<'a> {
+    let of = values
+        .iter()
+        .filter(|value| *value.definition == *definition);
+    let measurement = |value: &Measured| OtherMeasurementDto {
+        as_of: Instant(value.as_of),
+        value: value.value,
+    };
+    OtherEpochDto {
+        definition,
+        measurements: of.map(measurement).collect(),
     }
 }
 

@@ -28,7 +28,7 @@ use super::negotiate::{self, Format};
 use super::problem::{self, Problem};
 use super::{api, page};
 use crate::domain::cycle::Cycle;
-use crate::domain::history::Point;
+use crate::domain::epoch::Past;
 use crate::domain::id::{KeyResultId, KeyResultRef};
 use crate::domain::scorecard::KeyResultCard;
 use crate::engine::board::Board;
@@ -115,7 +115,7 @@ pub trait Reload: Send + Sync {
 /// Someone who can read measurements.
 #[async_trait]
 pub trait HistoryReader: Send + Sync {
-    /// The measurements of a key result in `[from, to)`, oldest first. May block: it is called on a thread of its own.
+    /// What was measured of a key result in `[from, to)`, oldest first. May block: it is called on a thread of its own.
     ///
     /// # Errors
     /// What went wrong, for the log.
@@ -124,7 +124,7 @@ pub trait HistoryReader: Send + Sync {
         id: &KeyResultId,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String>;
+    ) -> Result<Past, String>;
 }
 
 /// The state and what is kept between answers.
@@ -427,8 +427,8 @@ async fn history(
         let _permit = permit;
         tokio::runtime::Handle::current().block_on(reader.series(&id, from, to))
     });
-    let points = match read.await {
-        Ok(Ok(points)) => points,
+    let past = match read.await {
+        Ok(Ok(past)) => past,
         Ok(Err(error)) => {
             tracing::warn!(key_result = %card.key_result.id, error, "a history could not be read");
             let detail = "the store did not give the history; the log of okrd says more";
@@ -436,7 +436,7 @@ async fn history(
         }
         Err(_) => return Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
     };
-    house.json(&headers, &api::history(card, from, to, &points))
+    house.json(&headers, &api::history(card, cycle, (from, to), &past))
 }
 
 /// Runs to its end even if the client leaves meanwhile.
