@@ -5,6 +5,7 @@
 mod backfill;
 mod check;
 mod demo;
+mod epochs;
 mod everything;
 mod faults;
 mod filters;
