@@ -751,7 +751,7 @@ fn values_arrive_as_they_were_meant() {
 fn definition(text: &str) -> String {
     let (config, findings, files) = check_text(text);
     let shown = render::text(&findings, &files);
-    let config = config.expect(&shown);
+    let config = config.unwrap_or_else(|| panic!("{shown}"));
     let id = config.polls.first().unwrap().key_result.clone();
     config.goals.key_result(&id).unwrap().definition.clone()
 }

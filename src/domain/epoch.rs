@@ -495,7 +495,7 @@ mod tests {
         let (first, second) = (rebase(1, 1.0, 2.0), rebase(9, 1.0, 10.0));
         let chain = |rebases: &[Rebase]| places(&rebased(visitors(), rebases.to_vec()), &known);
         assert_eq!(chain(&[]), []);
-        assert_eq!(chain(&[second.clone()]), [(1, 10.0)]);
+        assert_eq!(chain(std::slice::from_ref(&second)), [(1, 10.0)]);
         assert_eq!(
             chain(&[first.clone(), second.clone()]),
             [(1, 10.0), (0, 20.0)]
