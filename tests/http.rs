@@ -19,15 +19,16 @@ use flate2::read::GzDecoder;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use okrd::domain::cycle::Cycle;
+use okrd::domain::epoch::{Epoch, Measured, Past};
 use okrd::domain::goals::{KeyResult, Objective};
-use okrd::domain::history::Point;
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::body::Parts;
 use okrd::http::hosts::Loopback;
 use okrd::http::measurements::Recorder;
 use okrd::http::negotiate::Format;
-use okrd::http::router::{Exposition, HistoryReader, ROUTES, Reload, State, Valued, router};
+use okrd::http::router::{Exposition, HistoryReader, ROUTES, Reload, State, router};
 use okrd::http::serve::{Limits, serve};
 use okrd::metrics::exposition::{Build, Metrics};
 use okrd::store::{Entry, Origin};
@@ -60,11 +61,13 @@ impl HistoryReader for Measurements {
         &self,
         objective: &Objective,
         key_result: &KeyResult,
+        cycle: &Cycle,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Valued>, String> {
+    ) -> Result<Past, String> {
         let id = &key_result.id;
         assert_eq!(objective.id, id.objective_id());
+        assert_eq!(cycle.name, id.cycle);
         self.0.lock().unwrap().push((id.full(), from, to));
         match id.key_result.as_str() {
             "visitors" => Err("disk on fire at /secret/path".into()),
@@ -72,24 +75,35 @@ impl HistoryReader for Measurements {
             "talks" => {
                 // Blocks a thread, as a store might; no other answer may notice.
                 std::thread::sleep(Duration::from_secs(3));
-                Ok(Vec::new())
+                Ok(Past::default())
             }
-            _ => Ok(vec![
-                valued("2026-11-20T06:00:00Z", 760.0, "backfilled"),
-                valued("2026-11-21T06:00:00Z", 780.0, "polled"),
-            ]),
+            _ => Ok(past()),
         }
     }
 }
 
-fn valued(at: &str, value: f64, origin: &'static str) -> Valued {
-    Valued {
-        point: Point {
-            as_of: at.parse().unwrap(),
-            value,
-        },
+/// Two values by the definition in force, and two by another one.
+fn past() -> Past {
+    let value = |definition: &str, at: &str, value: f64, origin| Measured {
+        definition: definition.into(),
+        as_of: at.parse().unwrap(),
+        value,
         origin,
-    }
+    };
+    let (old, own) = ("fedcba9876543210", "0123456789abcdef");
+    let values = vec![
+        value(old, "2026-11-18T06:00:00Z", 57.0, "polled"),
+        value(old, "2026-11-19T06:00:00Z", 58.0, "polled"),
+        value(own, "2026-11-20T06:00:00Z", 760.0, "backfilled"),
+        value(own, "2026-11-21T06:00:00Z", 780.0, "polled"),
+    ];
+    let epoch = |definition: &str, of: &[Measured]| Epoch {
+        definition: definition.into(),
+        first: of[0].as_of,
+        last: of[1].as_of,
+    };
+    let epochs = vec![epoch(old, &values[..2]), epoch(own, &values[2..])];
+    Past { epochs, values }
 }
 
 struct Hook(Result<(), String>);
@@ -935,7 +949,13 @@ async fn a_history_is_read_for_the_range_asked_for() {
     assert_eq!(json["measurements"][1]["value"], 780.0);
     assert_eq!(json["measurements"][0]["origin"], "backfilled");
     assert_eq!(json["measurements"][1]["origin"], "polled");
+    assert_eq!(json["measurements"][1]["as_measured"], Value::Null);
     assert_eq!(json["truncated"], false);
+    // What another definition gave stands on no line with it.
+    assert_eq!(json["measurements"].as_array().unwrap().len(), 2);
+    let other = &json["not_compared"][0];
+    assert_eq!(other["definition"], "fedcba9876543210");
+    assert_eq!(other["measurements"][1]["value"], 58.0);
     let zone = house
         .get(&format!(
             "{path}?from=2026-11-01&to=2026-11-02T00:00:00%2B02:00"

@@ -6,9 +6,11 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
 use okrd::config::render;
+use okrd::domain::epoch::Rebase;
 use okrd::domain::forecast::{KeptForecast, Method};
 use okrd::domain::goals::Goals;
 use okrd::domain::history::{History, Point};
@@ -70,17 +72,29 @@ fn read(name: &str, text: &str) -> Goals {
     config.goals
 }
 
-/// `[measured]`: by key result, a list of instants and numbers.
+/// `[measured]`: by key result, a list of instants and numbers. `[measured_before.DAY]`: likewise, by the definition that
+/// held before the rebase of that day, and carried over.
 fn measured(name: &str, goals: &Goals, expected: &Table) -> History {
     let mut history = History::default();
     let none = Table::new();
-    let all = expected
-        .get("measured")
-        .and_then(Value::as_table)
-        .unwrap_or(&none);
-    for (id, points) in all {
+    let table = |key: &str| expected.get(key).and_then(Value::as_table).unwrap_or(&none);
+    let before = table("measured_before").iter();
+    let before = before.flat_map(|(day, all)| {
+        let day: Date = day.parse().unwrap();
+        all.as_table()
+            .unwrap()
+            .iter()
+            .map(move |entry| (Some(day), entry))
+    });
+    let now = table("measured").iter().map(|entry| (None, entry));
+    for (day, (id, points)) in before.chain(now) {
         let key_result = find(goals, id).unwrap_or_else(|| panic!("{name}: no key result {id}"));
         let cycle = goals.cycles.get(&key_result.cycle).unwrap();
+        let rebases = &goals.key_result(&key_result).unwrap().rebases;
+        let later = rebases
+            .iter()
+            .filter(|rebase| day.is_some_and(|day| rebase.date >= day));
+        let factor: f64 = later.map(Rebase::factor).product();
         let record = history.record(&key_result);
         for point in points.as_array().unwrap() {
             let [at, value] = point.as_array().unwrap().as_slice() else {
@@ -90,7 +104,7 @@ fn measured(name: &str, goals: &Goals, expected: &Table) -> History {
             record.enter(
                 Point {
                     as_of,
-                    value: number(value).unwrap(),
+                    value: number(value).unwrap() * factor,
                 },
                 cycle,
                 false,

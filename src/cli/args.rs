@@ -57,6 +57,8 @@ pub enum Command {
     Record(RecordArgs),
     /// Fill the past of a key result: ask its source again for each slot without a value
     Backfill(BackfillArgs),
+    /// Show by which definitions a key result was measured, and how to carry the earlier figures over
+    Rebase(RebaseArgs),
     /// Tell how likely a key result is to be met, with a few words
     Checkin(CheckinArgs),
     /// Keep a few words about a key result, or about everything, at an instant or over a stretch of time
@@ -290,6 +292,17 @@ pub struct BackfillArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: BackfillFormat,
+}
+
+/// Options of `rebase`.
+#[derive(Debug, clap::Args)]
+pub struct RebaseArgs {
+    /// Key result, as objective/key_result or cycle:objective/key_result
+    #[arg(value_name = "KR")]
+    pub key_result: String,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Options of `demo`.

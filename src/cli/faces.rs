@@ -14,6 +14,8 @@ use super::reload::Reloads;
 use super::runtime::{REVISION, RUSTC, VERSION};
 use super::series;
 use crate::config::secret::SecretRef;
+use crate::domain::cycle::Cycle;
+use crate::domain::epoch::{Measured, Past};
 use crate::domain::goals::{KeyResult, Objective};
 use crate::engine::actor::Handle;
 use crate::engine::board::Board;
@@ -21,9 +23,9 @@ use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::vitals::Vitals;
 use crate::http::hosts::Loopback;
 use crate::http::measurements::Recorder;
-use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State, Valued};
+use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State};
 use crate::metrics::exposition::{Build, Metrics};
-use crate::store::{Entry, Reader};
+use crate::store::{Entry, Reader, StoreError};
 
 /// The metrics of this process, every counter at 0.
 ///
@@ -99,18 +101,28 @@ impl HistoryReader for Shelf {
         &self,
         objective: &Objective,
         key_result: &KeyResult,
+        cycle: &Cycle,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Valued>, String> {
+    ) -> Result<Past, String> {
         let read = || {
             let reader = Reader::open(&self.0)?;
-            series::read(&reader, objective, key_result, Some(from), Some(to))
+            let epochs = reader.epochs(&key_result.id)?;
+            let zone = &cycle.zone;
+            let values = series::read(&reader, objective, key_result, zone, Some(from), Some(to))?;
+            Ok::<_, StoreError>((epochs, values))
         };
-        let values = read().map_err(|error| error.to_string())?;
-        let valued = |value: &series::Value| Valued {
-            point: value.point(),
+        let (epochs, values) = read().map_err(|error| error.to_string())?;
+        let in_force: Arc<str> = key_result.definition.as_str().into();
+        let measured = |value: &series::Value| Measured {
+            definition: value.definition().unwrap_or(&in_force).clone(),
+            as_of: value.point().as_of,
+            value: value.point().value,
             origin: value.origin(),
         };
-        Ok(values.iter().map(valued).collect())
+        Ok(Past {
+            epochs,
+            values: values.iter().map(measured).collect(),
+        })
     }
 }

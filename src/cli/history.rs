@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use super::args::{HistoryArgs, HistoryFormat};
 use super::exit::{Failure, Verdict, say};
+use super::rebase::compared;
 use super::series::{self, Value as Shown};
 use super::table::{Align, Table, printable};
 use super::{configuration, key_results, when};
+use crate::domain::epoch::Comparison;
 use crate::domain::goals::{Feed, KeyResult};
 use crate::domain::number;
 use crate::engine::clock::{Clock, SystemClock};
@@ -32,9 +34,10 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     let since = since
         .map(|t| when::parse(t, now, &config.zone))
         .transpose()?;
-    let (series, said) = match Reader::open(&config.store.path) {
+    let (epochs, series, said) = match Reader::open(&config.store.path) {
         Ok(reader) => (
-            series::read(&reader, objective, key_result, since, None)?,
+            reader.epochs(&key_result.id)?,
+            series::read(&reader, objective, key_result, &config.zone, since, None)?,
             Said {
                 check_ins: reader.check_ins(&key_result.id)?,
                 annotations: reader.annotations(&key_result.id)?,
@@ -42,44 +45,66 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
             },
         ),
         // Nothing was ever recorded: the series is empty, not wrong.
-        Err(StoreError::Missing { .. }) => (Vec::new(), Said::default()),
+        Err(StoreError::Missing { .. }) => (Vec::new(), Vec::new(), Said::default()),
         Err(error) => return Err(error.into()),
     };
     let said = said.since(since);
+    let comparison = key_result.comparison(&epochs);
     say(&match args.format {
         HistoryFormat::Table if args.forecasts => forecasts(key_result, &said.forecasts),
-        HistoryFormat::Table => table(key_result, &series, &config.zone),
-        HistoryFormat::Csv => csv(key_result, &series),
-        HistoryFormat::Json => json(key_result, &series, &said),
+        HistoryFormat::Table => table(key_result, &series, &comparison, &config.zone),
+        HistoryFormat::Csv => csv(key_result, &series, &comparison),
+        HistoryFormat::Json => json(key_result, &series, &comparison, &said),
     })?;
     Ok(Verdict::Yes)
 }
 
-fn table(key_result: &KeyResult, series: &[Shown], zone: &TimeZone) -> String {
+fn table(
+    key_result: &KeyResult,
+    series: &[Shown],
+    comparison: &Comparison,
+    zone: &TimeZone,
+) -> String {
     if let (true, Feed::Computed(formula)) = (series.is_empty(), &key_result.feed) {
         return format!("{}: nothing to compute {formula} from\n", key_result.id);
     }
     if series.is_empty() {
         return format!("{}: nothing recorded\n", key_result.id);
     }
+    let in_force = |m: &Shown| comparison.is_in_force(definition(m, key_result));
+    if series.iter().all(in_force) {
+        let mut table = Table::new([
+            ("AT", Align::Left),
+            ("VALUE", Align::Right),
+            ("ORIGIN", Align::Left),
+            ("NOTE", Align::Left),
+        ]);
+        for m in series {
+            let at = when::show(m.point().as_of, zone);
+            table.row([at, digits(m), m.origin().to_owned(), note(m).to_owned()]);
+        }
+        return table.render(0);
+    }
+    // Measured by several definitions: each row tells which, and what may be set beside what.
     let mut table = Table::new([
         ("AT", Align::Left),
         ("VALUE", Align::Right),
+        ("CARRIED OVER", Align::Right),
+        ("DEFINITION", Align::Left),
+        ("COMPARED", Align::Left),
         ("ORIGIN", Align::Left),
         ("NOTE", Align::Left),
     ]);
     for m in series {
-        let (origin, note) = (m.origin(), note(m));
-        let old = definition(m).is_some_and(|known| known != key_result.definition);
+        let definition = definition(m, key_result);
         table.row([
             when::show(m.point().as_of, zone),
             digits(m),
-            if old {
-                format!("{origin}, earlier definition")
-            } else {
-                origin.to_owned()
-            },
-            note.to_owned(),
+            carried_over(m, key_result, comparison).map_or_else(String::new, number::show),
+            definition.to_owned(),
+            compared(comparison, definition),
+            m.origin().to_owned(),
+            note(m).to_owned(),
         ]);
     }
     table.render(0)
@@ -118,8 +143,17 @@ fn forecasts(key_result: &KeyResult, kept: &[DayForecast]) -> String {
     table.render(0)
 }
 
-fn csv(key_result: &KeyResult, series: &[Shown]) -> String {
-    let mut text = String::from("as_of,value,slot,origin,definition,note\n");
+/// The value in the units of the definition in force, where an earlier one measured it and it is compared.
+fn carried_over(m: &Shown, key_result: &KeyResult, comparison: &Comparison) -> Option<f64> {
+    let definition = definition(m, key_result);
+    let earlier = !comparison.is_in_force(definition);
+    let factor = comparison.factor(definition).filter(|_| earlier);
+    factor.map(|factor| m.point().value * factor)
+}
+
+fn csv(key_result: &KeyResult, series: &[Shown], comparison: &Comparison) -> String {
+    let mut text =
+        String::from("as_of,value,slot,origin,definition,comparable,carried_over,note\n");
     for m in series {
         let (origin, note) = (m.origin(), one_piece(note(m)));
         // RFC 4180: a field with a separator or quote stands in quotes, quotes doubled. A note that a spreadsheet
@@ -135,11 +169,14 @@ fn csv(key_result: &KeyResult, series: &[Shown]) -> String {
             note
         };
         text.push_str(&format!(
-            "{},{},{},{origin},{},{note}\n",
+            "{},{},{},{origin},{},{},{},{note}\n",
             utc(m.point().as_of),
             digits(m),
             slot(m).unwrap_or_default(),
-            definition(m).unwrap_or(&key_result.definition),
+            definition(m, key_result),
+            comparison.factor(definition(m, key_result)).is_some(),
+            carried_over(m, key_result, comparison)
+                .map_or_else(String::new, |value| value.to_string()),
         ));
     }
     text
@@ -156,7 +193,7 @@ fn one_piece(note: &str) -> String {
     shown.collect()
 }
 
-fn json(key_result: &KeyResult, series: &[Shown], said: &Said) -> String {
+fn json(key_result: &KeyResult, series: &[Shown], comparison: &Comparison, said: &Said) -> String {
     let measurements: Vec<_> = series
         .iter()
         .map(|m| {
@@ -172,7 +209,9 @@ fn json(key_result: &KeyResult, series: &[Shown], said: &Said) -> String {
                 "origin": m.origin(),
                 "note": (!note.is_empty()).then_some(note),
                 "author": stored(m).and_then(author),
-                "definition": definition(m).unwrap_or(&key_result.definition),
+                "definition": definition(m, key_result),
+                "comparable": comparison.factor(definition(m, key_result)).is_some(),
+                "carried_over": carried_over(m, key_result, comparison),
             })
         })
         .collect();
@@ -263,9 +302,10 @@ fn slot(value: &Shown) -> Option<String> {
     stored(value).map(|m| utc(m.slot))
 }
 
-/// Under which definition it was stored.
-fn definition(value: &Shown) -> Option<&str> {
-    stored(value).map(|m| &*m.definition)
+/// Under which definition it was stored; what is computed follows from the one in force.
+fn definition<'v>(value: &'v Shown, key_result: &'v KeyResult) -> &'v str {
+    let stored = value.definition().map(|definition| &**definition);
+    stored.unwrap_or(&key_result.definition)
 }
 
 /// The value with all its digits.
@@ -322,15 +362,17 @@ mod tests {
             "",
             crate::domain::example::at_most(3.0),
         );
-        let lines = csv(&kr, &[Shown::Stored(polled), Shown::Stored(recorded)]);
+        let values = [Shown::Stored(polled), Shown::Stored(recorded)];
+        let lines = csv(&kr, &values, &Comparison::default());
         let lines: Vec<&str> = lines.lines().skip(1).collect();
         assert!(
-            lines[0]
-                .ends_with(",polled,d,\"4 of 10 issues have a value, 6 do not carry the field\""),
+            lines[0].ends_with(
+                ",polled,d,false,,\"4 of 10 issues have a value, 6 do not carry the field\""
+            ),
             "{lines:?}"
         );
         assert!(
-            lines[1].ends_with(",recorded,d,counted by hand"),
+            lines[1].ends_with(",recorded,d,false,,counted by hand"),
             "{lines:?}"
         );
     }

@@ -1,9 +1,13 @@
 //! The values of a key result over a range, stored or computed: a formula is stored nowhere, so its values follow from the
 //! stored ones of the key results it reads. Prints nothing.
 
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::derive;
+use crate::domain::epoch::Measured;
 use crate::domain::goals::{Feed, KeyResult, Objective};
 use crate::domain::history::{History, Point};
 use crate::store::{Measurement, Reader, StoreError};
@@ -29,6 +33,14 @@ impl Value {
         }
     }
 
+    /// Under which definition it was stored; `None` of what is computed.
+    pub fn definition(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Stored(m) => Some(&m.definition),
+            Self::Computed(_) => None,
+        }
+    }
+
     /// How it came about: `polled`, `backfilled`, `recorded` or `computed`.
     pub fn origin(&self) -> &'static str {
         match self {
@@ -39,7 +51,8 @@ impl Value {
 }
 
 /// The values of a key result of `objective` in `[since, until)`, oldest first: stored ones by their slots and under all
-/// definitions, computed ones by the instants they describe and from what its key results mean today.
+/// definitions, computed ones by the instants they describe and from what its key results mean today. Days are those of
+/// `zone`.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -47,6 +60,7 @@ pub fn read(
     reader: &Reader,
     objective: &Objective,
     key_result: &KeyResult,
+    zone: &TimeZone,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 ) -> Result<Vec<Value>, StoreError> {
@@ -64,10 +78,20 @@ pub fn read(
             earlier.unwrap_or(Timestamp::MIN)
         });
         let stored = reader.series(&input.id, from, until)?;
-        let comparable = stored.into_iter().map(|m| (m.definition.clone(), m));
-        let comparable = comparable.filter(|(definition, _)| **definition == *input.definition);
-        history.record(&input.id).series =
-            comparable.map(|(_, m)| Value::Stored(m).point()).collect();
+        let measured = stored.into_iter().map(|m| Measured {
+            origin: m.origin.as_str(),
+            definition: m.definition,
+            as_of: m.as_of,
+            value: m.value,
+        });
+        let measured: Vec<_> = measured.collect();
+        let line = input.comparison(&reader.epochs(&input.id)?);
+        let line = line.line(&measured, zone).into_iter();
+        let point = |(measured, factor): (&Measured, f64)| Point {
+            as_of: measured.as_of,
+            value: measured.value * factor,
+        };
+        history.record(&input.id).series = line.map(point).collect();
     }
     let record = derive::record(objective, key_result, &history);
     let points = record.map(|record| record.series.points().to_vec());

@@ -124,6 +124,7 @@ fn shape(shape_: &Shape) -> Value {
         Shape::Relative => text(RELATIVE),
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Date => json!({ "type": "string", "format": "date" }),
+        Shape::Instant => json!({ "type": "string", "format": "date-time" }),
         Shape::Duration => text(DURATION),
         Shape::Size => text(SIZE),
         Shape::Window => text(WINDOW),

@@ -71,6 +71,7 @@ pub(crate) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
         feed: Feed::Recorded,
         stale_after: days(90),
         amendments: Vec::new(),
+        rebases: Vec::new(),
         definition: "0".repeat(16),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::amendment::Amendment;
 use super::cycle::Cycle;
+use super::epoch::Rebase;
 use super::formula::Formula;
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use super::link::Link;
@@ -151,6 +152,8 @@ pub struct KeyResult {
     pub stale_after: Duration,
     /// Changes to what was agreed, in the order of the file.
     pub amendments: Vec<Amendment>,
+    /// Changes of its measure whose both sides were measured, in the order of their days.
+    pub rebases: Vec<Rebase>,
     /// First 16 hex digits of the SHA-256 over what makes values comparable; a changed definition is another number.
     pub definition: String,
 }

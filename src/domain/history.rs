@@ -134,7 +134,7 @@ pub struct CheckIn {
 /// All that is known of one key result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// Its measurements under the definition in force.
+    /// Its measurements under the definition in force, and before them those of earlier ones that its rebases carry over.
     pub series: Series,
     /// The first of these that was entered for its cycle, see [`frozen`]; `None` when that was not noted.
     pub frozen: Option<Point>,
@@ -155,6 +155,9 @@ pub struct Record {
     pub half_time: Option<KeptForecast>,
     /// The newest check-in, with or without a confidence.
     pub check_in: Option<CheckIn>,
+    /// Until when it was measured by an earlier definition whose values are not compared; `None` when it was not, see
+    /// [`super::goals::KeyResult::unlike_until`].
+    pub unlike_until: Option<Timestamp>,
     /// How it ended, once that was kept.
     pub kept: Option<Kept>,
 }

@@ -282,6 +282,7 @@ fn key_result(name: &str, query: &str) -> KeyResult {
         },
         stale_after: Duration::from_secs(86_400),
         amendments: Vec::new(),
+        rebases: Vec::new(),
         definition: query.chars().cycle().take(16).collect(),
     }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::domain::cycle::Cycle;
+use crate::domain::epoch::{Measured, Past};
 use crate::domain::forecast::{Forecast, ForecastError, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
 use crate::domain::history::{CheckIn, LastAttempt};
@@ -17,8 +18,6 @@ use crate::domain::verdict::{Closing, Outcome};
 use crate::engine::board::{Board, SourceBoard};
 use crate::engine::told;
 use crate::store::{Entry, Origin};
-
-use super::router::Valued;
 
 /// An instant as RFC 3339 in UTC.
 #[derive(Debug)]
@@ -111,6 +110,10 @@ pub struct KeyResultDto<'a> {
     source: &'a str,
     /// How the value follows from other key results; `null` when it is measured.
     formula: Option<String>,
+    /// What its values are measured by; a change begins a new epoch.
+    definition: &'a str,
+    /// What its rebases multiply agreed and earlier numbers by; `null` without one.
+    carried_over_by: Option<f64>,
     /// The newest good value, however old; `stale` tells whether it is still believed.
     value: Option<f64>,
     /// The instant that the value describes.
@@ -265,11 +268,34 @@ pub struct HistoryDto<'a> {
     to: Instant,
     /// Whether older measurements of the range are left out because there are too many.
     truncated: bool,
-    measurements: Vec<MeasurementDto>,
+    /// The definition in force.
+    definition: &'a str,
+    /// What makes one line: measured by the definition in force, or carried over.
+    measurements: Vec<MeasurementDto<'a>>,
+    /// What other definitions gave, one entry each; on no line with anything else.
+    not_compared: Vec<OtherEpochDto<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct MeasurementDto {
+struct MeasurementDto<'a> {
+    as_of: Instant,
+    /// In the units of the definition in force.
+    value: f64,
+    definition: &'a str,
+    /// The number as it was measured, where `value` is carried over.
+    as_measured: Option<f64>,
+    /// How it came about.
+    origin: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherEpochDto<'a> {
+    definition: &'a str,
+    measurements: Vec<OtherMeasurementDto>,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherMeasurementDto {
     as_of: Instant,
     value: f64,
     /// How it came about.
@@ -366,6 +392,8 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
             Feed::Computed(formula) => Some(formula.to_string()),
             _ => None,
         },
+        definition: &key_result.definition,
+        carried_over_by: (!key_result.rebases.is_empty()).then(|| key_result.factor()),
         value: card.value.map(|(value, _)| value),
         as_of: card.value.map(|(_, as_of)| Instant(as_of)),
         note: card.note.as_deref(),
@@ -396,28 +424,59 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
     }
 }
 
-/// Measurements of `[from, to)`, oldest first.
+/// Measurements of `[from, to)`, oldest first, each definition for itself unless it is carried over.
 #[must_use]
 pub fn history<'a>(
     card: &'a KeyResultCard,
-    from: Timestamp,
-    to: Timestamp,
-    values: &[Valued],
+    cycle: &Cycle,
+    (from, to): (Timestamp, Timestamp),
+    past: &'a Past,
 ) -> HistoryDto<'a> {
-    let skipped = values.len().saturating_sub(LONGEST_HISTORY);
-    let measurement = |value: &Valued| MeasurementDto {
-        as_of: Instant(value.point.as_of),
-        value: value.point.value,
-        origin: value.origin,
-    };
+    let key_result = &card.key_result;
+    let comparison = key_result.comparison(&past.epochs);
+    let skipped = past.values.len().saturating_sub(LONGEST_HISTORY);
+    let values = past.values.get(skipped..).unwrap_or_default();
+    let line = comparison.line(values, &cycle.zone);
+    let others = past.epochs.iter().map(|epoch| epoch.definition.as_str());
+    let others = others.filter(|definition| comparison.factor(definition).is_none());
     HistoryDto {
-        id: card.key_result.id.to_string(),
-        cycle: card.key_result.id.cycle.as_str(),
-        unit: &card.key_result.unit,
+        id: key_result.id.to_string(),
+        cycle: key_result.id.cycle.as_str(),
+        unit: &key_result.unit,
         from: Instant(from),
         to: Instant(to),
         truncated: skipped > 0,
-        measurements: values.iter().skip(skipped).map(measurement).collect(),
+        definition: &key_result.definition,
+        measurements: line
+            .into_iter()
+            .map(|(measured, factor)| MeasurementDto {
+                as_of: Instant(measured.as_of),
+                value: measured.value * factor,
+                definition: &measured.definition,
+                as_measured: (!comparison.is_in_force(&measured.definition))
+                    .then_some(measured.value),
+                origin: measured.origin,
+            })
+            .collect(),
+        not_compared: others
+            .map(|definition| other_epoch(definition, values))
+            .filter(|other| !other.measurements.is_empty())
+            .collect(),
+    }
+}
+
+fn other_epoch<'a>(definition: &'a str, values: &[Measured]) -> OtherEpochDto<'a> {
+    let of = values
+        .iter()
+        .filter(|value| *value.definition == *definition);
+    let measurement = |value: &Measured| OtherMeasurementDto {
+        as_of: Instant(value.as_of),
+        value: value.value,
+        origin: value.origin,
+    };
+    OtherEpochDto {
+        definition,
+        measurements: of.map(measurement).collect(),
     }
 }
 

@@ -28,8 +28,8 @@ use super::negotiate::{self, Format};
 use super::problem::{self, Problem};
 use super::{api, page};
 use crate::domain::cycle::Cycle;
+use crate::domain::epoch::Past;
 use crate::domain::goals::{KeyResult, Objective};
-use crate::domain::history::Point;
 use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::KeyResultCard;
 use crate::engine::board::Board;
@@ -113,19 +113,10 @@ pub trait Reload: Send + Sync {
     async fn reload(&self) -> Result<(), String>;
 }
 
-/// A value of a history and how it came about.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Valued {
-    /// The instant and the number.
-    pub point: Point,
-    /// `polled`, `backfilled`, `recorded` or `computed`.
-    pub origin: &'static str,
-}
-
 /// Someone who can read measurements.
 #[async_trait]
 pub trait HistoryReader: Send + Sync {
-    /// The values of a key result of an objective in `[from, to)`, oldest first. May block: it is called on a thread of its own.
+    /// What was measured of a key result of an objective in `[from, to)`, oldest first. May block: it is called on a thread of its own.
     ///
     /// # Errors
     /// What went wrong, for the log.
@@ -133,9 +124,10 @@ pub trait HistoryReader: Send + Sync {
         &self,
         objective: &Objective,
         key_result: &KeyResult,
+        cycle: &Cycle,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Valued>, String>;
+    ) -> Result<Past, String>;
 }
 
 /// The state and what is kept between answers.
@@ -436,18 +428,20 @@ async fn history(
     let mut objectives = board.scorecard.objectives.iter();
     let objective = objectives.find(|card| card.objective.id == id);
     let objective = objective.ok_or_else(|| Problem::of(StatusCode::NOT_FOUND))?;
-    let (objective, key_result) = (
+    let (objective, key_result, cycle_of_it) = (
         Arc::clone(&objective.objective),
         Arc::clone(&card.key_result),
+        cycle.clone(),
     );
     let reader = Arc::clone(&house.state.history);
     // On a thread of its own, with its permit: a store that hangs holds neither the server nor a later reader.
     let read = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        tokio::runtime::Handle::current().block_on(reader.series(&objective, &key_result, from, to))
+        let series = reader.series(&objective, &key_result, &cycle_of_it, from, to);
+        tokio::runtime::Handle::current().block_on(series)
     });
-    let points = match read.await {
-        Ok(Ok(points)) => points,
+    let past = match read.await {
+        Ok(Ok(past)) => past,
         Ok(Err(error)) => {
             tracing::warn!(key_result = %card.key_result.id, error, "a history could not be read");
             let detail = "the store did not give the history; the log of okrd says more";
@@ -455,7 +449,7 @@ async fn history(
         }
         Err(_) => return Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
     };
-    house.json(&headers, &api::history(card, from, to, &points))
+    house.json(&headers, &api::history(card, cycle, (from, to), &past))
 }
 
 /// Runs to its end even if the client leaves meanwhile.

@@ -15,6 +15,7 @@ use super::load::{Loaded, load};
 use super::memory;
 use super::open::open_to_read;
 use super::people::{self, Annotation, ToldCheckIn};
+use crate::domain::epoch::Epoch;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::Goals;
 use crate::domain::id::{CycleName, KeyResultId};
@@ -86,6 +87,30 @@ impl Reader {
              t.note, t.author, series.definition, t.backfilled, t.k, t.n"
         );
         self.of_key_result(SERIES, id, since, until, measurement)
+    }
+
+    /// The definitions by which a key result was measured, in the order in which they came into force first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn epochs(&self, id: &KeyResultId) -> Result<Vec<Epoch>, StoreError> {
+        self.reading(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT s.definition, min(d.first_at), max(d.last_at)
+                     FROM kr JOIN series AS s ON s.kr_id = kr.id
+                     JOIN measurement_day AS d ON d.series_id = s.id AND d.day >= s.first_day
+                     WHERE kr.uid = ?1 GROUP BY s.id ORDER BY s.id",
+                )?
+                .query_map([id.full()], |row| {
+                    Ok(Epoch {
+                        definition: row.get(0)?,
+                        first: from_ms(row.get(1)?),
+                        last: from_ms(row.get(2)?),
+                    })
+                })?
+                .collect()
+        })
     }
 
     /// Those of these slots that have no measurement of a key result under this definition, in their order. One seek for

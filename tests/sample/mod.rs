@@ -101,6 +101,7 @@ pub(crate) fn key_result(of: &Objective, id: &str, title: &str, unit: &str, aim:
         },
         stale_after: Duration::from_secs(86_400),
         amendments: Vec::new(),
+        rebases: Vec::new(),
         definition: "0123456789abcdef".into(),
     }
 }

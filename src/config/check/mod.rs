@@ -16,6 +16,7 @@ mod overlap;
 mod people;
 pub mod places;
 mod points;
+mod rebases;
 mod rules;
 mod shape;
 mod source;
@@ -188,6 +189,7 @@ fn read(
     let reader = Reader {
         cycles: &cycles,
         sources: &types,
+        specs: &sources,
         polling: &polling,
         schedules: &mut schedules,
         filters,

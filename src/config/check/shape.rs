@@ -8,7 +8,7 @@ use toml::de::DeValue;
 use super::people;
 use super::rules::{bad_name, is_variable, text_fits};
 use super::suggest::{did_you_mean, nearest};
-use super::table::{At, Table, date, found, number};
+use super::table::{At, Table, date, found, instant, number};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::keys::{Key, Names, Shape, TableKind, measure, okr, source};
 use crate::config::login::is_speakable;
@@ -155,6 +155,7 @@ impl<'a> Shapes<'a> {
             }
             (Shape::Bool, DeValue::String(_)) => "write true or false without quotes",
             (Shape::Date, DeValue::String(_)) => "write the date without quotes",
+            (Shape::Instant, _) => "write it without quotes, such as 2026-11-12T06:00:00Z",
             (Shape::Duration, DeValue::Integer(_)) => {
                 "write the number with its unit and in quotes, such as \"90s\""
             }
@@ -575,6 +576,7 @@ fn fits(shape: &Shape, value: &DeValue<'_>) -> bool {
         Shape::Number => number(value).is_some(),
         Shape::Bool => value.is_bool(),
         Shape::Date => date(value).is_some(),
+        Shape::Instant => instant(value).is_some(),
         Shape::Pair => value.as_array().is_some_and(|list| {
             list.len() == 2 && list.iter().all(|v| number(v.get_ref()).is_some())
         }),

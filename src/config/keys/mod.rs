@@ -64,6 +64,8 @@ pub(crate) enum Shape {
     Bool,
     /// A local date.
     Date,
+    /// A date with its time and its offset from UTC.
+    Instant,
     /// "90s", "15m", "6h", "30d".
     Duration,
     /// "512KiB", "8MiB".
@@ -145,6 +147,7 @@ impl Shape {
             Self::Relative => "a change such as \"+30%\", \"-25%\", \"+150\" or \"+5pp\"".into(),
             Self::Bool => "true or false".into(),
             Self::Date => "a date such as 2026-10-01, without quotes and without a time".into(),
+            Self::Instant => "an instant such as 2026-11-12T06:00:00Z, without quotes".into(),
             Self::Duration => {
                 "a duration in quotes, such as \"90s\", \"15m\", \"6h\" or \"30d\"".into()
             }

@@ -145,6 +145,11 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             Shape::Tables(&AMENDMENT),
             "Changes to what was agreed, made after the start of the cycle.",
         ),
+        key(
+            "rebases",
+            Shape::Tables(&REBASE),
+            "Changes of its measure whose both sides were measured: values from before are carried over instead of left out. All numbers of the key result, those of later amendments too, stay in the units of its first definition.",
+        ),
         later("zero_guard"),
         later("was"),
     ],
@@ -220,6 +225,50 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
             .needed()
             .examples(&["1000"]),
         key("reason", Shape::Prose, "Why.").needed(),
+        key(
+            "approved_by",
+            Shape::Line,
+            "Whose decision it was: a role rather than a person.",
+        )
+        .needed()
+        .examples(&["\"content team lead\""]),
+    ],
+);
+
+static REBASE: TableKind = TableKind::new(
+    "a rebase",
+    "What the old and the new definition of a measure gave at one instant; `okrd rebase` writes it for you to paste.",
+    &[
+        key(
+            "date",
+            Shape::Date,
+            "The day of the change, within the cycle.",
+        )
+        .needed()
+        .examples(&["2026-11-12"]),
+        key(
+            "from",
+            Shape::Line,
+            "The old definition, at least 8 of its hexadecimal digits; the one that was measured before when nothing is said.",
+        )
+        .examples(&["\"3f9c2a71d05b8e64\""]),
+        key(
+            "at",
+            Shape::Instant,
+            "The instant at which both were measured.",
+        )
+        .examples(&["2026-11-12T06:00:00Z"]),
+        key("old", Shape::Number, "What the old definition gave. Not 0.")
+            .needed()
+            .examples(&["57000"]),
+        key(
+            "new",
+            Shape::Number,
+            "What the new definition gave for the same instant. Not 0, and of the same sign.",
+        )
+        .needed()
+        .examples(&["61000"]),
+        key("reason", Shape::Prose, "Why it is measured otherwise.").needed(),
         key(
             "approved_by",
             Shape::Line,

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::sight::Sight;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
+use super::epoch;
 use super::forecast::{ForecastError, Outlook, Trend};
 use super::goals::KeyResult;
 use super::history::{Point, Record};
@@ -117,6 +118,9 @@ pub fn judge_along(
         closed_at: None,
     };
     card.reason = reason(&card, terms.ambition, cycle);
+    if phase != Phase::Pending {
+        card.reason += &epoch::told(key_result, record, cycle);
+    }
     if let Some(kept) = record.kept.as_ref().filter(|_| phase == Phase::Closed) {
         show_kept(kept, &mut card);
     }

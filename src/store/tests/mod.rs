@@ -161,6 +161,7 @@ fn goals(zone: &str, key_results: &[(&str, Aim)]) -> Goals {
                 feed: Feed::Recorded,
                 stale_after: Duration::from_secs(86_400),
                 amendments: Vec::new(),
+                rebases: Vec::new(),
                 definition: "d1".into(),
             })
         })
