@@ -11,6 +11,7 @@ pub mod checkin;
 pub mod close;
 pub mod configuration;
 pub mod demo;
+pub mod diff;
 pub mod exit;
 pub mod exposition;
 pub mod faces;
@@ -65,6 +66,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Close(args) => close::run(config, &args),
         Command::Backup(args) => backup::run(config, &args),
         Command::Store(command) => backup::store(config, &command),
+        Command::Diff(args) => diff::run(config, &args),
         Command::Schema => schema::run(),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),

@@ -9,6 +9,7 @@ pub mod committed;
 pub mod contributions;
 pub mod cycle;
 pub mod derive;
+pub mod effect;
 pub mod epoch;
 #[cfg(test)]
 pub(crate) mod example;
