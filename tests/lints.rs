@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
-use okrd::config::finding::Severity;
+use okrd::config::finding::{Bend, Code, Finding, Severity};
 use okrd::config::render;
 use okrd::config::spec::Config;
 use okrd::domain::goals::Goals;
@@ -246,6 +246,11 @@ fn rows() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
     ]
 }
 
+/// When the files are judged: in the middle of the cycle of most of them.
+fn today() -> Timestamp {
+    "2026-11-15T12:00:00Z".parse().unwrap()
+}
+
 fn checked(texts: &[String]) -> (Option<Config>, BTreeSet<&'static str>, String) {
     let named =
         |(n, text): (usize, &String)| File::new(format!("{n}.toml"), "/etc/okrd", text.clone());
@@ -253,7 +258,7 @@ fn checked(texts: &[String]) -> (Option<Config>, BTreeSet<&'static str>, String)
         files: texts.iter().enumerate().map(named).collect(),
         findings: Vec::new(),
     };
-    let (config, findings) = check(&files, judge);
+    let (config, findings) = check(&files, judge, today());
     let errors = findings.iter().filter(|f| f.severity == Severity::Error);
     let codes = errors.map(|f| f.code.as_str()).collect();
     (config, codes, render::text(&findings, &files))
@@ -527,5 +532,167 @@ proptest! {
                 objective.key_results.iter().for_each(|kr| is_sound(kr));
             }
         }
+    }
+}
+
+/// What the check says as `severity code line`, on a day of November 2026, and whether the configuration can be used.
+fn told(text: &str, day: i8) -> (bool, Vec<String>) {
+    let files = Files::one(File::new("okrd.toml", "/etc/okrd", text.to_owned()));
+    let now = jiff::civil::date(2026, 11, day).at(23, 59, 59, 0);
+    let (config, findings) = check(&files, judge, now.in_tz("UTC").unwrap().timestamp());
+    let told = |f: &Finding| format!("{} {} {}", f.severity.as_str(), f.code, f.line);
+    (config.is_some(), findings.iter().map(told).collect())
+}
+
+/// One objective with one key result: a warning, OBJ-KRS in line 6. `{top}`, `{objective}` and `{key}` are put into it.
+fn lonely(top: &str, objective: &str, key: &str) -> String {
+    format!(
+        "cycle = \"q\"\n{top}\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n[objectives.a]\ntitle = \"A\"\n{objective}\n[objectives.a.key_results.x]\ntitle = \"X\"\nwhy = \"It shows the aim\"\nunit = \"u\"\nat_most = 1\n{key}\n"
+    )
+}
+
+const UNTIL_15: &str =
+    "allow = [{ code = \"OBJ-KRS\", reason = \"the second one is sought\", until = 2026-11-15 }]";
+
+#[test]
+fn a_level_is_what_the_main_file_says() {
+    for (level, expected) in [
+        ("error", vec!["error OBJ-KRS 6"]),
+        ("warning", vec!["warning OBJ-KRS 6"]),
+        ("info", vec!["info OBJ-KRS 6"]),
+        ("off", vec![]),
+    ] {
+        let text = lonely(&format!("lints.OBJ-KRS = \"{level}\""), "", "");
+        // A lint never takes the configuration away, whatever it is called.
+        assert_eq!(
+            told(&text, 15),
+            (true, expected.iter().map(|s| (*s).to_owned()).collect())
+        );
+    }
+    // What cannot be used stays an error, at any level of its code.
+    let none = "cycle = \"q\"\nlints.OBJ-KRS = \"off\"\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results]\n";
+    assert_eq!(told(none, 15), (false, vec!["error OBJ-KRS 6".to_owned()]));
+    for code in Code::ALL.into_iter().filter(|c| c.bend() == Bend::Firm) {
+        for level in ["warning", "info", "off"] {
+            let text = lonely(&format!("lints.{code} = \"{level}\""), "", "");
+            assert_eq!(told(&text, 15).1[0], "error CFG-VALUE 2", "{code}");
+        }
+        let text = lonely(&format!("lints.{code} = \"error\""), UNTIL_15, "");
+        assert_eq!(told(&text, 15), (true, vec![]));
+        let allow = UNTIL_15.replace("OBJ-KRS", code.as_str());
+        let (sound, findings) = told(&lonely("", &allow, ""), 15);
+        assert!(
+            !sound && findings.contains(&"error CFG-VALUE 8".to_owned()),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn an_allowance_holds_where_it_stands_until_its_last_day() {
+    for (place, line) in [("top", 2), ("objective", 8)] {
+        let at = |here: &str| if here == place { UNTIL_15 } else { "" };
+        let text = lonely(at("top"), at("objective"), "");
+        for day in [1, 14, 15] {
+            assert_eq!(told(&text, day), (true, vec![]), "{place}");
+        }
+        let after = vec![
+            format!("warning LINT-EXPIRED {line}"),
+            "warning OBJ-KRS 6".into(),
+        ];
+        let (sound, mut findings) = told(&text, 16);
+        findings.sort();
+        assert_eq!(
+            (sound, findings),
+            (true, after),
+            "an expired one takes nothing away"
+        );
+    }
+    // Beside the finding, or below it, it allows nothing, and that is told.
+    let idle = "info LINT-ALLOW 14".to_owned();
+    let text = lonely("", "", UNTIL_15);
+    assert_eq!(
+        told(&text, 15),
+        (true, vec!["warning OBJ-KRS 6".into(), idle])
+    );
+    // Unless an error may have hidden what it allows.
+    let (sound, findings) = told(&text.replace("at_most = 1", "at_mst = 1"), 15);
+    assert!(
+        !sound && !findings.iter().any(|f| f.contains("LINT")),
+        "{findings:?}"
+    );
+    // What the check alone cannot see it does not miss.
+    let text = lonely("", &UNTIL_15.replace("OBJ-KRS", "SRC-ONE"), "");
+    assert_eq!(told(&text, 15), (true, vec!["warning OBJ-KRS 6".into()]));
+    assert_eq!(
+        told(&lonely("lints.LINT-EXPIRED = \"off\"", UNTIL_15, ""), 30)
+            .1
+            .len(),
+        1
+    );
+}
+
+/// However tables are written, an allowance holds for what stands in its own.
+#[test]
+fn an_allowance_finds_its_table_in_any_writing() {
+    let allow = "allow = [{ code = \"KR-WEIGHT\", reason = \"R\", until = 2026-12-31 }]";
+    let heavy = "weight = 9, title = \"X\", why = \"It shows it\", unit = \"u\", at_most = 1";
+    let light = heavy.replace("weight = 9, ", "");
+    let head = "cycle = \"q\"\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n";
+    let lines = |keys: &str| keys.replace(", ", "\n");
+    for (right, wrong) in [
+        // Headers in any order.
+        (
+            format!(
+                "[objectives.a.key_results.x]\n{}\n{allow}\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results.y]\n{}\n",
+                lines(heavy),
+                lines(&light)
+            ),
+            format!(
+                "[objectives.a.key_results.x]\n{}\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results.y]\n{}\n{allow}\n",
+                lines(heavy),
+                lines(&light)
+            ),
+        ),
+        // Tables in braces, one in another.
+        (
+            format!(
+                "[objectives]\na = {{ title = \"A\", key_results = {{ y = {{ {light} }}, x = {{ {heavy}, {allow} }} }} }}\n"
+            ),
+            format!(
+                "[objectives]\na = {{ title = \"A\", key_results = {{ y = {{ {light}, {allow} }}, x = {{ {heavy} }} }} }}\n"
+            ),
+        ),
+        (
+            format!(
+                "[objectives]\na = {{ title = \"A\", key_results = {{ y = {{ {light} }}, x = {{ {heavy} }} }}, {allow} }}\n"
+            ),
+            format!(
+                "[objectives]\na = {{ title = \"A\", key_results = {{ y = {{ {light} }}, x = {{ {heavy} }} }} }}\nb = {{ title = \"B\", {allow}, key_results = {{ y = {{ {light} }}, x = {{ {light} }} }} }}\n"
+            ),
+        ),
+        // Keys with dots, and a list of tables.
+        (
+            format!(
+                "[objectives.a]\ntitle = \"A\"\nkey_results.y = {{ {light} }}\n[objectives.a.key_results.x]\n{}\n[[objectives.a.key_results.x.allow]]\ncode = \"KR-WEIGHT\"\nreason = \"R\"\nuntil = 2026-12-31\n",
+                lines(heavy)
+            ),
+            format!(
+                "[objectives.a]\ntitle = \"A\"\nkey_results.y = {{ {light}, {allow} }}\n[objectives.a.key_results.x]\n{}\n",
+                lines(heavy)
+            ),
+        ),
+    ] {
+        let (sound, findings) = told(&format!("{head}{right}"), 15);
+        assert!(sound && findings.is_empty(), "{right}\n{findings:?}");
+        let (sound, findings) = told(&format!("{head}{wrong}"), 15);
+        let codes: BTreeSet<&str> = findings
+            .iter()
+            .filter_map(|f| f.split(' ').nth(1))
+            .collect();
+        assert!(
+            sound && codes == BTreeSet::from(["KR-WEIGHT", "LINT-ALLOW"]),
+            "{wrong}\n{findings:?}"
+        );
     }
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::args::{CheckArgs, CheckFormat};
 use super::exit::{Failure, Verdict, complain, say};
 use super::{configuration, online, runtime};
+use crate::config::check::levels::Levels;
 use crate::config::files::Files;
-use crate::config::finding::{Finding, Severity};
+use crate::config::finding::{Finding, Needs, Severity};
 use crate::config::render;
 use crate::engine::clock::{Clock, SystemClock};
 
@@ -19,8 +20,10 @@ pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> 
     let files = configuration::read(&path)?;
     let (config, mut findings) = configuration::check(&files);
     if let Some(config) = config.as_ref().filter(|_| args.online) {
-        let asking = online::ask(config, &files, SystemClock.now());
-        findings.extend(runtime::small()?.block_on(asking));
+        let now = SystemClock.now();
+        let mut answers = runtime::small()?.block_on(online::ask(config, &files, now));
+        Levels::of(&files, now).settle(&files, &mut answers, &[Needs::Sources]);
+        findings.extend(answers);
     }
     say(&render(args.format, &findings, &files))?;
     if findings.is_empty() {

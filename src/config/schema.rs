@@ -120,6 +120,7 @@ fn shape(shape_: &Shape) -> Value {
         Shape::Words(words) | Shape::SomeWords(words, _) => {
             json!({ "type": "string", "enum": words })
         }
+        Shape::Lint => json!({ "type": "string", "enum": super::finding::Code::WORDS.as_slice() }),
         Shape::Number => json!({ "type": "number" }),
         Shape::Relative => text(RELATIVE),
         Shape::Bool => json!({ "type": "boolean" }),

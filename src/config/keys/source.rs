@@ -1,5 +1,6 @@
 //! The keys of sources, one table a type. Knows no meaning beyond a description.
 
+use super::lints::ALLOW;
 use super::{Key, Names, Shape, TableKind, key};
 
 /// Every type of source with its keys.
@@ -50,6 +51,7 @@ static SQLITE: TableKind = TableKind::new(
         )
         .needed()
         .examples(&["\"shop.db\""]),
+        ALLOW,
     ],
 );
 
@@ -68,6 +70,7 @@ static POSTGRES: TableKind = TableKind::new(
             "{ env = \"CRM_DATABASE_URL\" }",
             "\"postgres://okrd@db.acme.example/crm\"",
         ]),
+        ALLOW,
     ],
 );
 
@@ -86,6 +89,7 @@ static MYSQL: TableKind = TableKind::new(
             "{ env = \"SHOP_DATABASE_URL\" }",
             "\"mysql://okrd@db.acme.example/shop\"",
         ]),
+        ALLOW,
     ],
 );
 
@@ -158,6 +162,7 @@ pub(crate) static ANY: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        ALLOW,
     ],
 );
 
@@ -177,6 +182,7 @@ static JIRA: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        ALLOW,
     ],
 );
 
@@ -190,6 +196,7 @@ static HTTP: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        ALLOW,
     ],
 );
 
@@ -210,5 +217,6 @@ static PLAUSIBLE: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        ALLOW,
     ],
 );
