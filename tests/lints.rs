@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
-use okrd::config::finding::{Bend, Code, Finding, Severity};
+use okrd::config::finding::{Bend, Code, Finding, Needs, Severity};
 use okrd::config::render;
 use okrd::config::spec::Config;
 use okrd::domain::goals::Goals;
@@ -695,4 +695,199 @@ fn an_allowance_finds_its_table_in_any_writing() {
             "{wrong}\n{findings:?}"
         );
     }
+}
+
+/// What the examples of the pages stand in: two files that are sound, the first with all that is no objective.
+const MAIN: &str = r#"
+cycles."2026-Q4" = { starts = 2026-10-01, ends = 2026-12-31 }
+teams.content = { name = "Content" }
+sources.shop = { type = "sqlite", path = "shop.db" }
+sources.tracker = { type = "jira", url = "https://acme.atlassian.net" }
+sources.site = { type = "plausible", url = "https://plausible.io", site = "acme.example" }
+"#;
+const OBJECTIVE: &str = r#"
+title = "More people find their way to us"
+[key_results]
+subscribers = { title = "Pass 1,000 subscribers", why = "Who subscribes comes back", unit = "subscribers", baseline = 640, target = 1000 }
+complaints = { title = "Few complaints", why = "Reach that annoys is no reach", unit = "complaints", at_most = 30, role = "guardrail" }
+"#;
+
+/// The code blocks of a page, in their order.
+fn blocks(page: &str) -> Vec<&str> {
+    let parts = page.split("```toml\n").skip(1);
+    parts
+        .map(|part| part.split("```").next().unwrap())
+        .collect()
+}
+
+/// An example with what it leaves out: an objective without key results gets some, the objective `more-visitors` those
+/// that it lacks. Comments such as `# okrs/one.toml` cut it into files.
+fn completed(example: &str) -> Vec<String> {
+    let mut texts = vec![String::new()];
+    for line in example.lines() {
+        if line.starts_with("# okrs/") {
+            texts.push(String::new());
+        }
+        let last = texts.last_mut().unwrap();
+        *last = format!("{last}{line}\n");
+    }
+    let several = texts.len() > 1;
+    let aimless = !example.contains("[objectives");
+    let complete = |(nth, text): (usize, &String)| {
+        let Ok(mut table) = toml::from_str::<toml::Table>(text) else {
+            return text.clone();
+        };
+        let usual: toml::Table = toml::from_str(OBJECTIVE).unwrap();
+        let empty = || toml::Value::Table(toml::Table::new());
+        if !several || (aimless && nth == 0) {
+            table.entry("cycle").or_insert("2026-Q4".into());
+            let objectives = table.entry("objectives").or_insert_with(empty);
+            if objectives.as_table().unwrap().is_empty() {
+                objectives
+                    .as_table_mut()
+                    .unwrap()
+                    .insert("more-visitors".into(), empty());
+            }
+        }
+        for (name, objective) in table
+            .get_mut("objectives")
+            .into_iter()
+            .flat_map(|o| o.as_table_mut().unwrap())
+        {
+            let objective = objective.as_table_mut().unwrap();
+            objective.entry("title").or_insert(usual["title"].clone());
+            let given = objective
+                .entry("key_results")
+                .or_insert_with(empty)
+                .as_table_mut()
+                .unwrap();
+            if given.is_empty() || name == "more-visitors" {
+                for (name, key_result) in usual["key_results"].as_table().unwrap() {
+                    given.entry(name).or_insert(key_result.clone());
+                }
+            }
+        }
+        if nth == 0 {
+            let mut main: toml::Table = toml::from_str(MAIN).unwrap();
+            for (key, value) in table {
+                match (
+                    main.get_mut(&key).and_then(toml::Value::as_table_mut),
+                    value,
+                ) {
+                    (Some(there), toml::Value::Table(more)) => there.extend(more),
+                    (_, value) => drop(main.insert(key, value)),
+                }
+            }
+            table = main;
+        }
+        toml::to_string(&table).unwrap()
+    };
+    texts.iter().enumerate().map(complete).collect()
+}
+
+/// The codes of all findings, and what is shown of them.
+fn all_codes(texts: &[String]) -> (BTreeSet<&'static str>, String) {
+    let named =
+        |(n, text): (usize, &String)| File::new(format!("{n}.toml"), "/etc/okrd", text.clone());
+    let files = Files {
+        files: texts.iter().enumerate().map(named).collect(),
+        findings: Vec::new(),
+    };
+    let (_, findings) = check(&files, judge, today());
+    let codes = findings.iter().map(|f| f.code.as_str()).collect();
+    (codes, render::text(&findings, &files))
+}
+
+/// The example that a page advises against has the finding and no other; the one that it advises has none.
+#[test]
+fn the_examples_of_every_page_are_what_it_says() {
+    let mut wrong = Vec::new();
+    for code in Code::ALL {
+        let blocks = blocks(code.page());
+        let [bad, good, ..] = blocks.as_slice() else {
+            panic!("{code} has {} examples", blocks.len());
+        };
+        // What is no fault of the text has tests of its own: with files, with sources, with a history.
+        let elsewhere = code == Code::CfgFile || code.needs() != Needs::Files;
+        let mut expected = BTreeSet::from([code.as_str()]);
+        expected.retain(|_| !elsewhere);
+        for (example, expected) in [(good, BTreeSet::new()), (bad, expected)] {
+            let texts = completed(example);
+            let (codes, told) = all_codes(&texts);
+            if codes != expected {
+                wrong.push(format!(
+                    "{code}: {codes:?}\n{told}\n{}",
+                    texts.join("\n# ---\n")
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+fn docs(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs/lints")
+        .join(name)
+}
+
+#[test]
+fn every_page_says_what_the_table_of_codes_says() {
+    for code in Code::ALL {
+        let page = code.page();
+        let seen = match code.needs() {
+            Needs::Files => "the files",
+            Needs::Sources => "answers of the sources (`--online`)",
+            Needs::History => "what was measured",
+            Needs::Base => "the configuration as it was before",
+        };
+        let head = format!(
+            "# {code}\n\nLevel: {}. Seen in {seen}.\n\n",
+            code.severity().as_str()
+        );
+        assert!(page.starts_with(&head), "{code}: expected\n{head}");
+        assert!(
+            page.contains(&format!("\nWhy: {}.\n", code.reason())),
+            "{code}"
+        );
+        let silence = page.split("\n## Silence\n\n").nth(1).unwrap();
+        match code.bend() {
+            Bend::Firm => assert_eq!(
+                silence,
+                "It cannot be silenced: a configuration with such an error cannot be used.\n"
+            ),
+            Bend::Lint => {
+                assert!(
+                    silence.starts_with(&format!("`{code} = \"off\"` in `[lints]`")),
+                    "{code}"
+                );
+                let allow = format!("allow = [{{ code = \"{code}\"");
+                let of_allow = matches!(code, Code::LintAllow | Code::LintExpired);
+                assert_eq!(silence.contains(&allow), !of_allow, "{code}");
+            }
+        }
+    }
+    let pages = std::fs::read_dir(docs("")).unwrap();
+    assert_eq!(pages.count(), Code::COUNT + 1, "a page without a code");
+}
+
+/// The list of all codes; `OKRD_GOLDEN=write` writes it anew.
+#[test]
+fn the_list_of_codes_is_current() {
+    let mut list = String::from(
+        "# What okrd check finds\n\n`okrd check --explain CODE` prints these pages. A level is what a finding has unless `[lints]` says otherwise;\nwhat is always an error cannot be silenced.\n\n| code | level | why |\n|---|---|---|\n",
+    );
+    for code in Code::ALL {
+        let level = match code.bend() {
+            Bend::Firm => "always an error",
+            Bend::Lint => code.severity().as_str(),
+        };
+        let why = code.reason();
+        list.push_str(&format!("| [{code}]({code}.md) | {level} | {why} |\n"));
+    }
+    let path = docs("README.md");
+    if std::env::var("OKRD_GOLDEN").is_ok_and(|value| value == "write") {
+        std::fs::write(&path, &list).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), list);
 }

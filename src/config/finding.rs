@@ -114,6 +114,14 @@ macro_rules! codes {
                 }
             }
 
+            /// Its page in Markdown: what it finds, why it matters, what to write instead, how to silence it.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$code => include_str!(concat!("../../docs/lints/", $word, ".md")),)*
+                }
+            }
+
             /// Whether its level may be set and single findings allowed.
             #[must_use]
             pub const fn bend(self) -> Bend {

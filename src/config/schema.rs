@@ -270,7 +270,7 @@ mod tests {
             "timezone = 3".into(),
             "include = \"a\"".into(),
             "include = [\"~/a\"]".into(),
-            "lints = {}".into(),
+            "notify = {}".into(),
             "[cycles.\"-x\"]\nstarts = 2026-10-01\nends = 2026-12-31".into(),
             "[cycles.x]\nstarts = 2026-10-01".into(),
             "[teams.A]\nname = \"A\"".into(),

@@ -9,10 +9,10 @@ use super::keys::{ROOT, Shape, TableKind, lints, measure, source};
 use super::login::{is_login, is_speakable, passwords};
 
 /// Keys of a source whose values hold no secret.
-const OF_SOURCE: [&str; 2] = ["type", "deployment"];
+const OF_SOURCE: [&str; 3] = ["type", "deployment", "refresh"];
 /// Keys of a measure whose values hold no secret.
-const OF_MEASURE: [&str; 9] = [
-    "source", "formula", "jql", "fail_if", "window", "metric", "goal", "method", "empty",
+const OF_MEASURE: [&str; 10] = [
+    "refresh", "source", "formula", "jql", "fail_if", "window", "metric", "goal", "method", "empty",
 ];
 /// Words with which a statement begins, whether it may run or not.
 const OF_SQL: [&str; 23] = [

@@ -155,7 +155,9 @@ fn the_schema_takes_the_examples_and_a_new_folder_with_them_is_clean() {
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     for name in ["okrd.toml", "okrs/company.toml", "okrs/content.toml"] {
+        // What is allowed in the example is allowed whenever the test runs.
         let text = std::fs::read_to_string(examples.join(name)).unwrap();
+        let text = text.replace("until = 2026-12-31", "until = 2099-12-31");
         let valid = |text: &str| {
             let document: toml::Table = toml::from_str(text).unwrap();
             validator.is_valid(&as_json(&toml::Value::Table(document)))

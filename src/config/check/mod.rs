@@ -18,6 +18,7 @@ mod people;
 pub mod places;
 mod points;
 mod rebases;
+mod review;
 mod rules;
 mod shape;
 mod source;
@@ -31,6 +32,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeTable;
@@ -39,6 +41,7 @@ use self::daemon::{Schedules, named};
 use self::faults::Faults;
 use self::goals::{Draft, Reader, Shared};
 use self::levels::Levels;
+use self::review::Review;
 use self::shape::Shapes;
 use self::suggest::did_you_mean;
 use self::table::Table;
@@ -187,8 +190,10 @@ fn read(
     let teams = daemon::teams(roots, out);
     let store = daemon::store(roots, out);
     let mut sources = BTreeMap::new();
+    let mut source_tables = BTreeMap::new();
     for (name, table) in named(roots, "sources", "source", out) {
         let spec = source::source(table, &store, out);
+        source_tables.insert(name.value, table);
         if let (Ok(name), Some(spec)) = (Slug::parse(name.value), spec) {
             sources.insert(name, spec);
         }
@@ -207,6 +212,15 @@ fn read(
     let drafts = drafts(roots, reader, &cycle_names, &teams);
     tree::tree(&drafts, out);
     overlap::overlap(roots, &cycles, &drafts, out);
+    let review = Review {
+        roots,
+        drafts: &drafts,
+        cycles: &cycles,
+        sources: &sources,
+        source_tables,
+        utc: zone.zone == TimeZone::UTC,
+    };
+    review.all(out);
     let polls = drafts
         .iter()
         .flat_map(|draft| draft.polls.iter().cloned())

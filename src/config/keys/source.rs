@@ -39,6 +39,14 @@ const WORDS: &[&str] = &["sqlite", "postgres", "mysql", "jira", "http", "plausib
 
 const TYPE: Key = key("type", Shape::Words(WORDS), "What kind of source it is.").needed();
 
+/// How often there is news behind a source, or behind one measure.
+pub(crate) const REFRESH: Key = key(
+    "refresh",
+    Shape::Duration,
+    "How often its data is renewed, by an export at night for instance; what is asked more often is a finding.",
+)
+.examples(&["\"1d\""]);
+
 static SQLITE: TableKind = TableKind::new(
     "a source of type sqlite",
     "A SQLite file, opened read-only.",
@@ -51,6 +59,7 @@ static SQLITE: TableKind = TableKind::new(
         )
         .needed()
         .examples(&["\"shop.db\""]),
+        REFRESH,
         ALLOW,
     ],
 );
@@ -70,6 +79,7 @@ static POSTGRES: TableKind = TableKind::new(
             "{ env = \"CRM_DATABASE_URL\" }",
             "\"postgres://okrd@db.acme.example/crm\"",
         ]),
+        REFRESH,
         ALLOW,
     ],
 );
@@ -89,6 +99,7 @@ static MYSQL: TableKind = TableKind::new(
             "{ env = \"SHOP_DATABASE_URL\" }",
             "\"mysql://okrd@db.acme.example/shop\"",
         ]),
+        REFRESH,
         ALLOW,
     ],
 );
@@ -162,6 +173,7 @@ pub(crate) static ANY: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        REFRESH,
         ALLOW,
     ],
 );
@@ -182,6 +194,7 @@ static JIRA: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        REFRESH,
         ALLOW,
     ],
 );
@@ -196,6 +209,7 @@ static HTTP: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        REFRESH,
         ALLOW,
     ],
 );
@@ -217,6 +231,7 @@ static PLAUSIBLE: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        REFRESH,
         ALLOW,
     ],
 );
