@@ -825,6 +825,79 @@ fn the_examples_of_every_page_are_what_it_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// Whatever the code: a level of its own, off, or an allowance at the top of the file. All work for all of them, and
+/// none of them changes what the files mean.
+#[test]
+fn every_lint_of_the_text_has_its_level_and_can_be_allowed() {
+    for code in Code::ALL {
+        if code.bend() == Bend::Firm
+            || code.needs() != Needs::Files
+            || code.as_str().starts_with("LINT")
+        {
+            continue;
+        }
+        let bad = completed(blocks(code.page())[0]);
+        let with = |first: &str| {
+            let texts: Vec<String> = bad.iter().map(|text| format!("{first}\n{text}")).collect();
+            let named =
+                |(n, text): (usize, &String)| File::new(format!("{n}.toml"), "/", text.clone());
+            let files = Files {
+                files: texts.iter().enumerate().map(named).collect(),
+                findings: Vec::new(),
+            };
+            let (config, findings) = check(&files, judge, today());
+            let severities: BTreeSet<_> = findings
+                .iter()
+                .filter(|f| f.code == code)
+                .map(|f| f.severity.as_str())
+                .collect();
+            (config.map(|c| (c.goals, c.polls)), severities)
+        };
+        let (agreed, _) = with("");
+        assert!(agreed.is_some(), "{code}");
+        let main = |level: &str| {
+            let mut bad = bad.clone();
+            bad[0] = format!("lints.{code} = \"{level}\"\n{}", bad[0]);
+            bad
+        };
+        for level in ["error", "warning", "info", "off"] {
+            let (config, _, told) = checked(&main(level));
+            let config = config.map(|c| (c.goals, c.polls));
+            assert_eq!(config, agreed, "{code} {level}");
+            let shown = format!("{level}[{code}]");
+            assert_eq!(told.contains(&shown), level != "off", "{told}");
+            assert_eq!(
+                told.contains(&format!("[{code}]")),
+                level != "off",
+                "{told}"
+            );
+        }
+        let allow =
+            format!("allow = [{{ code = \"{code}\", reason = \"R\", until = 2026-11-15 }}]");
+        assert_eq!(with(&allow), (agreed.clone(), BTreeSet::new()), "{code}");
+        let over = allow.replace("2026-11-15", "2026-11-14");
+        // The error of this code is another finding.
+        let usual = if code == Code::KrWeight {
+            "warning"
+        } else {
+            code.severity().as_str()
+        };
+        assert_eq!(with(&over), (agreed, BTreeSet::from([usual])), "{code}");
+    }
+}
+
+/// The last day ends at midnight where the company is.
+#[test]
+fn an_allowance_ends_in_the_time_zone_of_the_configuration() {
+    let late = |zone: &str| {
+        let text = lonely(&format!("timezone = \"{zone}\""), UNTIL_15, "");
+        let files = Files::one(File::new("okrd.toml", "/", text));
+        let now = "2026-11-15T23:30:00Z".parse().unwrap();
+        !check(&files, judge, now).1.is_empty()
+    };
+    assert!(late("Europe/Amsterdam") && !late("UTC") && !late("America/New_York"));
+}
+
 fn docs(name: &str) -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("docs/lints")

@@ -2,7 +2,7 @@
 //! it, whether its window fits its cycle, and what keeps a volume honest.
 
 use super::Entry;
-use super::words::{ACTIVITY, PERCENT};
+use super::words::{ACTIVITY, PERCENT, RESPONSE};
 use crate::config::finding::{Code, Finding, Rests, quoted};
 use crate::domain::goals::{KeyResult, Kind, Role};
 use crate::domain::target::{Aim, Direction, Target};
@@ -111,8 +111,11 @@ fn is_percent(unit: &str) -> bool {
 fn activity(entry: &Entry<'_, '_>, kr: &KeyResult) -> Option<Finding> {
     let unit = kr.unit.to_lowercase();
     let per = unit.contains(['/', '%']) || unit.split_whitespace().any(|word| word == "per");
-    let counted = unit.split(|c: char| !(c.is_alphanumeric() || c == '-'));
-    let counted = counted.into_iter().find(|word| ACTIVITY.contains(word))?;
+    let words = || unit.split(|c: char| !(c.is_alphanumeric() || c == '-'));
+    let counted = words().find(|word| ACTIVITY.contains(word))?;
+    if words().any(|word| RESPONSE.contains(&word)) {
+        return None;
+    }
     let grows = kr.aim.direction() == Direction::Increase && kr.role == Role::Contributes;
     if per || !grows {
         return None;

@@ -16,6 +16,8 @@ pub(super) struct Figure {
     pub(super) span: Range<usize>,
     /// What it may mean: "1.000" is a thousand to some and one to others.
     pub(super) readings: Vec<f64>,
+    /// Whether it says how many times as much: "3x".
+    pub(super) times: bool,
 }
 
 /// The numbers of a text.
@@ -48,6 +50,7 @@ pub(super) fn figures(text: &str) -> Vec<Figure> {
         found.push(Figure {
             span: start..end + suffix.max(word.len()),
             readings: readings.map(|n| n * times.unwrap_or(1.0)).collect(),
+            times: word == "x",
         });
     }
     found

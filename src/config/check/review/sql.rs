@@ -129,7 +129,7 @@ impl Statement<'_> {
             && self
                 .at(nth - 1)
                 .is_some_and(|t| t.kind != Kind::Word && !t.is_punct(")"));
-        cast && !bound || colons && !bound || self.truncates(nth)
+        ((cast || colons) && !bound) || self.truncates(nth)
     }
 
     /// `date_trunc('day', x)`; a third argument is a time zone.

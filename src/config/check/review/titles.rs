@@ -2,7 +2,7 @@
 
 use super::Entry;
 use super::figures::{Figure, figures, sign, words};
-use super::words::{DELIVERY, NAMING, TIMES};
+use super::words::{DELIVERY, MODAL, NAMING, TIMES};
 use crate::config::check::goals::Draft;
 use crate::config::check::table::At;
 use crate::config::finding::{Code, Finding, quoted};
@@ -48,9 +48,11 @@ fn deliverable(title: &At<'_, &str>) -> Option<Finding> {
         text.strip_suffix(**verb)
             .is_some_and(|rest| rest.ends_with(char::is_whitespace))
     };
+    // "Boeren kunnen sneller leveren" tells what somebody can do, not what we deliver.
+    let can = words(text).any(|span| MODAL.contains(&text.get(span).unwrap_or_default()));
     let verb = DELIVERY.iter().find_map(|verbs| {
         let first = verbs.first.iter().find(begins);
-        first.or_else(|| verbs.last.iter().find(ends))
+        first.or_else(|| verbs.last.iter().find(ends).filter(|_| !can))
     })?;
     let message = format!("the objective names a deliverable: {}", quoted(verb));
     let finding = title.finding(Code::ObjVerb, message).label("output");
@@ -95,7 +97,7 @@ fn is_aside(title: &str, figure: &Figure, kr: &KeyResult) -> bool {
         .take_while(|w| w.end <= figure.span.start)
         .last();
     let after = words(title).find(|w| w.start >= figure.span.end).map(word);
-    let before = before.map(|span| word(span)).unwrap_or_default();
+    let before = before.map(word).unwrap_or_default();
     let unit = kr.unit.to_lowercase();
     let time = after.is_some_and(|next| TIMES.contains(&next.as_str()) && !unit.starts_with(&next));
     let in_unit = figures(&unit)
@@ -108,8 +110,10 @@ fn is_aside(title: &str, figure: &Figure, kr: &KeyResult) -> bool {
 struct Agreed {
     /// What counts as telling the aim.
     aim: Vec<f64>,
-    /// Rounded in a title: shares and factors.
-    about: Vec<f64>,
+    /// In percent, rounded in a title.
+    percent: Vec<f64>,
+    /// Target over baseline, rounded in a title.
+    times: Option<f64>,
     start: Option<f64>,
     /// The aim in words.
     told: String,
@@ -129,7 +133,8 @@ impl Agreed {
         let (low, high) = hold.band.bounds();
         Self {
             aim: low.into_iter().chain(high).collect(),
-            about: vec![100.0 * hold.compliance],
+            percent: vec![100.0 * hold.compliance],
+            times: None,
             start: None,
             told: hold.to_string(),
         }
@@ -140,11 +145,11 @@ impl Agreed {
             Baseline::Fixed(baseline) => Some(baseline),
             Baseline::First => None,
         };
-        let (mut aim, mut about) = (Vec::new(), Vec::new());
+        let (mut aim, mut percent) = (Vec::new(), Vec::new());
         let told = match reach.target {
             Target::Absolute(target) => show(target),
             Target::Share(share) => {
-                about.push(100.0 * share);
+                percent.push(100.0 * share);
                 format!("{:+} %", (1e6 * share).round() / 1e4)
             }
             Target::Plus(plus) => {
@@ -160,24 +165,26 @@ impl Agreed {
         aim.extend(target);
         if let (Some(from), Some(to)) = (start, target) {
             aim.push(to - from);
-            about.extend([100.0 * (to - from) / from, to / from, 100.0 * to / from]);
+            percent.extend([100.0 * (to - from) / from, 100.0 * to / from]);
         }
         aim.extend(reach.anchors.iter().flat_map(|anchors| anchors.values()));
         Self {
             aim,
-            about,
+            percent,
+            times: start.zip(target).map(|(from, to)| to / from),
             start,
             told,
         }
     }
 
     fn is_aim(&self, figure: &Figure) -> bool {
-        let is = |told: f64| {
-            let about = |agreed: f64| (agreed.abs() - told).abs() < 0.51 && told >= 1.0;
-            self.aim.iter().any(|agreed| same(*agreed, told))
-                || self.about.iter().any(|n| about(*n))
-        };
-        figure.readings.iter().any(|told| is(*told))
+        let near = |agreed: f64, told: f64, by: f64| (agreed.abs() - told).abs() < by;
+        figure.readings.iter().any(|told| {
+            let times = figure.times && self.times.is_some_and(|n| near(n, *told, 0.06));
+            times
+                || self.aim.iter().any(|agreed| same(*agreed, *told))
+                || self.percent.iter().any(|agreed| near(*agreed, *told, 0.51))
+        })
     }
 
     fn is_start(&self, figure: &Figure) -> bool {
@@ -199,6 +206,7 @@ mod tests {
     use super::*;
     use crate::config::check::table::Table;
     use crate::config::files::File;
+    use crate::domain::example::{key_result, reach};
     use toml::de::DeTable;
 
     /// What a lint says of a title.
@@ -207,6 +215,56 @@ mod tests {
         let map = DeTable::parse(file.text()).unwrap();
         let at = Table::root(&file, map.get_ref()).text("title").unwrap();
         lint(&at).map(|finding| file.slice(&finding.span).to_owned())
+    }
+
+    fn reached(from: Baseline, to: Target) -> KeyResult {
+        key_result("o/k", "readers", reach(from, to))
+    }
+
+    /// What a title says that was not agreed.
+    fn other(title: &str, kr: &KeyResult) -> Option<String> {
+        let file = File::new("x", "/", format!("title = '{title}'"));
+        let map = DeTable::parse(file.text()).unwrap();
+        let at = Table::root(&file, map.get_ref()).text("title").unwrap();
+        two_truths(&at, kr).map(|finding| file.slice(&finding.span).to_owned())
+    }
+
+    #[test]
+    fn titles_tell_what_is_agreed_or_no_number() {
+        let plain = reached(Baseline::Fixed(640.0), Target::Absolute(1000.0));
+        for title in [
+            "Pass 1,000 readers",
+            "1.000 lezers",
+            "1k readers",
+            "From 640 to 1000 readers",
+            "360 readers more",
+            "56% more readers",
+            "1.6x as many readers",
+            "Pass 1,000 readers within 90 days",
+            "Top 3 of every list of our readers",
+            "More readers in 2026 than ever",
+            "More readers",
+        ] {
+            assert_eq!(other(title, &plain), None, "{title}");
+        }
+        for (title, told) in [
+            ("Pass 1,200 readers", "1,200"),
+            ("From 640 to 1200 readers", "1200"),
+            ("30% more readers", "30"),
+            ("2x as many readers", "2x"),
+            ("900 lezers", "900"),
+        ] {
+            assert_eq!(other(title, &plain).as_deref(), Some(told), "{title}");
+        }
+        let share = reached(Baseline::First, Target::Share(0.3));
+        assert_eq!(other("30 % more", &share), None);
+        assert_eq!(other("40 % more", &share).as_deref(), Some("40"));
+        let ratio = reached(Baseline::Fixed(0.62), Target::Absolute(0.8));
+        assert_eq!(other("80% answered", &ratio), None);
+        assert_eq!(other("Up from 62% to 80%", &ratio), None);
+        assert_eq!(other("90% answered", &ratio).as_deref(), Some("90"));
+        let thousands = reached(Baseline::Fixed(900.0), Target::Absolute(1200.0));
+        assert_eq!(other("1.2 million euro", &thousands), None);
     }
 
     #[test]
@@ -256,6 +314,8 @@ mod tests {
             "Onze bouwers werken graag met ons",
             "Lezers leveren ons hun verhalen aan",
             "Kunden vertrauen uns",
+            "Boeren kunnen sneller leveren",
+            "Complete, reliable answers for everyone",
         ] {
             assert_eq!(seen(title, deliverable), None, "{title}");
         }

@@ -49,8 +49,6 @@ pub(super) const DELIVERY: [Verbs; 4] = [
             "refactoring",
             "upgrade",
             "upgrading",
-            "complete",
-            "completing",
             "finish",
             "finishing",
             "organise",
@@ -96,7 +94,6 @@ pub(super) const DELIVERY: [Verbs; 4] = [
             "realiseren",
             "herbouw",
             "herbouwen",
-            "rol",
             "uitrollen",
             "invoeren",
             "opzetten",
@@ -189,6 +186,37 @@ pub(super) const DELIVERY: [Verbs; 4] = [
         ],
         last: &[],
     },
+];
+
+/// Verbs beside which another one at the end names what somebody can or wants to do.
+pub(super) const MODAL: [&str; 14] = [
+    "kunnen", "kan", "kun", "willen", "wil", "mogen", "durven", "laten", "helpen", "können",
+    "kann", "wollen", "dürfen", "lassen",
+];
+
+/// Words beside an activity that make it what came of it: posts read, tickets sold.
+pub(super) const RESPONSE: [&str; 21] = [
+    "read",
+    "watched",
+    "viewed",
+    "opened",
+    "clicked",
+    "shared",
+    "sold",
+    "bought",
+    "recommended",
+    "saved",
+    "gelezen",
+    "bekeken",
+    "geopend",
+    "gedeeld",
+    "verkocht",
+    "gelesen",
+    "gesehen",
+    "geteilt",
+    "verkauft",
+    "lus",
+    "vendus",
 ];
 
 /// What is counted when only activity is, in units: English, Dutch, German, French.
