@@ -1625,39 +1625,6 @@ fn f57_half_written_files_give_findings() {
     assert!(config.is_none() && findings.iter().any(|f| f.code == Code::CfgSyntax));
 }
 
-/// A file that okrd may not read is named, and everything else is checked. Root may read everything.
-#[test]
-fn f57_an_unreadable_file_hides_no_other() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let dir = tempfile::tempdir().unwrap();
-    let folder = dir.path();
-    write(
-        folder,
-        "okrd.toml",
-        "include = [\"one.toml\", \"two.toml\"]\n",
-    );
-    write(folder, "one.toml", "[teams.a]\nname = \"A\"\n");
-    write(folder, "two.toml", "[teams.b]\nnaam = \"B\"\n");
-    let closed = std::fs::Permissions::from_mode(0o000);
-    std::fs::set_permissions(folder.join("one.toml"), closed).unwrap();
-    if std::fs::read(folder.join("one.toml")).is_ok() {
-        return;
-    }
-    let found = check_folder(folder);
-    assert!(
-        found
-            .iter()
-            .any(|f| f.starts_with("error CFG-FILE okrd.toml:1")),
-        "{found:#?}"
-    );
-    assert!(
-        found
-            .iter()
-            .any(|f| f.starts_with("error CFG-KEY two.toml:2")),
-        "{found:#?}"
-    );
-}
-
 /// The gravest findings are not lost behind those that only warn.
 #[test]
 fn a_capped_list_keeps_its_errors() {

@@ -964,3 +964,69 @@ fn the_list_of_codes_is_current() {
     }
     assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), list);
 }
+
+/// What people sensibly write is left alone, in any of the four languages that the lints know.
+#[test]
+fn sensible_text_is_left_alone() {
+    const HEAD: &str = r#"
+cycle = "2026-Q4"
+timezone = "Europe/Amsterdam"
+cycles."2026-Q4" = { starts = 2026-10-01, ends = 2026-12-31 }
+cycles."2027-Q1" = { starts = 2027-01-01, ends = 2027-03-31 }
+cycles."2026" = { starts = 2026-01-01, ends = 2026-12-31 }
+sources.crm = { type = "postgres", url = { env = "CRM" } }
+sources.shop = { type = "mysql", url = { env = "SHOP" } }
+sources.lite = { type = "sqlite", path = "lite.db" }
+sources.jira = { type = "jira", url = "https://acme.atlassian.net" }
+sources.site = { type = "plausible", url = "https://plausible.io", site = "acme.example" }
+sources.api = { type = "http", url = "https://api.acme.example", refresh = "15m" }
+"#;
+    let titles = [
+        "More people find their way to our website",
+        "B2B customers renew without being asked",
+        "Our answers are there 24/7",
+        "Everyone in Europe's #1 market knows us",
+        "Klanten kunnen zelf bestellen en betalen",
+        "Lezers vertrouwen wat wij schrijven",
+        "Unsere Kunden empfehlen uns weiter",
+        "Les lecteurs nous font confiance",
+        "A 2026 that our team is proud of",
+    ];
+    let key_results = [
+        "title = \"Pass 1,000 subscribers\", unit = \"subscribers\", baseline = 640, target = 1000, strict = true",
+        "title = \"Van 12 naar 9 klachten per week\", unit = \"klachten per week\", baseline = 12, target = 9",
+        "title = \"30% more orders than last quarter\", unit = \"orders\", kind = \"cumulative\", baseline = 200, target = \"+30%\", measure = { source = \"crm\", query = \"SELECT count(*) FROM orders WHERE at >= :cycle_start AND at < :now\" }",
+        "title = \"Answers within 2 hours for 95% of questions\", unit = \"% of questions\", at_least = 95, measure = { source = \"jira\", jql = \"project = CARE AND created >= {window_start}\", value = { ratio_of = \"project = CARE\" }, window = \"28d\" }",
+        "title = \"Conversion up by 1.5 points\", unit = \"%\", kind = \"ratio\", baseline = 2.5, target = \"+1.5pp\", measure = { source = \"site\", metric = \"conversion_rate\", goal = \"Signup\", window = \"30d\" }",
+        "title = \"Revenue of € 1.2 million\", unit = \"k€\", baseline = 900, target = 1200, measure = { source = \"shop\", query = \"SELECT sum(amount) / 1000 FROM orders WHERE at >= :cycle_start\" }",
+        "title = \"Fewer open tickets\", unit = \"tickets\", baseline = 120, target = 60, measure = { source = \"jira\", jql = \"project = CARE AND statusCategory != Done\" }",
+        "title = \"Readers of a day\", unit = \"readers\", baseline = 4000, target = 6000, measure = { source = \"crm\", query = \"SELECT count(DISTINCT reader) FROM visits WHERE at >= :today AND at < :now\" }",
+        "title = \"Posts read to the end\", unit = \"posts read\", baseline = 400, target = 600, measure = { source = \"lite\", query = \"SELECT count(*) FROM reads WHERE day >= date(:cycle_start)\" }",
+        "title = \"The letter is opened\", unit = \"share\", kind = \"ratio\", baseline = 0.31, target = 0.4, schedule = \"0 6 * * *\", measure = { source = \"api\", path = \"/opens\", query = { since = \"{cycle_start:date}\" }, value = \"[.days[].opened] | add / 100\" }",
+        "title = \"Days with the archive in reach\", unit = \"days\", baseline_days = 28",
+        "title = \"All 3 archives can be searched\", unit = \"steps\", milestones = [{ title = \"First of 3\" }, { title = \"All\" }]",
+    ];
+    let mut text = HEAD.to_owned();
+    for (nth, title) in titles.iter().take(5).enumerate() {
+        text.push_str(&format!(
+            "[objectives.o{nth}]\ntitle = \"{title}\"\n[objectives.o{nth}.key_results]\n"
+        ));
+        text.push_str("guard = { title = \"Few complaints\", why = \"Reach that annoys is no reach\", unit = \"complaints\", at_most = 300, role = \"guardrail\" }\n");
+        let of_it = key_results
+            .iter()
+            .enumerate()
+            .filter(|(kr, _)| kr % 5 == nth);
+        for (kr, keys) in of_it {
+            text.push_str(&format!(
+                "kr{kr} = {{ why = \"It shows that we are found\", {keys} }}\n"
+            ));
+        }
+    }
+    let (codes, told) = all_codes(&[text.clone()]);
+    assert_eq!(codes, BTreeSet::new(), "{told}");
+    for title in titles {
+        let other = text.replace(titles[0], title);
+        let (codes, told) = all_codes(&[other]);
+        assert_eq!(codes, BTreeSet::new(), "{told}");
+    }
+}

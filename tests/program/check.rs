@@ -307,3 +307,35 @@ fn findings_of_sources_have_levels_and_allowances_too() {
     let text = home.ends(0, &["check", "--online"]).out;
     assert!(text.contains("warning[SRC-ONE]"), "{text}");
 }
+
+/// A file that okrd may not read is named, and everything else is checked; without its main file it says so.
+#[test]
+fn f57_an_unreadable_file_hides_no_other() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut home = Home::shop();
+    home.write("okrs/closed.toml", "[teams.a]\nname = \"A\"\n");
+    home.append("okrs/team.toml", "wieght = 1\n");
+    let close = |name: &str| {
+        let nobodys = std::fs::Permissions::from_mode(0o000);
+        std::fs::set_permissions(home.path(name), nobodys).unwrap();
+    };
+    close("okrs/closed.toml");
+    let main = home.path("okrd.toml");
+    home.run_as_nobody();
+    let text = home.ends(1, &["check"]).out;
+    assert!(
+        text.contains("error[CFG-FILE]") && text.contains("okrs/closed.toml"),
+        "{text}"
+    );
+    assert!(text.contains("Permission denied"), "{text}");
+    assert!(
+        text.contains("error[CFG-KEY]: unknown key `wieght`"),
+        "{text}"
+    );
+    std::fs::set_permissions(main, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let told = home.refuses(2, &["check"]);
+    assert!(
+        told.contains("okrd.toml") && told.contains("Permission denied"),
+        "{told}"
+    );
+}
