@@ -11,13 +11,14 @@ mod formula;
 mod goals;
 pub mod levels;
 mod links;
-mod measure;
+pub(super) mod measure;
 mod method;
 mod overlap;
 mod people;
 pub mod places;
 mod points;
 mod rebases;
+mod records;
 mod review;
 mod rules;
 mod shape;
@@ -28,7 +29,7 @@ mod syntax;
 mod table;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -68,6 +69,14 @@ pub fn check(
     filters: FilterJudge,
     now: Timestamp,
 ) -> (Option<Config>, Vec<Finding>) {
+    let (config, findings) = check_all(files, filters, now);
+    let refused = findings.iter().any(Finding::refuses);
+    ((!refused).then_some(config), findings)
+}
+
+/// The same, with what could be read where there are errors: enough to compare it with another, and never to be run.
+#[must_use]
+pub fn check_all(files: &Files, filters: FilterJudge, now: Timestamp) -> (Config, Vec<Finding>) {
     let mut out = files.findings.clone();
     let parsed: Vec<(Spanned<DeTable<'_>>, bool)> = files
         .files
@@ -104,8 +113,8 @@ pub fn check(
     (config, out)
 }
 
-/// Puts findings in order and holds the configuration back when one of them refuses it.
-fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Config> {
+/// Puts findings in order and counts the warnings.
+fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Config {
     let order: BTreeMap<&str, usize> = files
         .files
         .iter()
@@ -126,8 +135,8 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
         .count();
     // Whoever looks stops there, too, so that of more nobody knows how many.
     if out.len() >= MOST_FINDINGS {
-        // The gravest are not to be lost behind the others.
-        out.sort_by_key(|f| f.severity);
+        // What refuses the configuration, and then the gravest, is not to be lost behind the others.
+        out.sort_by_key(|f| (!f.refuses(), f.severity));
         out.truncate(MOST_FINDINGS);
         out.sort_by_key(in_order);
         if let Some(last) = out.last().cloned() {
@@ -147,7 +156,24 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
             out.push(note);
         }
     }
-    (!refused).then_some(Config { warnings, ..config })
+    Config { warnings, ..config }
+}
+
+/// Every id that stands in the files, sound or not: objectives, and objective/key_result.
+#[must_use]
+pub fn ids(files: &Files) -> BTreeSet<(CycleName, String)> {
+    let parsed: Vec<Spanned<DeTable<'_>>> = files
+        .files
+        .iter()
+        .map(|file| syntax::parse(file).0)
+        .collect();
+    let roots: Vec<Table<'_>> = (files.files.iter().zip(&parsed))
+        .map(|(file, table)| Table::root(file, table.get_ref()))
+        .collect();
+    let living = records::living(&roots).into_iter();
+    living
+        .flat_map(|(cycle, ids)| ids.into_iter().map(move |id| (cycle.clone(), id)))
+        .collect()
 }
 
 /// The type of every source of all files; `None` where it has no usable one.
@@ -235,6 +261,7 @@ fn read(
         sources,
         polls,
         catch_up: polling.catch_up,
+        records: records::records(roots, out),
         warnings: 0,
     }
 }

@@ -333,6 +333,11 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             "Objectives by id, unique in their cycle.",
         ),
         key(
+            "dropped",
+            Shape::Tables(&okr::DROPPED),
+            "Key results and objectives of this file's cycle that were given up after its start.",
+        ),
+        key(
             "lints",
             Shape::Table(&lints::LINTS),
             "How bad findings are taken, by their code.",
