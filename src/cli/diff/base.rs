@@ -10,7 +10,7 @@ use crate::cli::exit::Failure;
 use crate::config::check;
 use crate::config::diff::{Diff, Subject};
 use crate::config::files::{File, Files};
-use crate::config::finding::{Finding, Severity};
+use crate::config::finding::Finding;
 use crate::config::load;
 use crate::config::spec::Config;
 
@@ -45,7 +45,7 @@ impl Base {
     ) -> Vec<String> {
         let errors: Vec<&Finding> = findings
             .iter()
-            .filter(|finding| finding.severity == Severity::Error)
+            .filter(|finding| finding.refuses())
             .collect();
         if errors.is_empty() {
             return Vec::new();

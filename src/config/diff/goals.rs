@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::measure::{Polls, polls};
-use super::{Class, Comparing, Lean, OnRecord, Rule, Subject, plain, short};
+use super::{Class, Comparing, Lean, OnRecord, Subject, plain, short};
+use crate::config::finding::Code;
 use crate::domain::goals::{Initiative, KeyResult, Objective, Parent, ParentLink};
 use crate::domain::id::{KeyResultId, ObjectiveId, Slug};
 use crate::domain::status::Phase;
@@ -151,7 +152,7 @@ impl Comparing<'_> {
                 "add was = \"{was}\", or nobody finds what was measured under that id"
             ));
             let words = "it looks renamed and does not say so".to_owned();
-            change.remarks.push((Rule::Id, words));
+            change.remarks.push((Code::ChgId, words));
         }
         self.push(change);
     }
@@ -198,7 +199,7 @@ impl Comparing<'_> {
     fn remark_drop(&self, change: &mut super::Change) {
         if change.needs_an_act() {
             let words = "given up after the start of its cycle".to_owned();
-            change.remarks.push((Rule::Drop, words));
+            change.remarks.push((Code::ChgDrop, words));
         }
     }
 

@@ -2,7 +2,8 @@
 //! first definition, as the file holds them, so that a rebase by itself moves no goalpost.
 
 use super::lean::lean;
-use super::{Change, Class, Comparing, Lean, OnRecord, Rule, Subject, plain, short};
+use super::{Change, Class, Comparing, Lean, OnRecord, Subject, plain, short};
+use crate::config::finding::Code;
 use crate::config::spec::{Noted, Poll};
 use crate::domain::amendment::Amendment;
 use crate::domain::cycle::Cycle;
@@ -89,12 +90,12 @@ impl Comparing<'_> {
             };
             if change.needs_an_act() {
                 let words = "moved after the start of its cycle".to_owned();
-                change.remarks.push((Rule::Goal, words));
+                change.remarks.push((Code::ChgGoal, words));
             }
             let elapsed = self.cycle(cycle).map(|cycle| cycle.elapsed(self.now));
             if change.lean == Lean::Easier && elapsed.is_some_and(|elapsed| elapsed >= LATE) {
                 let words = "easier in the last 30 % of the cycle".to_owned();
-                change.remarks.push((Rule::Late, words));
+                change.remarks.push((Code::ChgLate, words));
             }
         }
         self.push(change);
@@ -174,7 +175,7 @@ impl Comparing<'_> {
                 "put the rebase back as it was: what was measured before it is carried over by it";
             change.record = OnRecord::No(remedy.to_owned());
             let words = "values from before and after do not compare".to_owned();
-            change.remarks.push((Rule::Epoch, words));
+            change.remarks.push((Code::ChgEpoch, words));
         }
         self.push(change);
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Comparing, Lean, OnRecord, Rule, Subject, plain, short};
+use super::{Class, Comparing, Lean, OnRecord, Subject, plain, short};
 use crate::config::check::measure::canonical;
+use crate::config::finding::Code;
 use crate::config::schedule::show_duration;
 use crate::config::spec::{Config, Measure, Poll};
 use crate::domain::goals::{Feed, KeyResult};
@@ -43,7 +44,7 @@ impl Comparing<'_> {
                 change.record = record.clone();
                 if let OnRecord::No(_) = record {
                     let words = "values from before and after do not compare".to_owned();
-                    change.remarks.push((Rule::Epoch, words));
+                    change.remarks.push((Code::ChgEpoch, words));
                 }
                 self.push(change);
             }

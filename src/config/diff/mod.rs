@@ -10,6 +10,7 @@ mod settings;
 
 use jiff::Timestamp;
 
+use super::finding::Code;
 use super::spec::Config;
 use crate::domain::cycle::Cycle;
 use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
@@ -107,35 +108,6 @@ pub enum OnRecord {
     No(String),
 }
 
-/// Which rule a change touches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
-    /// A goalpost moved after the start.
-    Goal,
-    /// Another definition without a bridge to the one before.
-    Epoch,
-    /// Easier in the last 30 % of the cycle.
-    Late,
-    /// Given up after the start.
-    Drop,
-    /// Renamed without a word.
-    Id,
-}
-
-impl Rule {
-    /// The code of the rule.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Goal => "CHG-GOAL",
-            Self::Epoch => "CHG-EPOCH",
-            Self::Late => "CHG-LATE",
-            Self::Drop => "CHG-DROP",
-            Self::Id => "CHG-ID",
-        }
-    }
-}
-
 /// What was changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
@@ -174,8 +146,8 @@ pub struct Change {
     pub lean: Lean,
     /// Whether it is on record.
     pub record: OnRecord,
-    /// Rules that it touches, with what they say.
-    pub remarks: Vec<(Rule, String)>,
+    /// What a reviewer should know of it, by code.
+    pub remarks: Vec<(Code, String)>,
 }
 
 impl Change {

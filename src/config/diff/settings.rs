@@ -1,7 +1,8 @@
 //! Changes of everything that is no goal: company, cycles, teams, sources, the daemon. What may be a secret is told to have
 //! changed and never shown.
 
-use super::{Class, Comparing, Lean, OnRecord, Rule, Subject, plain, short};
+use super::{Class, Comparing, Lean, OnRecord, Subject, plain, short};
+use crate::config::finding::Code;
 use crate::config::schedule::show_duration;
 use crate::config::spec::{HttpSpec, SourceSpec};
 use crate::domain::cycle::Cycle;
@@ -137,7 +138,7 @@ impl Comparing<'_> {
             };
             if change.needs_an_act() {
                 change.remarks.push((
-                    Rule::Goal,
+                    Code::ChgGoal,
                     "the days of a cycle were moved after its start".to_owned(),
                 ));
             }

@@ -1,5 +1,6 @@
 //! The keys of the daemon's own tables. Knows no meaning beyond a description.
 
+use super::lints::ALLOW;
 use super::{Key, Shape, TableKind, key, later};
 
 pub(crate) static COMPANY: TableKind = TableKind::new(
@@ -58,6 +59,7 @@ pub(crate) static CYCLE: TableKind = TableKind::new(
             Shape::Tables(&super::okr::CYCLE_AMENDMENT),
             "Changes of its days, made after it began.",
         ),
+        ALLOW,
     ],
 );
 
@@ -69,6 +71,7 @@ pub(crate) static TEAM: TableKind = TableKind::new(
             .needed()
             .examples(&["\"Content\""]),
         key("slack", Shape::Line, "Its Slack channel.").examples(&["\"#team-content\""]),
+        ALLOW,
     ],
 );
 

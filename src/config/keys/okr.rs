@@ -1,6 +1,7 @@
 //! The keys of objectives, key results and initiatives. Knows no meaning beyond a description.
 
 use super::daemon::{JITTER, SCHEDULE, TIMEOUT};
+use super::lints::ALLOW;
 use super::{Key, Names, Shape, TableKind, key, later};
 use crate::config::finding::Code;
 
@@ -56,6 +57,7 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
             Shape::Tables(&OBJECTIVE_AMENDMENT),
             "Changes of the objective itself, made after the start of the cycle.",
         ),
+        ALLOW,
         later("weight"),
     ],
 );
@@ -166,6 +168,7 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             "The id it had in its objective before it was renamed: what was measured under that id stays with it.",
         )
         .examples(&["\"readers\""]),
+        ALLOW,
         later("zero_guard"),
     ],
 )
@@ -389,5 +392,6 @@ static INITIATIVE: TableKind = TableKind::new(
             "Where more is told about it: addresses that begin with https:// or http://, shown on the page.",
         )
         .examples(&["[\"https://wiki.acme.example/letter\"]"]),
+        ALLOW,
     ],
 );
