@@ -261,7 +261,7 @@ pub enum DiffFormat {
 /// Options of `diff`.
 #[derive(Debug, clap::Args)]
 pub struct DiffArgs {
-    /// The other side: a folder or file that exists, else a branch, tag or commit of the repository around the configuration
+    /// The other side: a folder or file that holds a configuration, else a branch, tag or commit of the repository around the configuration
     #[arg(long, value_name = "REF|PATH")]
     pub base: String,
     /// Output format

@@ -123,6 +123,7 @@ impl Daemon {
         };
         let listener = listen(config.server.listen).await?;
         store.keep_revision(&config.revision, now).await?;
+        store.keep_renames(config.records.renames()).await?;
         let vitals = Arc::new(Vitals::starting(now));
         let lifecycle = config.server.lifecycle;
         let write_token = config.server.write_token.clone();
@@ -209,6 +210,7 @@ async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
     let now = clock.now();
     let store = Store::open(&config.store.path, VERSION, now)?;
     store.keep_revision(&config.revision, now).await?;
+    store.keep_renames(config.records.renames()).await?;
     let failures = Arc::new(Failures::default());
     let (engine, handle) = Engine::new(Setup {
         config: config.clone(),

@@ -59,6 +59,15 @@ pub struct Records {
     pub dropped: Vec<Dropped>,
 }
 
+impl Records {
+    /// Every rename: the id before, the id of now.
+    #[must_use]
+    pub fn renames(&self) -> Vec<(KeyResultId, KeyResultId)> {
+        let each = |(is, was): (&KeyResultId, &KeyResultId)| (was.clone(), is.clone());
+        self.renamed.iter().map(each).collect()
+    }
+}
+
 /// That a field was changed on purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {

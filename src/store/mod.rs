@@ -132,6 +132,18 @@ impl Store {
         self.write(Write::Revision { sha256, at }).await
     }
 
+    /// Lets key results that were renamed keep what is known of them: pairs of the id before and the id of now. What is
+    /// done already is left as it is.
+    ///
+    /// # Errors
+    /// When nothing of it was kept.
+    pub async fn keep_renames(
+        &self,
+        renames: Vec<(KeyResultId, KeyResultId)>,
+    ) -> Result<(), StoreError> {
+        self.write(Write::Renames(renames)).await
+    }
+
     /// Keeps which status each key result has and since when.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ pub(super) enum Write {
     Accounted(Vec<Entry>, Vec<Account>),
     /// The configuration in force.
     Revision { sha256: String, at: Timestamp },
+    /// Ids that key results had, and have now.
+    Renames(Vec<(KeyResultId, KeyResultId)>),
     /// Statuses and since when.
     Status(Vec<(KeyResultId, Status, Timestamp)>),
     /// The last forecasts of days.
@@ -121,6 +123,7 @@ impl<'c> Rows<'c> {
                     .try_for_each(|account| self.account(account))
             }
             Write::Revision { sha256, at } => self.revision(sha256, *at),
+            Write::Renames(renames) => renames.iter().try_for_each(|r| self.renamed(r)),
             Write::Status(changes) => changes.iter().try_for_each(|c| self.status(c)),
             Write::Forecasts(forecasts) => forecasts.iter().try_for_each(|f| self.forecast(f)),
             Write::Holds(holds) => holds.iter().try_for_each(|hold| self.hold(hold)),
@@ -411,6 +414,29 @@ impl<'c> Rows<'c> {
         set_meta(self.connection, "app_version", self.app_version)?;
         self.memory.revision = Some(id);
         Ok(())
+    }
+
+    /// Gives all that is known under an earlier id to the one of now, if nothing was measured or said under that one yet.
+    /// What a closed cycle told stays under the id it had.
+    fn renamed(&self, (was, is): &(KeyResultId, KeyResultId)) -> rusqlite::Result<()> {
+        let ids = [&was.full(), &is.full()];
+        // A status alone is no reason to keep two apart: it is told of what was never measured, too.
+        self.connection
+            .prepare_cached(
+                "DELETE FROM kr WHERE uid = ?2 AND EXISTS (SELECT 1 FROM kr WHERE uid = ?1)
+                 AND NOT EXISTS (SELECT 1 FROM series WHERE kr_id = kr.id)
+                 AND NOT EXISTS (SELECT 1 FROM checkin WHERE kr_id = kr.id)
+                 AND NOT EXISTS (SELECT 1 FROM annotation WHERE kr_id = kr.id)",
+            )?
+            .execute(ids)?;
+        self.connection
+            .prepare_cached(
+                "UPDATE kr SET uid = ?2 WHERE uid = ?1
+                 AND NOT EXISTS (SELECT 1 FROM kr WHERE uid = ?2)
+                 AND NOT EXISTS (SELECT 1 FROM closing WHERE uid = ?1)",
+            )?
+            .execute(ids)
+            .map(drop)
     }
 
     fn status(

@@ -62,6 +62,9 @@ fn nothing_changed_is_a_yes() {
     let told = home.ends(0, &["diff", "--base", "main"]).out;
     assert!(told.starts_with("Nothing changed"), "{told}");
     home.append("okrs/team.toml", "# a comment\n");
+    // A folder that is called like the branch and holds no configuration is not meant.
+    home.write("main/notes.txt", "");
+    home.ends(0, &["diff", "--base", "main"]);
     home.ends(0, &["diff", "--base", "HEAD"]);
 }
 
@@ -271,6 +274,50 @@ fn what_should_not_be_in_a_repository_is_told_like_in_a_folder() {
         !unread.contains("/tmp/okrd-"),
         "no scratch folder is told: {unread}"
     );
+}
+
+/// Two links that each stay inside lead out of it together.
+#[test]
+fn no_chain_of_links_leads_out_of_a_base() {
+    let home = repository();
+    home.write("scratch/outside.toml", "cycle = \"lif");
+    let root = home.path("");
+    std::os::unix::fs::symlink("..", root.join("okrs/up")).unwrap();
+    std::os::unix::fs::symlink("up/../outside.toml", root.join("okrs/out.toml")).unwrap();
+    git(&home, &["add", "-A", "okrs"]);
+    git(&home, &["commit", "-qm", "links"]);
+    for link in ["up", "out.toml"] {
+        std::fs::remove_file(root.join("okrs").join(link)).unwrap();
+    }
+    let mut command = home.command(&["diff", "--base", "HEAD", "--format", "json"]);
+    let output = command
+        .env("TMPDIR", root.join("scratch"))
+        .output()
+        .unwrap();
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["not_compared"], Value::Array(Vec::new()), "{told}");
+    let left = std::fs::read_dir(root.join("scratch")).unwrap().count();
+    assert_eq!(left, 1, "the scratch folder is gone");
+}
+
+/// A rename that is said is no new beginning.
+#[test]
+fn what_was_measured_stays_with_what_was_renamed() {
+    let home = repository();
+    home.ends(0, &["record", "growth/readers", "57000"]);
+    home.ends(0, &["run", "--once"]);
+    let renamed = GROWTH.replace(
+        "[objectives.growth.key_results.readers]\n",
+        "[objectives.growth.key_results.visitors]\nwas = \"readers\"\n",
+    );
+    home.write("okrs/team.toml", &renamed);
+    let told = json(&home, 0, &["--base", "main"]);
+    assert_eq!(told["changes"][0]["class"], "identity", "{told}");
+    // Twice: what is done already stays done.
+    for _ in 0..2 {
+        home.ends(0, &["run", "--once"]);
+        assert_eq!(home.history("growth/visitors"), [57_000.0]);
+    }
 }
 
 #[test]

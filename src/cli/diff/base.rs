@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -24,14 +25,16 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Reads it. A path that exists is meant as a path, and everything else as a revision.
+    /// Reads it. A path that holds a configuration is meant as a path, and everything else as a revision: a folder may be
+    /// called like a branch.
     ///
     /// # Errors
     /// When there is neither such a path nor such a revision, or git cannot be asked.
     pub(super) fn read(base: &str, main: &Path) -> Result<Self, Failure> {
-        let folder = Path::new(base);
-        if folder.exists() {
-            return of_folder(folder, main);
+        let path = Path::new(base);
+        let names = [main.file_name().unwrap_or_default(), "okrd.toml".as_ref()];
+        if path.is_file() || names.iter().any(|name| path.join(name).is_file()) {
+            return of_folder(path, main);
         }
         of_revision(base, main)
     }
@@ -227,7 +230,7 @@ impl Git {
             return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
         }
         Err(Failure::usage(format!(
-            "--base `{}` is no path and no revision of {}: fetch it first (`git fetch origin`; in a shallow clone with --unshallow, in a CI job with full history), or name a folder",
+            "--base `{}` is no folder with a configuration and no revision of {}: fetch it first (`git fetch origin`; in a shallow clone with --unshallow, in a CI job with full history), or name a folder",
             revision.escape_debug(),
             self.root.display()
         )))
@@ -248,14 +251,18 @@ impl Git {
             .filter_map(Entry::parse);
         let wanted: Vec<Entry> = entries.filter(Entry::may_be_ours).collect();
         let texts = self.read(&wanted)?;
+        let failed = |entry: &Entry, e: std::io::Error| {
+            Failure::usage(format!("cannot lay out {}: {e}", entry.path.display()))
+        };
+        // Every folder before any link, so that nothing is written through one.
         for entry in &wanted {
-            let failed = |e: std::io::Error| {
-                Failure::usage(format!("cannot lay out {}: {e}", entry.path.display()))
-            };
-            let place = folder.join(&entry.path);
-            if let Some(parent) = place.parent() {
-                std::fs::create_dir_all(parent).map_err(failed)?;
+            if let Some(parent) = folder.join(&entry.path).parent() {
+                std::fs::create_dir_all(parent).map_err(|e| failed(entry, e))?;
             }
+        }
+        for entry in &wanted {
+            let failed = |e| failed(entry, e);
+            let place = folder.join(&entry.path);
             let Some(bytes) = texts.get(&entry.object) else {
                 // Too large to be read: a file of that size without content says so by itself.
                 let file = std::fs::File::create(&place).map_err(failed)?;
@@ -266,6 +273,13 @@ impl Git {
                 link(&place, bytes, folder).map_err(failed)?;
             } else {
                 std::fs::write(&place, bytes).map_err(failed)?;
+            }
+        }
+        // Each link alone stays inside; one that passes through another may not.
+        for entry in wanted.iter().filter(|entry| entry.is_link) {
+            let place = folder.join(&entry.path);
+            if place.canonicalize().is_ok_and(|to| !to.starts_with(folder)) {
+                std::fs::remove_file(&place).map_err(|e| failed(entry, e))?;
             }
         }
         Ok(())
@@ -346,12 +360,12 @@ impl Entry {
         })
     }
 
+    /// A TOML file or a link, at a place below the root: a tree made by hand may hold names such as `..`.
     fn may_be_ours(&self) -> bool {
-        self.is_link
-            || self
-                .path
-                .extension()
-                .is_some_and(|extension| extension == "toml")
+        let mut parts = self.path.components();
+        let is_below = parts.all(|part| matches!(part, Component::Normal(_)));
+        let is_toml = self.path.extension().is_some_and(|e| e == "toml");
+        is_below && (self.is_link || is_toml)
     }
 }
 
@@ -377,7 +391,14 @@ fn link(place: &Path, bytes: &[u8], folder: &Path) -> std::io::Result<()> {
 fn git(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).env("GIT_OPTIONAL_LOCKS", "0");
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
+    for name in [
+        "GIT_DIR",
+        "GIT_COMMON_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_PREFIX",
+    ] {
         command.env_remove(name);
     }
     command
@@ -404,7 +425,11 @@ struct Scratch {
 impl Scratch {
     fn new() -> Result<Self, Failure> {
         let path = std::env::temp_dir().join(format!("okrd-{}", uuid::Uuid::new_v4()));
-        let made = std::fs::create_dir(&path).and_then(|()| path.canonicalize());
+        // Nobody else on this machine needs to read it.
+        let made = std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .and_then(|()| path.canonicalize());
         let path = made.map_err(|e| {
             Failure::usage(format!("cannot make a folder in {}: {e}", path.display()))
         })?;
@@ -433,5 +458,10 @@ mod tests {
         assert_eq!((entry.size, entry.object.as_str()), (12, "abc"));
         assert!(entry.may_be_ours() && entry.path == Path::new("okrs/a b.toml"));
         assert!(Entry::parse(b"160000 commit abc       -\tmodule").is_none());
+        for outside in ["../b.toml", "okrs/../../b.toml", "/etc/b.toml"] {
+            let line = format!("100644 blob abc     12\t{outside}");
+            let entry = Entry::parse(line.as_bytes()).unwrap();
+            assert!(!entry.may_be_ours(), "{outside}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::super::{Annotation, Close, Reader, ToldCheckIn};
 use super::*;
 use crate::domain::history::CheckIn;
 use crate::domain::scorecard::score;
+use crate::domain::status::Status;
 use crate::domain::verdict::Verdict;
 
 fn told(name: &str, when: &str, confidence: Option<f64>, note: Option<&str>) -> ToldCheckIn {
@@ -41,6 +42,32 @@ async fn the_newest_check_in_and_the_newest_confidence_are_loaded() {
     let reader = Reader::open(&place.path()).unwrap();
     assert_eq!(reader.check_ins(&kr("users")).unwrap(), all[..3]);
     assert_eq!(reader.check_ins(&kr("quiet")).unwrap(), []);
+}
+
+/// A rename takes everything along, and takes nothing away from what has a past of its own.
+#[tokio::test]
+async fn what_was_said_follows_a_rename_once() {
+    let place = Place::new();
+    let store = place.open();
+    let first = told("users", "2026-11-01T08:00:00Z", Some(0.4), None);
+    let other = told("quiet", "2026-11-02T08:00:00Z", Some(0.7), None);
+    store.keep_check_in(first.clone()).await.unwrap();
+    store.keep_check_in(other.clone()).await.unwrap();
+    // What was judged and never measured has a status all the same.
+    let waiting = (kr("people"), Status::NoData, now());
+    store.keep_status(vec![waiting]).await.unwrap();
+    let reader = Reader::open(&place.path()).unwrap();
+    let said = |name: &str| reader.check_ins(&kr(name)).unwrap();
+    for _ in 0..2 {
+        let renames = vec![(kr("users"), kr("people"))];
+        store.keep_renames(renames).await.unwrap();
+        assert_eq!(said("users"), []);
+        assert_eq!(said("people").len(), 1);
+    }
+    let renames = vec![(kr("people"), kr("quiet"))];
+    store.keep_renames(renames).await.unwrap();
+    assert_eq!(said("people").len(), 1, "both have a past");
+    assert_eq!(said("quiet"), [other]);
 }
 
 /// Another process tells it, the daemon sees that somebody wrote and finds it.
