@@ -65,6 +65,8 @@ pub enum Command {
     Close(CloseArgs),
     /// Print the JSON schema of the configuration, for editors
     Schema,
+    /// Put the white space of configuration files in order; changes no key, value, comment or order
+    Fmt(FmtArgs),
     /// Show okrd at work: example configuration, simulated sources, the real daemon
     Demo(DemoArgs),
     /// What okrd starts by itself to run filters; ends with its input
@@ -287,6 +289,17 @@ pub struct BackfillArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: BackfillFormat,
+}
+
+/// Options of `fmt`.
+#[derive(Debug, clap::Args)]
+pub struct FmtArgs {
+    /// Files; `-` reads stdin and writes stdout [default: the configuration and every file it includes]
+    #[arg(value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; list the files that would change, exit code 1 if there are any
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Options of `demo`.

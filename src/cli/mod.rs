@@ -14,6 +14,7 @@ pub mod exit;
 pub mod exposition;
 pub mod faces;
 pub mod filters;
+pub mod fmt;
 pub mod history;
 pub mod key_results;
 pub mod log;
@@ -27,6 +28,7 @@ pub mod schema;
 pub mod status;
 pub mod table;
 pub mod when;
+pub mod write;
 
 use std::process::ExitCode;
 
@@ -60,6 +62,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Annotate(args) => annotate::run(config, &args),
         Command::Close(args) => close::run(config, &args),
         Command::Schema => schema::run(),
+        Command::Fmt(args) => fmt::run(config, &args),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),
     }

@@ -6,6 +6,7 @@ mod backfill;
 mod catch_up;
 mod check;
 mod demo;
+mod editors;
 mod everything;
 mod faults;
 mod filters;

@@ -34,7 +34,7 @@ use self::goals::{Draft, Reader, Shared};
 use self::shape::Shapes;
 use self::suggest::did_you_mean;
 use self::table::Table;
-use super::files::Files;
+use super::files::{File, Files};
 use super::finding::{Code, Finding, Rests, Severity, quoted};
 use super::keys::ROOT;
 use super::spec::{Config, StoreSpec};
@@ -87,6 +87,12 @@ pub fn check(files: &Files, filters: FilterJudge) -> (Option<Config>, Vec<Findin
     }
     let config = finish(files, &mut out, config);
     (config, out)
+}
+
+/// Why a file is not TOML: every fault, none when it is.
+#[must_use]
+pub fn syntax_faults(file: &File) -> Vec<Finding> {
+    syntax::parse(file).1
 }
 
 /// Puts findings in order and holds the configuration back when one is an error.
