@@ -110,7 +110,7 @@ fn one_value(verdict: &mut Verdict, goals: &Goals, history: &History, now: Times
         let trend = Trend::draw(key_result, cycle, record.unwrap(), later);
         black_box(judge_along(
             key_result,
-            objective.ambition,
+            goals.terms(objective),
             cycle,
             record,
             &trend,

@@ -96,14 +96,43 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
+/// The faulty configurations of several files, each in a folder of its own.
+fn folders() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(root().join("tests/check")).unwrap();
+    let mut folders: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|path| path.is_dir());
+    folders.sort();
+    folders
+}
+
+/// The files of a folder under their bare names, the main file first.
+fn files_of(folder: &Path) -> Files {
+    let files = load(folder).unwrap();
+    let bare = |file: &File| {
+        let name = Path::new(file.shown()).file_name().unwrap();
+        File::new(name.to_string_lossy(), "/etc/okrd", file.text().to_owned())
+    };
+    assert!(files.findings.is_empty() && files.files.len() > 1);
+    Files {
+        files: files.files.iter().map(bare).collect(),
+        findings: Vec::new(),
+    }
+}
+
 #[test]
 fn each_faulty_file_gives_its_text() {
-    let cases = cases();
+    let text_of = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        Files::one(File::new("okrd.toml", "/etc/okrd", text))
+    };
+    let files = cases().into_iter().map(|path| (text_of(&path), path));
+    let folders = folders().into_iter().map(|path| (files_of(&path), path));
+    let cases: Vec<(Files, PathBuf)> = files.chain(folders).collect();
     assert!(cases.len() >= 40, "found {} cases", cases.len());
-    // These need more than one file, or a source that answers, and have tests of their own.
-    let mut seen = BTreeSet::from([Code::CfgFile, Code::AlnLevel, Code::SrcAnswer, Code::SrcOne]);
-    for path in cases {
-        let (config, findings, files) = check_text(&std::fs::read_to_string(&path).unwrap());
+    // These need a file that is missing, or a source that answers, and have tests of their own.
+    let mut seen = BTreeSet::from([Code::CfgFile, Code::SrcAnswer, Code::SrcOne]);
+    for (files, path) in cases {
+        let (config, findings) = check(&files, judge);
         assert!(!findings.is_empty(), "{} has no fault", path.display());
         let errors = findings.iter().any(|f| f.severity == Severity::Error);
         assert_eq!(config.is_none(), errors, "{}", path.display());
@@ -749,40 +778,170 @@ fn values_arrive_as_they_were_meant() {
     assert_eq!(stale, [21, 21]);
 }
 
+fn definition(text: &str) -> String {
+    let (config, findings, files) = check_text(text);
+    let shown = render::text(&findings, &files);
+    let config = config.unwrap_or_else(|| panic!("{shown}"));
+    let id = config.polls.first().unwrap().key_result.clone();
+    config.goals.key_result(&id).unwrap().definition.clone()
+}
+
+/// Each change of this text, and whether the values stay comparable.
+fn changes(text: &str, changes: &[(&str, &str, bool)]) {
+    let base = definition(text);
+    for (from, to, same) in changes {
+        let changed = text.replace(from, to);
+        assert_ne!(changed, text, "{from}");
+        assert_eq!(definition(&changed) == base, *same, "{from} → {to}");
+    }
+}
+
 /// The definition changes with what makes values comparable and with nothing else.
 #[test]
 fn f56_the_definition_follows_what_is_asked() {
-    let definition = |text: &str| {
-        let (config, findings, files) = check_text(text);
-        let shown = render::text(&findings, &files);
-        let config = config.expect(&shown);
-        let id = config.polls.first().unwrap().key_result.clone();
-        config.goals.key_result(&id).unwrap().definition.clone()
-    };
-    let base = definition(SMALL);
-    assert_eq!(base.len(), 16);
-    for (from, to, same) in [
-        ("title = \"L\"", "title = \"Later\"", true),
-        ("target = 2", "target = 3", true),
-        ("0 6 * * 1", "0 7 * * 1", true),
-        ("FROM t", "FROM  t", true),
-        ("unit = \"u\"\nbaseline", "unit = \"v\"\nbaseline", false),
-        (
-            "unit = \"u\"\nbaseline",
-            "unit = \"u\"\nkind = \"window\"\nbaseline",
-            false,
-        ),
-        ("\"30d\"", "\"31d\"", false),
-        ("count(*)", "sum(1)", false),
-    ] {
-        let changed = SMALL.replace(from, to);
-        assert_ne!(changed, SMALL, "{from}");
-        assert_eq!(definition(&changed) == base, same, "{from} → {to}");
-    }
+    assert_eq!(definition(SMALL).len(), 16);
+    changes(
+        SMALL,
+        &[
+            // Cosmetic, operational, goalposts.
+            ("title = \"L\"", "title = \"Later\"", true),
+            ("title = \"L\"", "title = \"L\"\nwhy = \"Because.\"", true),
+            ("target = 2", "target = 3", true),
+            ("baseline = 1\ntarget = 2", "at_most = 3", true),
+            ("target = 2", "target = 2\nweight = 2", true),
+            ("0 6 * * 1", "0 7 * * 1", true),
+            (
+                "schedule =",
+                "timeout = \"20s\"\nstale_after = \"90d\"\nschedule =",
+                true,
+            ),
+            ("\"sqlite\"\npath", "\"sqlite\" # moved\npath", true),
+            ("FROM t", "FROM  t", true),
+            ("FROM t", "FROM /* all */ t", true),
+            ("FROM t", "FROM/**/t", true),
+            // Comparability.
+            ("unit = \"u\"\nbaseline", "unit = \"v\"\nbaseline", false),
+            (
+                "unit = \"u\"\nbaseline",
+                "unit = \"u\"\nkind = \"window\"\nbaseline",
+                false,
+            ),
+            ("\"30d\"", "\"31d\"", false),
+            ("count(*)", "sum(1)", false),
+            ("FROM t", "FROM t WHERE x = 'a b'", false),
+        ],
+    );
+    let quoted = SMALL.replace("FROM t", "FROM t WHERE x = 'a b'");
+    changes(&quoted, &[("'a b'", "'a  b'", false)]);
     let renamed = SMALL
         .replace("sources.shop", "sources.store")
         .replace("source = \"shop\"", "source = \"store\"");
-    assert_ne!(definition(&renamed), base);
+    assert_ne!(definition(&renamed), definition(SMALL));
+}
+
+/// A time zone moves the midnights between which is counted; of what is counted at an instant it changes nothing.
+#[test]
+fn f56_the_time_zone_belongs_to_the_definition_of_what_counts_days() {
+    let shop = "[sources.shop]\ntype = \"sqlite\"\npath = \"a.db\"";
+    let asked = |query: &str| {
+        let measure = format!("measure = {{ source = \"shop\", query = \"{query}\" }}");
+        format!("timezone = \"UTC\"\n{}", measuring(shop, &measure))
+    };
+    let zone = ("\"UTC\"", "\"Europe/Amsterdam\"");
+    for (query, same) in [
+        ("SELECT count(*) FROM t", true),
+        ("SELECT count(*) FROM t WHERE at <= :now", true),
+        ("SELECT count(*) FROM t WHERE at >= :window_start", false),
+        ("SELECT count(*) FROM t WHERE at < :cycle_end", false),
+        ("SELECT count(*) FROM t WHERE day = :today", false),
+    ] {
+        changes(&asked(query), &[(zone.0, zone.1, same)]);
+    }
+}
+
+#[test]
+fn f56_each_kind_of_source_has_its_own_comparable_part() {
+    let jira = "[sources.j]\ntype = \"jira\"\nurl = \"https://x.example\"\nauth = { user = \"me\", token = { env = \"T\" } }";
+    changes(
+        &measuring(
+            jira,
+            "measure = { source = \"j\", jql = \"project = A AND text ~ 'b c'\", value = { sum = \"Points\" } }",
+        ),
+        &[
+            ("project = A", "project  =  A", true),
+            ("env = \"T\"", "env = \"OTHER\"", true),
+            ("'b c'", "'b  c'", false),
+            ("project = A", "project = B", false),
+            ("sum = \"Points\"", "avg = \"Points\"", false),
+            ("sum = \"Points\"", "sum = \"Effort\"", false),
+        ],
+    );
+    let http = "[sources.h]\ntype = \"http\"\nurl = \"https://x.example\"";
+    changes(
+        &measuring(
+            http,
+            "measure = { source = \"h\", path = \"/n\", query = { a = \"1\" }, value = \"/total\", empty = \"zero\" }",
+        ),
+        &[
+            ("\"/total\"", "\"/sum\"", false),
+            ("\"/total\"", "\".total\"", false),
+            ("\"/n\"", "\"/m\"", false),
+            ("a = \"1\"", "a = \"2\"", false),
+            ("empty = \"zero\"", "empty = \"error\"", false),
+            (
+                "empty = \"zero\"",
+                "empty = \"zero\", method = \"POST\"",
+                false,
+            ),
+            (
+                "empty = \"zero\"",
+                "empty = \"zero\", fail_if = \".broken\"",
+                true,
+            ),
+            (
+                "url = \"https://x.example\"",
+                "url = \"https://x.example\"\nmax_body = \"1MiB\"",
+                true,
+            ),
+        ],
+    );
+    let plausible = "[sources.p]\ntype = \"plausible\"\nsite = \"a.example\"\nurl = \"https://x.example\"\nauth = { token = { env = \"T\" } }";
+    changes(
+        &format!(
+            "timezone = \"UTC\"\n{}",
+            measuring(
+                plausible,
+                "measure = { source = \"p\", metric = \"conversions\", goal = \"Signup\", window = \"30d\" }"
+            )
+        ),
+        &[
+            ("\"30d\"", "\"7d\"", false),
+            ("\"Signup\"", "\"Sale\"", false),
+            ("\"conversions\"", "\"visitors\"", false),
+            ("a.example", "b.example", false),
+            ("\"UTC\"", "\"Europe/Amsterdam\"", false),
+            ("https://x.example", "https://y.example", true),
+        ],
+    );
+}
+
+#[test]
+fn what_stands_above_all_objectives_arrives_as_written() {
+    let company = "[company]\nname = \"Acme\"\nvision = \"\"\"\nA reflex\nfor everyone\"\"\"\nstrategy = [\"Be first\", \"Be worth it\"]\n";
+    let (config, findings, _) = check_text(&format!("{SMALL}{company}"));
+    assert_eq!(findings, []);
+    let company = config.unwrap().goals.company;
+    assert_eq!(company.name, "Acme");
+    assert_eq!(company.vision.as_deref(), Some("A reflex\nfor everyone"));
+    assert_eq!(company.strategy, ["Be first", "Be worth it"]);
+    let nothing = check_text(SMALL).0.unwrap().goals.company;
+    assert_eq!((nothing.vision, nothing.strategy.len()), (None, 0));
+    assert_eq!(
+        messages(&format!("{SMALL}[company]\nstrategy = \"Be first\"\n")),
+        [
+            "error CFG-TYPE `strategy` in the company: found a text, expected a list in square brackets, each entry a text in quotes"
+        ]
+    );
 }
 
 #[test]
@@ -963,18 +1122,175 @@ fn amendments_change_what_is_there_to_what_can_be() {
             "weight",
             "1",
             "2",
-            "warning CFG-VALUE the amendment is dated 2026-09-01, outside its cycle",
+            "warning KR-DATE the amendment is dated 2026-09-01, outside its cycle",
         ),
         (
             "2027-09-01",
             "weight",
             "1",
             "2",
-            "error CFG-VALUE the amendment is dated 2027-09-01, outside its cycle",
+            "error KR-DATE the amendment is dated 2027-09-01, outside its cycle",
         ),
     ] {
         assert_eq!(amended(date, field, from, to), [told]);
     }
+}
+
+/// The findings of [`SMALL`] with these lines of a rebase in place of sound ones.
+fn rebased(changes: &[(&str, &str)]) -> Vec<String> {
+    let mut rebase = String::from(
+        "[[objectives.a.key_results.late.rebases]]\ndate = 2026-11-12\nold = 57000\nnew = 61000\nreason = \"R\"\napproved_by = \"lead\"\n",
+    );
+    for (from, to) in changes {
+        assert!(rebase.contains(from), "{from}");
+        rebase = rebase.replace(from, to);
+    }
+    messages(&format!("{SMALL}{rebase}"))
+}
+
+#[test]
+fn a_rebase_leads_from_one_measured_number_to_another() {
+    assert_eq!(rebased(&[]), [""; 0]);
+    let more = "date = 2026-11-12\nfrom = \"0123abcd\"\nat = 2026-11-12T06:00:00+01:00";
+    assert_eq!(rebased(&[("date = 2026-11-12", more)]), [""; 0]);
+    let in_force = format!("date = 2026-11-12\nfrom = \"{}\"", &definition(SMALL)[..8]);
+    for (from, to, told) in [
+        (
+            "2026-11-12",
+            "2026-09-30",
+            "error KR-DATE the rebase is dated 2026-09-30, outside its cycle",
+        ),
+        (
+            "2026-11-12",
+            "2027-01-01",
+            "error KR-DATE the rebase is dated 2027-01-01, outside its cycle",
+        ),
+        (
+            "date = 2026-11-12",
+            "date = 2026-11-12\nat = 2027-01-01T00:00:01+01:00",
+            "error KR-DATE both definitions were measured at 2026-12-31T23:00:01Z, outside the cycle",
+        ),
+        (
+            "57000",
+            "0",
+            "error CFG-VALUE a rebase through 0 tells no factor",
+        ),
+        (
+            "61000",
+            "0.0",
+            "error CFG-VALUE a rebase through 0 tells no factor",
+        ),
+        (
+            "57000",
+            "-57000",
+            "error CFG-VALUE `old` is -57000 and `new` is 61000, expected two numbers of the same sign",
+        ),
+        (
+            "57000",
+            "1e-320",
+            "error CFG-VALUE `new` / `old` is inf, which is no factor that can be counted with",
+        ),
+        (
+            "57000",
+            "nan",
+            "error KR-NUM `old` in a rebase is not a finite number",
+        ),
+        (
+            "57000",
+            "\"57000\"",
+            "error CFG-TYPE `old` in a rebase: found a text, expected a number",
+        ),
+        (
+            "old = 57000\n",
+            "",
+            "error CFG-MISSING a rebase lacks the key `old`",
+        ),
+        (
+            "approved_by = \"lead\"\n",
+            "",
+            "error CFG-MISSING a rebase lacks the key `approved_by`",
+        ),
+        (
+            "date = 2026-11-12",
+            "date = 2026-11-12\nfrom = \"0123abc\"",
+            "error CFG-VALUE `from` is `0123abc`, expected 8 to 16 hexadecimal digits of the old definition",
+        ),
+        (
+            "date = 2026-11-12",
+            &in_force,
+            "error CFG-VALUE `from` is the definition in force, expected an earlier one",
+        ),
+        (
+            "date = 2026-11-12",
+            "date = 2026-11-12\nat = 2026-11-12",
+            "error CFG-TYPE `at` in a rebase: found a date, expected an instant such as 2026-11-12T06:00:00Z, without quotes",
+        ),
+    ] {
+        assert_eq!(rebased(&[(from, to)]), [told], "{to}");
+    }
+}
+
+#[test]
+fn rebases_follow_one_another() {
+    let rebase = |day: &str, more: &str| {
+        format!(
+            "[[objectives.a.key_results.late.rebases]]\ndate = {day}\nold = 1\nnew = 2\nreason = \"R\"\napproved_by = \"lead\"\n{more}\n"
+        )
+    };
+    let both = |first: &str, second: &str| messages(&format!("{SMALL}{first}{second}"));
+    let (november, named) = (rebase("2026-11-12", ""), "from = \"0123abcd\"");
+    assert_eq!(both(&rebase("2026-12-01", ""), &november), [""; 0]);
+    assert_eq!(
+        both(&november, &november),
+        ["error CFG-DUPLICATE two rebases are dated 2026-11-12"]
+    );
+    assert_eq!(
+        both(
+            &rebase("2026-12-01", named),
+            &rebase("2026-11-12", "from = \"0123ABCDEF\"")
+        ),
+        ["error CFG-DUPLICATE two rebases lead on from the definition `0123abcdef`"]
+    );
+    let text = format!("{SMALL}{}{november}", rebase("2026-12-01", ""))
+        .replace("\nbaseline = 1\ntarget = 2", "\nboolean = true");
+    assert_eq!(
+        messages(&text),
+        ["error CFG-VALUE `rebases` of a key result with `boolean` carries nothing over"]
+    );
+    // Twice 1e200 is out of reach.
+    let far = format!(
+        "{SMALL}{}{}",
+        rebase("2026-12-01", ""),
+        rebase("2026-11-12", "")
+    )
+    .replace("new = 2", "new = 1e200");
+    assert_eq!(
+        messages(&far),
+        ["error KR-NUM carried over by inf, what was agreed is no longer a finite way or band"]
+    );
+}
+
+/// The file says what was agreed in the units of the first definition; what is judged is carried over.
+#[test]
+fn agreed_numbers_are_carried_over() {
+    let rebases = "[[objectives.a.key_results.late.rebases]]\ndate = 2026-12-01\nold = 1\nnew = 10\nreason = \"R\"\napproved_by = \"lead\"\n\
+        [[objectives.a.key_results.late.rebases]]\ndate = 2026-11-12\nold = 2\nnew = 1\nreason = \"R\"\napproved_by = \"lead\"\n";
+    let (config, findings, files) = check_text(&format!("{SMALL}{rebases}"));
+    assert_eq!(render::text(&findings, &files), "");
+    let config = config.unwrap();
+    let (_, late) = config.goals.key_results().next().unwrap();
+    let days: Vec<String> = late.rebases.iter().map(|r| r.date.to_string()).collect();
+    assert_eq!(days, ["2026-11-12", "2026-12-01"], "in order");
+    let aim = format!("{:?}", late.aim);
+    assert!(
+        aim.contains("Fixed(5.0)") && aim.contains("Absolute(10.0)"),
+        "{aim}"
+    );
+    assert_eq!(
+        late.definition,
+        definition(SMALL),
+        "no part of the definition"
+    );
 }
 
 #[test]

@@ -19,8 +19,9 @@ use flate2::read::GzDecoder;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
-use okrd::domain::history::Point;
-use okrd::domain::id::KeyResultId;
+use okrd::domain::cycle::Cycle;
+use okrd::domain::epoch::{Epoch, Measured, Past};
+use okrd::domain::goals::{KeyResult, Objective};
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::body::Parts;
@@ -58,10 +59,15 @@ struct Measurements(Mutex<Vec<(String, Timestamp, Timestamp)>>);
 impl HistoryReader for Measurements {
     async fn series(
         &self,
-        id: &KeyResultId,
+        objective: &Objective,
+        key_result: &KeyResult,
+        cycle: &Cycle,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String> {
+    ) -> Result<Past, String> {
+        let id = &key_result.id;
+        assert_eq!(objective.id, id.objective_id());
+        assert_eq!(cycle.name, id.cycle);
         self.0.lock().unwrap().push((id.full(), from, to));
         match id.key_result.as_str() {
             "visitors" => Err("disk on fire at /secret/path".into()),
@@ -69,21 +75,35 @@ impl HistoryReader for Measurements {
             "talks" => {
                 // Blocks a thread, as a store might; no other answer may notice.
                 std::thread::sleep(Duration::from_secs(3));
-                Ok(Vec::new())
+                Ok(Past::default())
             }
-            _ => Ok(vec![
-                point("2026-11-20T06:00:00Z", 760.0),
-                point("2026-11-21T06:00:00Z", 780.0),
-            ]),
+            _ => Ok(past()),
         }
     }
 }
 
-fn point(at: &str, value: f64) -> Point {
-    Point {
+/// Two values by the definition in force, and two by another one.
+fn past() -> Past {
+    let value = |definition: &str, at: &str, value: f64, origin| Measured {
+        definition: definition.into(),
         as_of: at.parse().unwrap(),
         value,
-    }
+        origin,
+    };
+    let (old, own) = ("fedcba9876543210", "0123456789abcdef");
+    let values = vec![
+        value(old, "2026-11-18T06:00:00Z", 57.0, "polled"),
+        value(old, "2026-11-19T06:00:00Z", 58.0, "polled"),
+        value(own, "2026-11-20T06:00:00Z", 760.0, "backfilled"),
+        value(own, "2026-11-21T06:00:00Z", 780.0, "polled"),
+    ];
+    let epoch = |definition: &str, of: &[Measured]| Epoch {
+        definition: definition.into(),
+        first: of[0].as_of,
+        last: of[1].as_of,
+    };
+    let epochs = vec![epoch(old, &values[..2]), epoch(own, &values[2..])];
+    Past { epochs, values }
 }
 
 struct Hook(Result<(), String>);
@@ -762,6 +782,22 @@ async fn the_scorecard_tells_everything_and_invents_nothing() {
         more["initiatives"][1]["learned"],
         "People search for questions, not for terms"
     );
+    let letter = &more["initiatives"][0];
+    assert_eq!(
+        (
+            &letter["state"],
+            &letter["jira"],
+            &letter["key_results"][0],
+            &letter["links"][0]
+        ),
+        (
+            &"doing".into(),
+            &"CONT-12".into(),
+            &"subscribers".into(),
+            &"https://wiki.acme.example/letter?page=1".into()
+        )
+    );
+    assert_eq!(more["initiatives"][1]["state"], "dropped");
     let of = |id: &str| {
         let all = objectives
             .iter()
@@ -791,6 +827,7 @@ async fn the_scorecard_tells_everything_and_invents_nothing() {
         })
     );
     assert_eq!(subscribers["forecast_absent"], Value::Null);
+    assert_eq!(subscribers["corrected_downward_on"], Value::Null);
     assert_eq!(
         subscribers["rate"],
         serde_json::json!({ "needed_per_day": 5.5, "actual_per_day": 2.625, "ratio": 2.095_238_095 })
@@ -910,7 +947,15 @@ async fn a_history_is_read_for_the_range_asked_for() {
     let json = house.get(path).await.json();
     assert_eq!(json["measurements"][1]["as_of"], "2026-11-21T06:00:00Z");
     assert_eq!(json["measurements"][1]["value"], 780.0);
+    assert_eq!(json["measurements"][0]["origin"], "backfilled");
+    assert_eq!(json["measurements"][1]["origin"], "polled");
+    assert_eq!(json["measurements"][1]["as_measured"], Value::Null);
     assert_eq!(json["truncated"], false);
+    // What another definition gave stands on no line with it.
+    assert_eq!(json["measurements"].as_array().unwrap().len(), 2);
+    let other = &json["not_compared"][0];
+    assert_eq!(other["definition"], "fedcba9876543210");
+    assert_eq!(other["measurements"][1]["value"], 58.0);
     let zone = house
         .get(&format!(
             "{path}?from=2026-11-01&to=2026-11-02T00:00:00%2B02:00"
@@ -995,6 +1040,7 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
         "polling is held back",
         "confidence at 80\u{a0}%",
         "<p class=\"forecast\">At this pace about 880 subscribers by 2026-12-31 (67\u{a0}% of the way); plausible between 842 and 933.</p>",
+        "<p class=\"rate\">Needs 5.5 a day, makes 2.6.</p>",
         "Said 3 days ago: “the autumn letter helps”",
         "http-equiv=\"refresh\" content=\"30\"",
     ] {

@@ -6,9 +6,12 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
 use okrd::config::render;
+use okrd::domain::epoch::Rebase;
+use okrd::domain::forecast::{Holt, KeptForecast, Method, TheilSen, wilson};
 use okrd::domain::goals::Goals;
 use okrd::domain::history::{History, Point};
 use okrd::domain::id::{KeyResultId, KeyResultRef};
@@ -24,6 +27,7 @@ fn cases() -> Vec<PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .collect();
     files.sort();
     assert!(files.len() >= 15, "only {} scorecards", files.len());
@@ -69,17 +73,29 @@ fn read(name: &str, text: &str) -> Goals {
     config.goals
 }
 
-/// `[measured]`: by key result, a list of instants and numbers.
+/// `[measured]`: by key result, a list of instants and numbers. `[measured_before.DAY]`: likewise, by the definition that
+/// held before the rebase of that day, and carried over.
 fn measured(name: &str, goals: &Goals, expected: &Table) -> History {
     let mut history = History::default();
     let none = Table::new();
-    let all = expected
-        .get("measured")
-        .and_then(Value::as_table)
-        .unwrap_or(&none);
-    for (id, points) in all {
+    let table = |key: &str| expected.get(key).and_then(Value::as_table).unwrap_or(&none);
+    let before = table("measured_before").iter();
+    let before = before.flat_map(|(day, all)| {
+        let day: Date = day.parse().unwrap();
+        all.as_table()
+            .unwrap()
+            .iter()
+            .map(move |entry| (Some(day), entry))
+    });
+    let now = table("measured").iter().map(|entry| (None, entry));
+    for (day, (id, points)) in before.chain(now) {
         let key_result = find(goals, id).unwrap_or_else(|| panic!("{name}: no key result {id}"));
         let cycle = goals.cycles.get(&key_result.cycle).unwrap();
+        let rebases = &goals.key_result(&key_result).unwrap().rebases;
+        let later = rebases
+            .iter()
+            .filter(|rebase| day.is_some_and(|day| rebase.date >= day));
+        let factor: f64 = later.map(Rebase::factor).product();
         let record = history.record(&key_result);
         for point in points.as_array().unwrap() {
             let [at, value] = point.as_array().unwrap().as_slice() else {
@@ -89,14 +105,43 @@ fn measured(name: &str, goals: &Goals, expected: &Table) -> History {
             record.enter(
                 Point {
                     as_of,
-                    value: number(value).unwrap(),
+                    value: number(value).unwrap() * factor,
                 },
                 cycle,
                 false,
             );
         }
     }
+    kept_forecasts(name, goals, expected, &mut history);
     history
+}
+
+/// `[kept_forecasts]`: by key result, what was forecast when: the newest of half-time is the one that counts.
+fn kept_forecasts(name: &str, goals: &Goals, expected: &Table, history: &mut History) {
+    let all = expected.get("kept_forecasts").and_then(Value::as_table);
+    for (id, forecasts) in all.into_iter().flatten() {
+        let key_result = find(goals, id).unwrap_or_else(|| panic!("{name}: no key result {id}"));
+        let cycle = goals.cycles.get(&key_result.cycle).unwrap();
+        for forecast in forecasts.as_array().unwrap() {
+            let [at, value] = forecast.as_array().unwrap().as_slice() else {
+                panic!("{name}: {id}: a forecast is an instant and a number");
+            };
+            let at: Timestamp = at.as_datetime().unwrap().to_string().parse().unwrap();
+            let kept = KeptForecast {
+                day: at.to_zoned(cycle.zone.clone()).date(),
+                at,
+                value: number(value).unwrap(),
+                progress: 0.0,
+                low: None,
+                high: None,
+                method: Method::RunRate,
+                weak: false,
+            };
+            if kept.is_of_half_time(cycle) {
+                history.record(&key_result).half_time = Some(kept);
+            }
+        }
+    }
 }
 
 fn find(goals: &Goals, id: &str) -> Option<KeyResultId> {
@@ -154,6 +199,7 @@ enum Figure {
 }
 
 fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
+    let forecast = card.forecast.as_ref().ok();
     let flag = |flag: Option<bool>| flag.map(|flag| if flag { 1.0 } else { 0.0 });
     Some(Figure::Number(match figure {
         "value" => card.value.map(|(value, _)| value),
@@ -170,6 +216,24 @@ fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
         "in_band" => flag(card.in_band),
         "score" | "verdict" | "outcome" | "first_score" | "first_verdict" => {
             return Some(ended(card.closing, figure));
+        }
+        "forecast" => forecast.map(|told| told.value),
+        "forecast_progress" => forecast.map(|told| told.progress),
+        "forecast_low" => forecast.and_then(|told| told.low),
+        "forecast_high" => forecast.and_then(|told| told.high),
+        "forecast_weak" => flag(forecast.map(|told| told.weak)),
+        "forecast_error" => card.forecast_error.map(|told| told.error),
+        "needed_per_day" => card.rate.map(|rate| rate.needed),
+        "actual_per_day" => card.rate.and_then(|rate| rate.actual),
+        "needed_over_actual" => card.rate.and_then(|rate| rate.ratio),
+        "forecast_method" => return Some(Figure::Word(forecast?.method.as_str().to_owned())),
+        "forecast_says" => {
+            let unit = &card.key_result.unit;
+            let says = match &card.forecast {
+                Ok(forecast) => forecast.sentence(unit),
+                Err(reason) => reason.to_string(),
+            };
+            return Some(Figure::Word(says.replace('\u{a0}', " ")));
         }
         "status" => return Some(Figure::Word(card.status.to_string())),
         "reason" => return Some(Figure::Word(card.reason.replace('\u{a0}', " "))),
@@ -202,4 +266,79 @@ fn ended(closing: Option<Closing>, figure: &str) -> Figure {
         "outcome" => Figure::Word(outcome.map_or_else(|| "none".to_owned(), |o| o.words())),
         _ => Figure::Word(outcome.map_or("none", |o| o.verdict.as_str()).to_owned()),
     }
+}
+
+/// The formulas by themselves, where a scorecard would not show what they come to.
+#[test]
+fn every_formula_comes_out_as_expected() {
+    let text = include_str!("scorecards/formulas/forecast.toml");
+    let file: Table = text.parse().unwrap();
+    let cases = |kind: &str| file.get(kind).and_then(Value::as_array).unwrap();
+    cases("median_line").iter().for_each(median_line);
+    cases("damped_holt").iter().for_each(damped_holt);
+    cases("share").iter().for_each(share);
+}
+
+#[track_caller]
+fn close(found: f64, wanted: &Value, within: f64) {
+    let wanted = number(wanted).unwrap();
+    assert!(
+        (found - wanted).abs() < within,
+        "{found}, expected {wanted}"
+    );
+}
+
+fn median_line(case: &Value) {
+    let pair = |point: &Value| (number(&point[0]).unwrap(), number(&point[1]).unwrap());
+    let points: Vec<_> = case["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(pair)
+        .collect();
+    let line = TheilSen::through(&points).unwrap();
+    close(line.slope, &case["slope"], 1e-6);
+    close(line.intercept, &case["intercept"], 1e-6);
+    let x = number(&case["at"]["x"]).unwrap();
+    close(line.at(x), &case["at"]["y"], 1e-6);
+    if let (Some(low), Some(high)) = (case["at"].get("low"), case["at"].get("high")) {
+        let range = line.range_at(x).unwrap();
+        close(range.0, low, 1e-6);
+        close(range.1, high, 1e-6);
+    }
+    match case
+        .get("slopes")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+    {
+        Some([low, high]) => {
+            let slopes = line.slopes.unwrap();
+            close(slopes.0, low, 1e-6);
+            close(slopes.1, high, 1e-6);
+        }
+        Some(_) => assert_eq!(line.slopes, None),
+        None => {}
+    }
+}
+
+fn damped_holt(case: &Value) {
+    let weekly: Vec<_> = case["weekly"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(number)
+        .collect();
+    let holt = Holt::of(&weekly.into_iter().map(Option::unwrap).collect::<Vec<_>>()).unwrap();
+    close(holt.level, &case["level"], 1e-6);
+    close(holt.trend, &case["trend"], 1e-6);
+    close(holt.after(7.0), &case["after_7_weeks"], 1e-6);
+    close(holt.after(f64::INFINITY), &case["limit"], 1e-6);
+}
+
+/// Printed with four digits.
+fn share(case: &Value) {
+    let (k, n) = (number(&case["k"]).unwrap(), number(&case["n"]).unwrap());
+    let (low, high) = wilson(k, n).unwrap();
+    close(low, &case["low"], 5e-5);
+    close(high, &case["high"], 5e-5);
 }

@@ -57,6 +57,8 @@ pub enum Command {
     Record(RecordArgs),
     /// Fill the past of a key result: ask its source again for each slot without a value
     Backfill(BackfillArgs),
+    /// Show by which definitions a key result was measured, and how to carry the earlier figures over
+    Rebase(RebaseArgs),
     /// Tell how likely a key result is to be met, with a few words
     Checkin(CheckinArgs),
     /// Keep a few words about a key result, or about everything, at an instant or over a stretch of time
@@ -170,6 +172,9 @@ pub struct HistoryArgs {
     /// Only values since then: a day (2026-11-01, in the configuration's `timezone`), an instant (2026-11-01T06:00:00Z) or an age (7d)
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
+    /// The forecasts that were kept, one a day, instead of the values (JSON has both)
+    #[arg(long, conflicts_with = "format")]
+    pub forecasts: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: HistoryFormat,
@@ -300,6 +305,17 @@ pub struct FmtArgs {
     /// Write nothing; list the files that would change, exit code 1 if there are any
     #[arg(long)]
     pub check: bool,
+}
+
+/// Options of `rebase`.
+#[derive(Debug, clap::Args)]
+pub struct RebaseArgs {
+    /// Key result, as objective/key_result or cycle:objective/key_result
+    #[arg(value_name = "KR")]
+    pub key_result: String,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Options of `demo`.

@@ -13,12 +13,14 @@ use super::table::{Align, Table, printable};
 use super::{configuration, runtime, when};
 use crate::config::spec::Config;
 use crate::domain::cycle::Cycle;
+use crate::domain::forecast::ForecastError;
 use crate::domain::goals::{Ambition, Goals};
 use crate::domain::id::CycleName;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
 use crate::domain::status::Phase;
 use crate::domain::verdict::{self, Closing, Outcome, SetReading};
 use crate::engine::clock::{Clock, SystemClock};
+use crate::http::words;
 use crate::store::{Close, Reader, Store, StoreError};
 
 /// Closes the cycle; when this returns, how it ended is on disk.
@@ -164,6 +166,7 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         ("VERDICT", Align::Left),
         ("AS FIRST COMMITTED", Align::Left),
         ("AS OF", Align::Left),
+        ("FORECAST AT HALF-TIME", Align::Left),
     ]);
     for kr in &card.key_results {
         let Some(closing) = kr.closing else { continue };
@@ -180,10 +183,18 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
                 || "never measured".to_owned(),
                 |(_, at)| when::show(at, zone),
             ),
+            kr.forecast_error
+                .map_or_else(|| "none".to_owned(), |told| off_by(told, kr)),
         ]);
     }
     out.push_str(&table.render(2));
     out
+}
+
+/// `off by 30 subscribers (theil_sen)`.
+fn off_by(told: ForecastError, kr: &KeyResultCard) -> String {
+    let error = words::quantity(told.error, &kr.key_result.unit);
+    format!("off by {} ({})", printable(&error), told.method.as_str())
 }
 
 /// `score 0.6, achieved; 0.4, partial as first committed`.
@@ -295,6 +306,12 @@ fn objective_json(card: &ObjectiveCard) -> Value {
             "as_of": kr.value.map(|(_, at)| at.to_string()),
             "as_amended": kr.closing.map(|closing| outcome_json(closing.as_amended)),
             "as_first_committed": kr.closing.map(|closing| outcome_json(closing.as_committed)),
+            "forecast": kr.forecast_error.map(|told| json!({
+                "value": told.forecast,
+                "made_at": told.at.to_string(),
+                "method": told.method.as_str(),
+                "error": told.error,
+            })),
             "reason": kr.reason,
         })
     });

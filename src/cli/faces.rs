@@ -12,9 +12,11 @@ use tokio::sync::watch;
 use super::exit::Failure;
 use super::reload::Reloads;
 use super::runtime::{REVISION, RUSTC, VERSION};
+use super::series;
 use crate::config::secret::SecretRef;
-use crate::domain::history::Point;
-use crate::domain::id::KeyResultId;
+use crate::domain::cycle::Cycle;
+use crate::domain::epoch::{Measured, Past};
+use crate::domain::goals::{KeyResult, Objective};
 use crate::engine::actor::Handle;
 use crate::engine::board::Board;
 use crate::engine::clock::{Clock, SystemClock};
@@ -23,7 +25,7 @@ use crate::http::hosts::Loopback;
 use crate::http::measurements::Recorder;
 use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State};
 use crate::metrics::exposition::{Build, Metrics};
-use crate::store::{Entry, Reader};
+use crate::store::{Entry, Reader, StoreError};
 
 /// The metrics of this process, every counter at 0.
 ///
@@ -97,18 +99,30 @@ struct Shelf(PathBuf);
 impl HistoryReader for Shelf {
     async fn series(
         &self,
-        id: &KeyResultId,
+        objective: &Objective,
+        key_result: &KeyResult,
+        cycle: &Cycle,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String> {
-        let read = || Reader::open(&self.0)?.series(id, Some(from), Some(to));
-        let measurements = read().map_err(|error| error.to_string())?;
-        Ok(measurements
-            .into_iter()
-            .map(|m| Point {
-                as_of: m.as_of,
-                value: m.value,
-            })
-            .collect())
+    ) -> Result<Past, String> {
+        let read = || {
+            let reader = Reader::open(&self.0)?;
+            let epochs = reader.epochs(&key_result.id)?;
+            let zone = &cycle.zone;
+            let values = series::read(&reader, objective, key_result, zone, Some(from), Some(to))?;
+            Ok::<_, StoreError>((epochs, values))
+        };
+        let (epochs, values) = read().map_err(|error| error.to_string())?;
+        let in_force: Arc<str> = key_result.definition.as_str().into();
+        let measured = |value: &series::Value| Measured {
+            definition: value.definition().unwrap_or(&in_force).clone(),
+            as_of: value.point().as_of,
+            value: value.point().value,
+            origin: value.origin(),
+        };
+        Ok(Past {
+            epochs,
+            values: values.iter().map(measured).collect(),
+        })
     }
 }

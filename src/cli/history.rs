@@ -1,4 +1,4 @@
-//! `okrd history`: the recorded values of one key result, oldest first.
+//! `okrd history`: the values of one key result, stored or computed, oldest first.
 
 use std::path::Path;
 
@@ -8,11 +8,15 @@ use serde_json::{Value, json};
 
 use super::args::{HistoryArgs, HistoryFormat};
 use super::exit::{Failure, Verdict, say};
+use super::rebase::compared;
+use super::series::{self, Value as Shown};
 use super::table::{Align, Table, printable};
 use super::{configuration, key_results, when};
-use crate::domain::goals::KeyResult;
+use crate::domain::epoch::Comparison;
+use crate::domain::goals::{Feed, KeyResult};
+use crate::domain::number;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::store::{Annotation, Measurement, Origin, Reader, StoreError, ToldCheckIn};
+use crate::store::{Annotation, DayForecast, Measurement, Origin, Reader, StoreError, ToldCheckIn};
 
 /// Prints the series.
 ///
@@ -22,63 +26,136 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     let config = configuration::valid(config)?;
     let now = SystemClock.now();
     let key_result = key_results::find(&config.goals, &args.key_result, now)?;
+    let mut objectives = config.goals.objectives.iter();
+    let objective = objectives
+        .find(|objective| objective.id == key_result.id.objective_id())
+        .ok_or_else(|| Failure::usage(format!("no objective holds {}", key_result.id)))?;
     let since = args.since.as_deref();
     let since = since
         .map(|t| when::parse(t, now, &config.zone))
         .transpose()?;
-    let (series, said) = match Reader::open(&config.store.path) {
+    let (epochs, series, said) = match Reader::open(&config.store.path) {
         Ok(reader) => (
-            reader.series(&key_result.id, since, None)?,
+            reader.epochs(&key_result.id)?,
+            series::read(&reader, objective, key_result, &config.zone, since, None)?,
             Said {
                 check_ins: reader.check_ins(&key_result.id)?,
                 annotations: reader.annotations(&key_result.id)?,
+                forecasts: reader.forecasts(&key_result.id)?,
             },
         ),
         // Nothing was ever recorded: the series is empty, not wrong.
-        Err(StoreError::Missing { .. }) => (Vec::new(), Said::default()),
+        Err(StoreError::Missing { .. }) => (Vec::new(), Vec::new(), Said::default()),
         Err(error) => return Err(error.into()),
     };
     let said = said.since(since);
+    let comparison = key_result.comparison(&epochs);
     say(&match args.format {
-        HistoryFormat::Table => table(key_result, &series, &config.zone),
-        HistoryFormat::Csv => csv(&series),
-        HistoryFormat::Json => json(key_result, &series, &said),
+        HistoryFormat::Table if args.forecasts => forecasts(key_result, &said.forecasts),
+        HistoryFormat::Table => table(key_result, &series, &comparison, &config.zone),
+        HistoryFormat::Csv => csv(key_result, &series, &comparison),
+        HistoryFormat::Json => json(key_result, &series, &comparison, &said),
     })?;
     Ok(Verdict::Yes)
 }
 
-fn table(key_result: &KeyResult, series: &[Measurement], zone: &TimeZone) -> String {
+fn table(
+    key_result: &KeyResult,
+    series: &[Shown],
+    comparison: &Comparison,
+    zone: &TimeZone,
+) -> String {
+    if let (true, Feed::Computed(formula)) = (series.is_empty(), &key_result.feed) {
+        return format!("{}: nothing to compute {formula} from\n", key_result.id);
+    }
     if series.is_empty() {
         return format!("{}: nothing recorded\n", key_result.id);
     }
+    let in_force = |m: &Shown| comparison.is_in_force(definition(m, key_result));
+    if series.iter().all(in_force) {
+        let mut table = Table::new([
+            ("AT", Align::Left),
+            ("VALUE", Align::Right),
+            ("ORIGIN", Align::Left),
+            ("NOTE", Align::Left),
+        ]);
+        for m in series {
+            let at = when::show(m.point().as_of, zone);
+            table.row([at, digits(m), m.origin().to_owned(), note(m).to_owned()]);
+        }
+        return table.render(0);
+    }
+    // Measured by several definitions: each row tells which, and what may be set beside what.
     let mut table = Table::new([
         ("AT", Align::Left),
         ("VALUE", Align::Right),
+        ("CARRIED OVER", Align::Right),
+        ("DEFINITION", Align::Left),
+        ("COMPARED", Align::Left),
         ("ORIGIN", Align::Left),
         ("NOTE", Align::Left),
     ]);
     for m in series {
-        let (origin, note) = origin(m);
-        let old = *m.definition != *key_result.definition;
+        let definition = definition(m, key_result);
         table.row([
-            when::show(m.as_of, zone),
+            when::show(m.point().as_of, zone),
             digits(m),
-            if old {
-                format!("{origin}, earlier definition")
-            } else {
-                origin.to_owned()
-            },
-            note.to_owned(),
+            carried_over(m, key_result, comparison).map_or_else(String::new, number::show),
+            definition.to_owned(),
+            compared(comparison, definition),
+            m.origin().to_owned(),
+            note(m).to_owned(),
         ]);
     }
     table.render(0)
 }
 
-fn csv(series: &[Measurement]) -> String {
-    let mut text = String::from("as_of,value,slot,origin,definition,note\n");
+/// The forecasts that were kept, one a day.
+fn forecasts(key_result: &KeyResult, kept: &[DayForecast]) -> String {
+    if kept.is_empty() {
+        return format!("{}: no forecast kept\n", key_result.id);
+    }
+    let mut table = Table::new([
+        ("DAY", Align::Left),
+        ("FORECAST", Align::Right),
+        ("PLAUSIBLE", Align::Left),
+        ("METHOD", Align::Left),
+    ]);
+    for told in kept {
+        let forecast = &told.forecast;
+        let range = forecast.low.zip(forecast.high);
+        let mut method = forecast.method.as_str().to_owned();
+        if forecast.weak {
+            method += ", weak";
+        }
+        if *told.definition != *key_result.definition {
+            method += ", earlier definition";
+        }
+        table.row([
+            forecast.day.to_string(),
+            number::show(forecast.value),
+            range.map_or_else(String::new, |(low, high)| {
+                format!("{} to {}", number::show(low), number::show(high))
+            }),
+            method,
+        ]);
+    }
+    table.render(0)
+}
+
+/// The value in the units of the definition in force, where an earlier one measured it and it is compared.
+fn carried_over(m: &Shown, key_result: &KeyResult, comparison: &Comparison) -> Option<f64> {
+    let definition = definition(m, key_result);
+    let earlier = !comparison.is_in_force(definition);
+    let factor = comparison.factor(definition).filter(|_| earlier);
+    factor.map(|factor| m.point().value * factor)
+}
+
+fn csv(key_result: &KeyResult, series: &[Shown], comparison: &Comparison) -> String {
+    let mut text =
+        String::from("as_of,value,slot,origin,definition,comparable,carried_over,note\n");
     for m in series {
-        let (origin, note) = origin(m);
-        let note = one_piece(note);
+        let (origin, note) = (m.origin(), one_piece(note(m)));
         // RFC 4180: a field with a separator or quote stands in quotes, quotes doubled. A note that a spreadsheet
         // would take for a formula is defused by a leading apostrophe.
         let note = if note.starts_with(['=', '+', '-', '@', '\t', '\r']) {
@@ -92,11 +169,14 @@ fn csv(series: &[Measurement]) -> String {
             note
         };
         text.push_str(&format!(
-            "{},{},{},{origin},{},{note}\n",
-            utc(m.as_of),
+            "{},{},{},{origin},{},{},{},{note}\n",
+            utc(m.point().as_of),
             digits(m),
-            utc(m.slot),
-            m.definition
+            slot(m).unwrap_or_default(),
+            definition(m, key_result),
+            comparison.factor(definition(m, key_result)).is_some(),
+            carried_over(m, key_result, comparison)
+                .map_or_else(String::new, |value| value.to_string()),
         ));
     }
     text
@@ -113,21 +193,25 @@ fn one_piece(note: &str) -> String {
     shown.collect()
 }
 
-fn json(key_result: &KeyResult, series: &[Measurement], said: &Said) -> String {
+fn json(key_result: &KeyResult, series: &[Shown], comparison: &Comparison, said: &Said) -> String {
     let measurements: Vec<_> = series
         .iter()
         .map(|m| {
-            let (origin, note) = origin(m);
+            let (point, note) = (m.point(), note(m));
             json!({
-                "as_of": utc(m.as_of),
-                "slot": utc(m.slot),
-                "value": m.value,
-                "exact": m.exact,
-                "approximate": m.approximate,
-                "origin": origin,
+                "as_of": utc(point.as_of),
+                "slot": slot(m),
+                "value": point.value,
+                "exact": stored(m).and_then(|m| m.exact.as_deref()),
+                "approximate": stored(m).is_some_and(|m| m.approximate),
+                "k": stored(m).and_then(|m| m.counts).map(|(k, _)| k),
+                "n": stored(m).and_then(|m| m.counts).map(|(_, n)| n),
+                "origin": m.origin(),
                 "note": (!note.is_empty()).then_some(note),
-                "author": author(m),
-                "definition": *m.definition,
+                "author": stored(m).and_then(author),
+                "definition": definition(m, key_result),
+                "comparable": comparison.factor(definition(m, key_result)).is_some(),
+                "carried_over": carried_over(m, key_result, comparison),
             })
         })
         .collect();
@@ -138,14 +222,31 @@ fn json(key_result: &KeyResult, series: &[Measurement], said: &Said) -> String {
         "definition": key_result.definition,
         "measurements": measurements,
         "check_ins": said.check_ins.iter().map(check_in).collect::<Vec<_>>(),
+        "forecasts": said.forecasts.iter().map(forecast).collect::<Vec<_>>(),
         "annotations": said.annotations.iter().map(annotation).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }
 
-/// What people said beside the values: the only place, with their notes, where it is told who.
+fn forecast(told: &DayForecast) -> Value {
+    let forecast = &told.forecast;
+    json!({
+        "day": forecast.day.to_string(),
+        "made_at": utc(forecast.at),
+        "value": forecast.value,
+        "progress_ratio": forecast.progress,
+        "low": forecast.low,
+        "high": forecast.high,
+        "method": forecast.method.as_str(),
+        "weak": forecast.weak,
+        "definition": *told.definition,
+    })
+}
+
+/// What was said beside the values, by people and by forecasts: the only place, with their notes, where it is told who.
 #[derive(Default)]
 struct Said {
+    forecasts: Vec<DayForecast>,
     check_ins: Vec<ToldCheckIn>,
     annotations: Vec<Annotation>,
 }
@@ -154,6 +255,7 @@ impl Said {
     /// What was said since then; an annotation counts as long as it reaches there.
     fn since(mut self, since: Option<Timestamp>) -> Self {
         if let Some(since) = since {
+            self.forecasts.retain(|told| told.forecast.at >= since);
             self.check_ins.retain(|told| told.said.at >= since);
             (self.annotations).retain(|told| told.to.unwrap_or(told.from) >= since);
         }
@@ -188,23 +290,41 @@ fn author(m: &Measurement) -> Option<&str> {
     }
 }
 
+/// What the store holds of it; `None` of what is computed.
+fn stored(value: &Shown) -> Option<&Measurement> {
+    match value {
+        Shown::Stored(m) => Some(m),
+        Shown::Computed(_) => None,
+    }
+}
+
+fn slot(value: &Shown) -> Option<String> {
+    stored(value).map(|m| utc(m.slot))
+}
+
+/// Under which definition it was stored; what is computed follows from the one in force.
+fn definition<'v>(value: &'v Shown, key_result: &'v KeyResult) -> &'v str {
+    let stored = value.definition().map(|definition| &**definition);
+    stored.unwrap_or(&key_result.definition)
+}
+
 /// The value with all its digits.
-fn digits(m: &Measurement) -> String {
-    m.exact.clone().unwrap_or_else(|| m.value.to_string())
+fn digits(value: &Shown) -> String {
+    let exact = stored(value).and_then(|m| m.exact.clone());
+    exact.unwrap_or_else(|| value.point().value.to_string())
 }
 
 fn utc(t: Timestamp) -> String {
     t.to_string()
 }
 
-/// Where it comes from and what stands beside it: the source's note or the person's.
-fn origin(m: &Measurement) -> (&'static str, &str) {
-    let (origin, note) = match &m.origin {
-        Origin::Polled => ("polled", &m.note),
-        Origin::Backfilled => ("backfilled", &m.note),
-        Origin::Recorded { note, .. } => ("recorded", note),
-    };
-    (origin, note.as_deref().unwrap_or_default())
+/// What stands beside it: the source's note or the person's.
+fn note(value: &Shown) -> &str {
+    let note = stored(value).and_then(|m| match &m.origin {
+        Origin::Polled | Origin::Backfilled => m.note.as_deref(),
+        Origin::Recorded { note, .. } => note.as_deref(),
+    });
+    note.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -224,6 +344,7 @@ mod tests {
             value: 20.0,
             exact: None,
             approximate: false,
+            counts: None,
             note: Some("4 of 10 issues have a value, 6 do not carry the field".into()),
             definition: "d".into(),
             origin: Origin::Polled,
@@ -236,15 +357,22 @@ mod tests {
             },
             ..polled.clone()
         };
-        let lines = csv(&[polled, recorded]);
+        let kr = crate::domain::example::key_result(
+            "more/visitors",
+            "",
+            crate::domain::example::at_most(3.0),
+        );
+        let values = [Shown::Stored(polled), Shown::Stored(recorded)];
+        let lines = csv(&kr, &values, &Comparison::default());
         let lines: Vec<&str> = lines.lines().skip(1).collect();
         assert!(
-            lines[0]
-                .ends_with(",polled,d,\"4 of 10 issues have a value, 6 do not carry the field\""),
+            lines[0].ends_with(
+                ",polled,d,false,,\"4 of 10 issues have a value, 6 do not carry the field\""
+            ),
             "{lines:?}"
         );
         assert!(
-            lines[1].ends_with(",recorded,d,counted by hand"),
+            lines[1].ends_with(",recorded,d,false,,counted by hand"),
             "{lines:?}"
         );
     }

@@ -20,11 +20,13 @@ pub mod key_results;
 pub mod log;
 pub mod online;
 pub mod probe;
+pub mod rebase;
 pub mod record;
 pub mod reload;
 pub mod run;
 pub mod runtime;
 pub mod schema;
+pub mod series;
 pub mod status;
 pub mod table;
 pub mod when;
@@ -58,6 +60,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),
         Command::Backfill(args) => backfill::run(config, &args),
+        Command::Rebase(args) => rebase::run(config, &args),
         Command::Checkin(args) => checkin::run(config, &args),
         Command::Annotate(args) => annotate::run(config, &args),
         Command::Close(args) => close::run(config, &args),

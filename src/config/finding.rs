@@ -77,11 +77,17 @@ pub enum Code {
     SrcOne,
     /// Too few or too many key results.
     ObjKrs,
+    /// Nobody whose objectives these are.
+    ObjOwner,
+    /// One team in two cycles at once.
+    CycOverlap,
+    /// A person where a label or a level would name them.
+    PplLabel,
 }
 
 impl Code {
     /// Every code, in the order of their declaration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::CfgSyntax,
         Self::CfgKey,
         Self::CfgType,
@@ -104,6 +110,9 @@ impl Code {
         Self::SrcAnswer,
         Self::SrcOne,
         Self::ObjKrs,
+        Self::ObjOwner,
+        Self::CycOverlap,
+        Self::PplLabel,
     ];
 
     /// The code as written.
@@ -132,6 +141,9 @@ impl Code {
             Self::SrcAnswer => "SRC-ANSWER",
             Self::SrcOne => "SRC-ONE",
             Self::ObjKrs => "OBJ-KRS",
+            Self::ObjOwner => "OBJ-OWNER",
+            Self::CycOverlap => "CYC-OVERLAP",
+            Self::PplLabel => "PPL-LABEL",
         }
     }
 
@@ -173,6 +185,9 @@ impl Code {
             Self::ObjKrs => {
                 "one key result rarely proves an aim, none never does, and more than five are no focus"
             }
+            Self::ObjOwner => "nobody acts on objectives that are nobody's",
+            Self::CycOverlap => "work that serves two cycles of one kind at once is scored twice",
+            Self::PplLabel => "okrd judges aims, so no person may stand beside a figure",
         }
     }
 

@@ -89,7 +89,8 @@ pub fn objection(measure: &Measure, source: &SourceSpec) -> Option<Objection> {
     }
 }
 
-fn dialect(source: &SourceSpec) -> Dialect {
+/// Whose quoting rules hold for the statements of a source.
+pub(super) fn dialect(source: &SourceSpec) -> Dialect {
     match source {
         SourceSpec::Postgres { .. } => Dialect::Postgres,
         SourceSpec::Mysql { .. } => Dialect::Mysql,

@@ -111,7 +111,7 @@ fn text(pattern: &str) -> Value {
 
 fn shape(shape_: &Shape) -> Value {
     match shape_ {
-        Shape::Line => json!({ "type": "string", "minLength": 1, "maxLength": 300 }),
+        Shape::Line | Shape::Label => json!({ "type": "string", "minLength": 1, "maxLength": 300 }),
         Shape::Prose => json!({ "type": "string", "maxLength": 10_000 }),
         Shape::Code => json!({ "type": "string", "maxLength": 65_536 }),
         Shape::Path => json!({ "type": "string", "pattern": "^[^~]" }),
@@ -124,6 +124,7 @@ fn shape(shape_: &Shape) -> Value {
         Shape::Relative => text(RELATIVE),
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Date => json!({ "type": "string", "format": "date" }),
+        Shape::Instant => json!({ "type": "string", "format": "date-time" }),
         Shape::Duration => text(DURATION),
         Shape::Size => text(SIZE),
         Shape::Window => text(WINDOW),

@@ -49,6 +49,15 @@ impl Anchors {
         Ok(Self(points.into()))
     }
 
+    /// The same shares for values in other units, `k` of them for one; `None` when that makes no way.
+    #[must_use]
+    pub fn times(&self, k: f64) -> Option<Self> {
+        let points: Vec<_> = (self.0.iter())
+            .map(|(value, share)| (value * k, *share))
+            .collect();
+        Self::new(&points).ok()
+    }
+
     /// The value at share 0.
     #[must_use]
     pub fn baseline(&self) -> f64 {

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
-use super::forecast::{Forecast, NoForecast, Rate};
+use super::forecast::{Forecast, ForecastError, NoForecast, Rate};
 use super::goals::{Ambition, KeyResult, Role};
 use super::history::{CheckIn, LastAttempt};
+use super::method::PaceBy;
 use super::status::{Guardrail, Status, contradicts};
 use super::target::{Aim, Direction};
 use super::verdict::{Closing, Verdict};
@@ -49,8 +51,12 @@ pub struct KeyResultCard {
     pub budget_left: Option<f64>,
     /// Pace: progress against what the plan expects, 1 is as planned.
     pub pace: Option<f64>,
+    /// How the status sees the pace.
+    pub pace_by: PaceBy,
     /// Where it plausibly ends, or why that is not told. It stands beside the status and decides nothing.
     pub forecast: Result<Forecast, NoForecast>,
+    /// The newest day on which a flow was corrected downward, while its cycle runs.
+    pub corrected: Option<Date>,
     /// The rate that is needed from now on beside the actual one; `None` when no rate is needed or none can be told.
     pub rate: Option<Rate>,
     /// The status.
@@ -71,6 +77,8 @@ pub struct KeyResultCard {
     pub closing: Option<Closing>,
     /// When that was kept for good.
     pub closed_at: Option<Timestamp>,
+    /// How far the forecast that stood at half-time was off, once the cycle is closed; `None` when none stood.
+    pub forecast_error: Option<ForecastError>,
 }
 
 impl KeyResultCard {
@@ -91,12 +99,13 @@ impl KeyResultCard {
     }
 
     /// The share that the plan expects by now, as the status sees it: the expected score of the objective's ambition at
-    /// the planned share of the way, S · q; for a band c*, the share of time that is expected at any time.
+    /// the planned share of the way, S · q, or q alone where the pace is a gap; for a band c*, the share of time that is expected at any time.
     #[must_use]
     pub fn planned(&self, ambition: Ambition) -> Option<f64> {
         match &self.key_result.aim {
             Aim::Reach(_) | Aim::Milestones(_) | Aim::Done | Aim::Baseline(_) => {
-                (self.expected_progress).map(|share| share * ambition.expected_score())
+                let at_end = self.pace_by.expected_at_end(ambition);
+                self.expected_progress.map(|share| share * at_end)
             }
             Aim::Hold(hold) => Some(hold.compliance),
         }
@@ -122,6 +131,13 @@ impl KeyResultCard {
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.closing.map(|closing| closing.as_amended.verdict)
+    }
+
+    /// The rate that is needed beside the actual one, as one short sentence; `None` when nothing is needed any more.
+    #[must_use]
+    pub fn rate_sentence(&self) -> Option<String> {
+        let way_up = self.target? > self.baseline?;
+        self.rate?.sentence(way_up)
     }
 
     /// Whether what people believe contradicts the status: worth a word at the next check-in.

@@ -21,6 +21,35 @@ pub struct Cycle {
     end: Timestamp,
 }
 
+/// How long a cycle is, in the words that people plan in; cycles of one length follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// Up to 45 days.
+    Month,
+    /// Up to 135 days: a quarter or a third of a year.
+    Quarter,
+    /// Up to 270 days.
+    HalfYear,
+    /// Up to 540 days.
+    Year,
+    /// More than that.
+    Longer,
+}
+
+impl Length {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::HalfYear => "half-year",
+            Self::Year => "year",
+            Self::Longer => "cycle of several years",
+        }
+    }
+}
+
 /// Why two days make no cycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CycleError {
@@ -70,6 +99,19 @@ impl Cycle {
     #[must_use]
     pub fn end(&self) -> Timestamp {
         self.end
+    }
+
+    /// How long it is, by its days.
+    #[must_use]
+    pub fn length(&self) -> Length {
+        let days = self.last_day.duration_since(self.first_day).as_hours() / 24 + 1;
+        match days {
+            ..=45 => Length::Month,
+            46..=135 => Length::Quarter,
+            136..=270 => Length::HalfYear,
+            271..=540 => Length::Year,
+            541.. => Length::Longer,
+        }
     }
 
     /// The share of the cycle that has passed, 0 to 1, measured on instants so that days of 23 and 25
@@ -137,6 +179,93 @@ mod tests {
             .unwrap()
             .timestamp();
         assert!((amsterdam.elapsed(noon) - 0.505_789_717_5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn cycles_of_one_length_are_of_one_kind() {
+        let length = |first, last| {
+            let name = CycleName::parse("x").unwrap();
+            Cycle::new(name, first, last, TimeZone::UTC)
+                .unwrap()
+                .length()
+        };
+        for (first, last, expected) in [
+            (date(2026, 2, 1), date(2026, 2, 28), Length::Month),
+            (date(2026, 1, 1), date(2026, 1, 31), Length::Month),
+            (date(2026, 1, 1), date(2026, 2, 14), Length::Month),
+            (date(2026, 1, 1), date(2026, 2, 15), Length::Quarter),
+            (date(2026, 1, 1), date(2026, 3, 31), Length::Quarter),
+            (date(2026, 9, 1), date(2026, 12, 31), Length::Quarter),
+            (date(2026, 7, 1), date(2026, 12, 31), Length::HalfYear),
+            (date(2028, 1, 1), date(2028, 12, 31), Length::Year),
+            (date(2026, 1, 1), date(2028, 12, 31), Length::Longer),
+            (date(2026, 1, 1), date(2026, 1, 1), Length::Month),
+        ] {
+            assert_eq!(length(first, last), expected, "{first} {last}");
+        }
+    }
+
+    /// Days of 23 and of 25 hours, and the last one to its end, in zones on both sides and where midnight is skipped.
+    #[test]
+    fn cycles_begin_and_end_at_midnights_of_their_zone() {
+        for (zone, first, last, start, end) in [
+            (
+                "Europe/Amsterdam",
+                date(2026, 10, 1),
+                date(2026, 12, 31),
+                "2026-09-30T22:00:00Z",
+                "2026-12-31T23:00:00Z",
+            ),
+            (
+                "Europe/Amsterdam",
+                date(2026, 3, 29),
+                date(2026, 3, 29),
+                "2026-03-28T23:00:00Z",
+                "2026-03-29T22:00:00Z",
+            ),
+            (
+                "Europe/Amsterdam",
+                date(2026, 10, 25),
+                date(2026, 10, 25),
+                "2026-10-24T22:00:00Z",
+                "2026-10-25T23:00:00Z",
+            ),
+            (
+                "America/New_York",
+                date(2026, 1, 1),
+                date(2026, 3, 31),
+                "2026-01-01T05:00:00Z",
+                "2026-04-01T04:00:00Z",
+            ),
+            (
+                "Pacific/Auckland",
+                date(2026, 1, 1),
+                date(2026, 12, 31),
+                "2025-12-31T11:00:00Z",
+                "2026-12-31T11:00:00Z",
+            ),
+            // In Beirut the clocks go from 00:00 to 01:00: that day begins at 01:00, one hour late and no second earlier.
+            (
+                "Asia/Beirut",
+                date(2026, 3, 29),
+                date(2026, 3, 29),
+                "2026-03-28T22:00:00Z",
+                "2026-03-29T21:00:00Z",
+            ),
+        ] {
+            let zone_of = jiff::tz::TimeZoneDatabase::bundled().get(zone).unwrap();
+            let name = CycleName::parse("x").unwrap();
+            let cycle = Cycle::new(name, first, last, zone_of).unwrap();
+            assert_eq!(cycle.start(), start.parse().unwrap(), "{zone} {first}");
+            assert_eq!(cycle.end(), end.parse().unwrap(), "{zone} {last}");
+            let second = jiff::SignedDuration::from_secs(1);
+            assert!(cycle.is_open(cycle.start()) && !cycle.is_open(cycle.start() - second));
+            assert!(cycle.is_open(cycle.end() - second) && !cycle.is_open(cycle.end()));
+            assert!(cycle.covers(cycle.end()) && !cycle.covers(cycle.end() + second));
+            assert!(cycle.elapsed(cycle.end() - second) < 1.0);
+            let end = cycle.elapsed(cycle.end());
+            assert!((end - 1.0).abs() < f64::EPSILON);
+        }
     }
 
     #[test]

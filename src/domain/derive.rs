@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::formula::Formula;
 use super::goals::{Feed, KeyResult, Objective};
-use super::history::{History, Point, Record, Series};
+use super::history::{Counts, History, Point, Record, Series};
 use super::id::KeyResultId;
 
 /// The record by which a key result of `objective` is judged; `None` when nothing is known of it.
@@ -73,7 +73,7 @@ struct Input<'h> {
 struct Computed {
     series: Series,
     believed_until: Option<Timestamp>,
-    counts: Option<(f64, f64)>,
+    counts: Option<(Timestamp, Counts)>,
 }
 
 /// One point at each instant at which an input changed, where all of them had a value that was still believed.
@@ -110,7 +110,7 @@ fn computed(formula: &Formula, inputs: &[Input<'_>]) -> Computed {
         if let Some(value) = formula.value(&values) {
             out.series.push(Point { as_of: at, value });
             out.believed_until = until;
-            out.counts = formula.counts(&values);
+            out.counts = formula.counts(&values).map(|counts| (at, counts));
         }
     }
     out
@@ -203,7 +203,7 @@ mod tests {
         let known = history(&[(10.0, 12.0)], &[(11.0, 200.0)]);
         let rate = rate();
         let record = record(&rate, &rate.key_results[0], &known).unwrap();
-        assert_eq!(record.counts, Some((12.0, 200.0)));
+        assert_eq!(record.counts, Some((day(11.0), (12.0, 200.0))));
         let ids: Vec<_> = dependents(&rate, &rate.key_results[2].id).collect();
         assert_eq!(ids, [&rate.key_results[0].id]);
     }

@@ -63,6 +63,7 @@ pub(crate) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
         why: None,
         unit: unit.to_owned(),
         kind: Kind::Level,
+        window: None,
         aim,
         plan: None,
         role: Role::Contributes,
@@ -70,6 +71,7 @@ pub(crate) fn key_result(path: &str, unit: &str, aim: Aim) -> KeyResult {
         feed: Feed::Recorded,
         stale_after: days(90),
         amendments: Vec::new(),
+        rebases: Vec::new(),
         definition: "0".repeat(16),
     }
 }

@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use super::amendment::Amendment;
 use super::cycle::Cycle;
+use super::epoch::Rebase;
 use super::formula::Formula;
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::link::Link;
+use super::method::{Method, Terms};
 use super::plan::Plan;
 use super::target::Aim;
+use super::window::Window;
 
 /// Everything that was agreed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +25,8 @@ pub struct Goals {
     pub cycles: BTreeMap<CycleName, Cycle>,
     /// Teams by id.
     pub teams: BTreeMap<Slug, Team>,
+    /// The settings of the method.
+    pub method: Method,
     /// Objectives of all cycles, in the order of their files. Shared, so that each new scorecard takes them along
     /// without a copy.
     pub objectives: Vec<Arc<Objective>>,
@@ -129,6 +135,9 @@ pub struct KeyResult {
     pub unit: String,
     /// What the number is.
     pub kind: Kind,
+    /// Of a number over trailing days the stretch that its measure names; `None` where none is named, as in a statement
+    /// that counts back by itself.
+    pub window: Option<Window>,
     /// What it aims for.
     pub aim: Aim,
     /// Which value is due when, for a value to reach; straight over the cycle when nothing is said.
@@ -143,6 +152,8 @@ pub struct KeyResult {
     pub stale_after: Duration,
     /// Changes to what was agreed, in the order of the file.
     pub amendments: Vec<Amendment>,
+    /// Changes of its measure whose both sides were measured, in the order of their days.
+    pub rebases: Vec<Rebase>,
     /// First 16 hex digits of the SHA-256 over what makes values comparable; a changed definition is another number.
     pub definition: String,
 }
@@ -237,8 +248,10 @@ pub struct Initiative {
     pub state: InitiativeState,
     /// What was learned.
     pub learned: Option<String>,
-    /// Its Jira issue.
+    /// The key of its Jira issue.
     pub jira: Option<String>,
+    /// Where more is told about it.
+    pub links: Vec<Link>,
 }
 
 /// How far an initiative is. A dropped one is no failure.
@@ -269,6 +282,15 @@ impl InitiativeState {
 }
 
 impl Goals {
+    /// What the key results of an objective are judged by beside their aims.
+    #[must_use]
+    pub fn terms(&self, objective: &Objective) -> Terms {
+        Terms {
+            ambition: objective.ambition,
+            method: self.method,
+        }
+    }
+
     /// Every key result with its objective, in order.
     pub fn key_results(&self) -> impl Iterator<Item = (&Arc<Objective>, &Arc<KeyResult>)> {
         self.objectives

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::cycle::Cycle;
 use super::fault::FaultClass;
+use super::forecast::KeptForecast;
 use super::id::{KeyResultId, ObjectiveId};
 use super::status::Status;
 use super::verdict::{Kept, KeptObjective};
@@ -107,6 +108,9 @@ impl FromIterator<Point> for Series {
     }
 }
 
+/// Of how many how many were counted: k of n.
+pub type Counts = (f64, f64);
+
 /// How the newest attempt to measure ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastAttempt {
@@ -130,7 +134,7 @@ pub struct CheckIn {
 /// All that is known of one key result.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
-    /// Its measurements under the definition in force.
+    /// Its measurements under the definition in force, and before them those of earlier ones that its rebases carry over.
     pub series: Series,
     /// The first of these that was entered for its cycle, see [`frozen`]; `None` when that was not noted.
     pub frozen: Option<Point>,
@@ -145,10 +149,15 @@ pub struct Record {
     /// Until when the newest value is believed, that instant included, where that is another than the key result's own
     /// `stale_after` says: of a computed value, whose inputs age each for itself.
     pub believed_until: Option<Timestamp>,
-    /// The counts k and n behind the newest value of a ratio.
-    pub counts: Option<(f64, f64)>,
+    /// The counts k and n behind the newest value of a ratio, and the instant that value describes.
+    pub counts: Option<(Timestamp, Counts)>,
+    /// The newest forecast that was kept in the two weeks before the middle of the cycle.
+    pub half_time: Option<KeptForecast>,
     /// The newest check-in, with or without a confidence.
     pub check_in: Option<CheckIn>,
+    /// Until when it was measured by an earlier definition whose values are not compared; `None` when it was not, see
+    /// [`super::goals::KeyResult::unlike_until`].
+    pub unlike_until: Option<Timestamp>,
     /// How it ended, once that was kept.
     pub kept: Option<Kept>,
 }

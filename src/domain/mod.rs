@@ -8,6 +8,7 @@ pub mod card;
 pub mod contributions;
 pub mod cycle;
 pub mod derive;
+pub mod epoch;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod fault;
@@ -17,6 +18,8 @@ pub mod goals;
 pub mod history;
 pub mod id;
 pub mod judge;
+pub mod link;
+pub mod method;
 pub mod milestones;
 pub mod number;
 pub mod objective;

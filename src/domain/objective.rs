@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
-use super::goals::{Ambition, Objective};
+use super::goals::Objective;
 use super::history::History;
+use super::method::Terms;
 use super::rollup::{Missing, Part, roll_up};
 use super::status::{Phase, Status};
 use super::target::Aim;
@@ -49,6 +50,7 @@ impl ObjectiveCard {
 #[must_use]
 pub fn judge_objective(
     objective: &Arc<Objective>,
+    terms: Terms,
     cycle: &Cycle,
     key_results: Vec<Arc<KeyResultCard>>,
     children: &[&ObjectiveCard],
@@ -73,7 +75,7 @@ pub fn judge_objective(
     );
     let due = |kr: &KeyResultCard| {
         let share = kr.expected_progress.unwrap_or_else(|| cycle.elapsed(now));
-        Some(due_at_end(kr, objective.ambition) * share)
+        Some(due_at_end(kr, terms) * share)
     };
     let expected = roll_up(&weighed(&due, &|child| child.expected), Missing::LeftOut);
 
@@ -85,7 +87,7 @@ pub fn judge_objective(
         key_results.iter().filter_map(|kr| kr.guardrail()),
     );
     let closing =
-        (phase == Phase::Closed).then(|| close(objective, made.share, &key_results, children));
+        (phase == Phase::Closed).then(|| close(terms, made.share, &key_results, children));
     let mut card = ObjectiveCard {
         objective: Arc::clone(objective),
         closing,
@@ -102,7 +104,7 @@ pub fn judge_objective(
 
 /// How an objective ended, with its key results as amended and as first committed.
 fn close(
-    objective: &Objective,
+    terms: Terms,
     score: Option<f64>,
     key_results: &[Arc<KeyResultCard>],
     children: &[&ObjectiveCard],
@@ -121,8 +123,8 @@ fn close(
     let parts: Vec<Part> = own.chain(others).collect();
     let committed = roll_up(&parts, Missing::IsZero).share;
     Closing {
-        as_amended: Outcome::of_objective(score, objective.ambition),
-        as_committed: Outcome::of_objective(committed, objective.ambition),
+        as_amended: Outcome::of_objective(score, terms),
+        as_committed: Outcome::of_objective(committed, terms),
     }
 }
 
@@ -137,11 +139,11 @@ fn show_kept(card: &mut ObjectiveCard, history: &History) {
     }
 }
 
-/// The score that is expected of a key result at the end: S, or c* for a band.
-fn due_at_end(card: &KeyResultCard, ambition: Ambition) -> f64 {
+/// The score that is expected of a key result at the end: S, or all where the pace is a gap; c* for a band.
+fn due_at_end(card: &KeyResultCard, terms: Terms) -> f64 {
     match &card.key_result.aim {
         Aim::Reach(_) | Aim::Milestones(_) | Aim::Done | Aim::Baseline(_) => {
-            ambition.expected_score()
+            terms.method.pace.expected_at_end(terms.ambition)
         }
         Aim::Hold(hold) => hold.compliance,
     }

@@ -21,6 +21,14 @@ impl Plan {
         Self(points.into())
     }
 
+    /// The same plan in other units, `k` of them for one; `None` when a value is no longer finite.
+    #[must_use]
+    pub fn times(&self, k: f64) -> Option<Self> {
+        let points = self.0.iter().map(|(at, value)| (*at, value * k));
+        let carried = Self::new(points.collect());
+        (carried.0.len() == self.0.len()).then_some(carried)
+    }
+
     /// The value that is due at `now`: the plan begins at (start, b) and ends at (end, t), whether it says so or not.
     #[must_use]
     pub fn value_at(&self, way: &Way, cycle: &Cycle, now: Timestamp) -> f64 {

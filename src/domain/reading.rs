@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::fault::{Fault, FaultClass};
+use super::history::Counts;
 
 /// One number as it was answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Reading {
     pub as_of: Option<Timestamp>,
     /// Whether the source calls it an estimate.
     pub approximate: bool,
+    /// Of a ratio k/n the two counts, where the source was asked for both.
+    pub counts: Option<Counts>,
     /// What people should know beside the number, such as that a part of it may be missing: one line of our own words.
     pub note: Option<String>,
 }
@@ -40,6 +43,7 @@ impl Reading {
             exact: None,
             as_of: None,
             approximate: false,
+            counts: None,
             note: None,
         })
     }
@@ -87,6 +91,7 @@ impl Reading {
             exact,
             as_of: None,
             approximate: false,
+            counts: None,
             note: None,
         }
     }

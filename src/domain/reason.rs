@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
 use super::goals::Ambition;
+use super::method::PaceBy;
 use super::number::show as number;
 use super::progress::EPSILON;
 use super::status::Status;
@@ -215,6 +216,9 @@ fn under_way(card: &KeyResultCard, ambition: Ambition) -> String {
             // A plan of its own and milestones follow no clock.
             if card.is_planned() { "plan" } else { "cycle" },
         ),
+        _ if card.pace_by == PaceBy::Gap => {
+            format!("{}{}.", capital(made), gap(raw - planned, planned))
+        }
         _ => format!(
             "{}; {} objective is on pace at {} by now.",
             capital(made),
@@ -225,6 +229,21 @@ fn under_way(card: &KeyResultCard, ambition: Ambition) -> String {
             percent(ambition.expected_score() * planned),
         ),
     }
+}
+
+/// Where it lies beside the plan, in points of the way.
+fn gap(gap: f64, planned: f64) -> String {
+    let points = (100.0 * gap.abs()).round();
+    let planned = percent(planned);
+    if points < 1.0 {
+        return format!(", as much as the plan expects by now, {planned}");
+    }
+    format!(
+        ", {} point{} {} the {planned} that the plan expects by now",
+        number(points),
+        if points > 1.0 { "s" } else { "" },
+        if gap < 0.0 { "behind" } else { "ahead of" },
+    )
 }
 
 fn holding(card: &KeyResultCard, hold: &Hold) -> String {

@@ -14,6 +14,7 @@ use super::goals::{Company, Goals, Objective, Team};
 use super::history::History;
 use super::id::{CycleName, Slug};
 use super::judge::judge;
+use super::method::Terms;
 pub use super::objective::ObjectiveCard;
 use super::objective::judge_objective;
 
@@ -75,7 +76,7 @@ pub fn score(goals: &Goals, history: &History, now: Timestamp) -> Scorecard {
             let record = derive::record(objective, key_result, history);
             judge(
                 key_result,
-                objective.ambition,
+                goals.terms(objective),
                 cycle,
                 record.as_deref(),
                 now,
@@ -94,6 +95,7 @@ pub struct Standings {
     teams: Arc<BTreeMap<Slug, Team>>,
     cycles: Arc<[Cycle]>,
     objectives: Vec<Arc<Objective>>,
+    terms: Vec<Terms>,
     links: Contributions,
     /// One for each objective; `None` until it is judged.
     cards: Vec<Option<Arc<ObjectiveCard>>>,
@@ -111,6 +113,7 @@ impl Standings {
             cycles: cycles.into(),
             links: Contributions::of(&objectives),
             cards: vec![None; objectives.len()],
+            terms: objectives.iter().map(|o| goals.terms(o)).collect(),
             objectives,
         }
     }
@@ -134,7 +137,15 @@ impl Standings {
             let below: Vec<&ObjectiveCard> =
                 below.filter_map(|i| self.cards[*i].as_deref()).collect();
             let own = cards_of(place, objective, cycle);
-            let card = judge_objective(objective, cycle, own, &below, history, now);
+            let card = judge_objective(
+                objective,
+                self.terms[place],
+                cycle,
+                own,
+                &below,
+                history,
+                now,
+            );
             self.cards[place] = Some(Arc::new(card));
         }
     }
@@ -469,7 +480,7 @@ mod tests {
         assert!(standings.scorecard(now).objectives.is_empty());
         let cards_of = |_, objective: &Objective, cycle: &Cycle| {
             let judged = objective.key_results.iter();
-            let judged = judged.map(|kr| judge(kr, objective.ambition, cycle, None, now));
+            let judged = judged.map(|kr| judge(kr, company.terms(objective), cycle, None, now));
             judged.collect()
         };
         standings.judge_again(0..3, &History::default(), now, cards_of);
@@ -591,7 +602,7 @@ mod tests {
                 let (objective, kr) = at.get(&all);
                 let changed: Record = record(&samples);
                 *history.record(&kr.id) = changed;
-                let card = judge(kr, objective.ambition, &quarter(), history.get(&kr.id), now);
+                let card = judge(kr, goals.terms(objective), &quarter(), history.get(&kr.id), now);
                 cards.insert(kr.id.clone(), card);
                 places.extend(goals.objectives.iter().position(|o| o.id == objective.id));
             }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cycle::Cycle;
 use super::goals::Ambition;
+use super::method::PaceBy;
 use super::progress::{EPSILON, at_least, pace};
 
 /// How a key result or objective stands. The words are the contract's.
@@ -126,6 +127,8 @@ pub enum Standing {
         planned: f64,
         /// How high the objective aims.
         ambition: Ambition,
+        /// How the pace is told.
+        by: PaceBy,
     },
     /// Keeping to a band.
     Hold {
@@ -140,6 +143,10 @@ pub enum Standing {
 const TOO_EARLY: f64 = 0.10;
 /// How far on the wrong side of the baseline is a risk even before that.
 const EARLY_REGRESS: f64 = -0.10;
+/// How far behind the plan is on track, where the pace is told as a gap.
+const GAP_ON_TRACK: f64 = -0.10;
+/// How far behind it is at risk.
+const GAP_AT_RISK: f64 = -0.25;
 /// Up to which share of the budget left a band is at risk.
 const BUDGET_LOW: f64 = 0.25;
 
@@ -160,9 +167,10 @@ impl Status {
                     raw,
                     planned,
                     ambition,
+                    by,
                     ..
                 },
-            ) => Self::of_pace(raw, planned, ambition),
+            ) => Self::of_pace(raw, planned, ambition, by),
             (
                 Phase::Open,
                 Standing::Hold {
@@ -173,13 +181,21 @@ impl Status {
         }
     }
 
-    /// Rules 7 and 8 for a target: too early to tell, or the band in which the pace `raw / (S · q)` lies.
-    fn of_pace(raw: f64, planned: f64, ambition: Ambition) -> Self {
+    /// Rules 7 and 8 for a target: too early to tell, or the band in which the pace `raw / (S · q)` lies, or the gap
+    /// `raw − q`.
+    fn of_pace(raw: f64, planned: f64, ambition: Ambition, by: PaceBy) -> Self {
         if !at_least(planned, TOO_EARLY) {
             return if at_least(EARLY_REGRESS, raw) {
                 Self::AtRisk
             } else {
                 Self::TooEarly
+            };
+        }
+        if by == PaceBy::Gap {
+            return match raw - planned {
+                gap if at_least(gap, GAP_ON_TRACK) => Self::OnTrack,
+                gap if at_least(gap, GAP_AT_RISK) => Self::AtRisk,
+                _ => Self::OffTrack,
             };
         }
         let (on_track, at_risk) = match ambition {
@@ -297,6 +313,7 @@ mod tests {
             met: false,
             planned,
             ambition,
+            by: PaceBy::Ratio,
         }
     }
 
@@ -336,6 +353,39 @@ mod tests {
         }
     }
 
+    /// Raw progress, planned share, status, whatever the ambition.
+    #[test]
+    fn a_gap_is_counted_in_points_of_the_way() {
+        for (raw, planned, status) in [
+            (0.6, 0.5, Status::OnTrack),
+            (0.4, 0.5, Status::OnTrack),
+            // f64 makes -0.10000000000000003 of 0.2 − 0.3, and -0.25000000000000006 of 0.15 − 0.4.
+            (0.2, 0.3, Status::OnTrack),
+            (0.15, 0.4, Status::AtRisk),
+            (0.39, 0.5, Status::AtRisk),
+            (0.25, 0.5, Status::AtRisk),
+            (0.24, 0.5, Status::OffTrack),
+            (-0.1, 0.5, Status::OffTrack),
+            (0.0, 0.1, Status::OnTrack),
+            // Too early to tell comes first, and so does a step back.
+            (0.0, 0.09, Status::TooEarly),
+            (-0.2, 0.0, Status::AtRisk),
+        ] {
+            for ambition in [Aspirational, Committed] {
+                let (met, by) = (false, PaceBy::Gap);
+                let standing = Standing::Reach {
+                    raw,
+                    met,
+                    planned,
+                    ambition,
+                    by,
+                };
+                let found = Status::of(Phase::Open, standing);
+                assert_eq!(found, status, "{raw} {planned} {ambition:?}");
+            }
+        }
+    }
+
     /// 90 days, c* 0.9: in band now, days outside, status.
     #[test]
     fn bands_match_the_vectors() {
@@ -362,6 +412,7 @@ mod tests {
             met: true,
             planned: 0.01,
             ambition: Committed,
+            by: PaceBy::Ratio,
         };
         for (standing, open) in [
             (Standing::NoData, Status::NoData),
@@ -471,9 +522,10 @@ mod tests {
     proptest! {
         /// Whatever the figures, there is one status, and it is one that an open key result can have.
         #[test]
-        fn every_standing_has_a_status(raw in any::<f64>(), planned in any::<f64>(), met: bool, in_band: bool, committed: bool) {
+        fn every_standing_has_a_status(raw in any::<f64>(), planned in any::<f64>(), met: bool, in_band: bool, committed: bool, gap: bool) {
             let ambition = if committed { Committed } else { Aspirational };
-            let reach = Status::of(Phase::Open, Standing::Reach { raw, met, planned, ambition });
+            let by = if gap { PaceBy::Gap } else { PaceBy::Ratio };
+            let reach = Status::of(Phase::Open, Standing::Reach { raw, met, planned, ambition, by });
             let hold = Status::of(Phase::Open, Standing::Hold { in_band, budget_left: raw });
             for status in [reach, hold] {
                 prop_assert!(!matches!(status, Status::Closed | Status::Pending | Status::NoData | Status::Stale));

@@ -3,7 +3,9 @@
 
 use jiff::Timestamp;
 
+use super::forecast::ForecastError;
 use super::goals::Ambition;
+use super::method::Terms;
 use super::progress::{EPSILON, at_least, clamped};
 use super::target::Aim;
 
@@ -149,12 +151,13 @@ pub struct Outcome {
 impl Outcome {
     /// Of a key result: `raw` is its final share of the way, for a band its compliance.
     #[must_use]
-    pub fn of_key_result(aim: &Aim, raw: Option<f64>, ambition: Ambition) -> Self {
+    pub fn of_key_result(aim: &Aim, raw: Option<f64>, terms: Terms) -> Self {
+        let of_way = |raw| terms.method.boundaries.of_way(raw, terms.ambition);
         Self::of(raw, |raw| match aim {
-            Aim::Reach(_) => Boundaries::default().of_way(raw, ambition),
+            Aim::Reach(_) => of_way(raw),
             Aim::Hold(hold) => Boundaries::of_band(raw, hold.compliance),
             // What can go no further than done is never too easy.
-            Aim::Milestones(_) | Aim::Done => match Boundaries::default().of_way(raw, ambition) {
+            Aim::Milestones(_) | Aim::Done => match of_way(raw) {
                 Verdict::TooEasy | Verdict::Strong => Verdict::Achieved,
                 other => other,
             },
@@ -165,8 +168,10 @@ impl Outcome {
 
     /// Of an objective: `score` is its roll-up at close.
     #[must_use]
-    pub fn of_objective(score: Option<f64>, ambition: Ambition) -> Self {
-        Self::of(score, |raw| Boundaries::default().of_way(raw, ambition))
+    pub fn of_objective(score: Option<f64>, terms: Terms) -> Self {
+        Self::of(score, |raw| {
+            terms.method.boundaries.of_way(raw, terms.ambition)
+        })
     }
 
     fn of(raw: Option<f64>, judge: impl Fn(f64) -> Verdict) -> Self {
@@ -221,6 +226,8 @@ pub struct Kept {
     pub target: Option<f64>,
     /// The sentence that says why.
     pub reason: String,
+    /// How far the forecast that stood at half-time was off.
+    pub forecast_error: Option<ForecastError>,
 }
 
 /// The closing of an objective as it was kept.
@@ -414,10 +421,10 @@ mod tests {
         ] {
             assert_eq!(tenths(score), shown, "{score}");
         }
-        let outcome = Outcome::of_objective(Some(0.65), Aspirational);
+        let outcome = Outcome::of_objective(Some(0.65), Aspirational.into());
         assert_eq!(outcome.words(), "0.7, achieved");
         assert_eq!(
-            Outcome::of_objective(None, Aspirational).words(),
+            Outcome::of_objective(None, Aspirational.into()).words(),
             "not scored"
         );
     }
@@ -473,7 +480,7 @@ mod tests {
 
         #[test]
         fn a_score_is_a_share_and_shown_near_itself(raw in -2.0..3.0) {
-            let outcome = Outcome::of_objective(Some(raw), Aspirational);
+            let outcome = Outcome::of_objective(Some(raw), Aspirational.into());
             let score = outcome.score.unwrap();
             prop_assert!((0.0..=1.0).contains(&score));
             prop_assert!((tenths(score) - score).abs() <= 0.05 + 1e-9);

@@ -140,6 +140,25 @@ impl Window {
             }
         }
     }
+
+    /// How many days one value looks back over, at most; `None` when it counts from a first day on instead.
+    #[must_use]
+    pub fn days(self) -> Option<u16> {
+        match self {
+            Self::LastDays(days) => Some(days),
+            Self::PreviousMonth => Some(31),
+            Self::CycleToDate | Self::MonthToDate | Self::QuarterToDate | Self::YearToDate => None,
+        }
+    }
+
+    /// Whether it counts from a first day on and begins anew within the cycle, as the month to date does in a quarter.
+    #[must_use]
+    pub fn begins_anew_in(self, cycle: &Cycle) -> bool {
+        let second = jiff::SignedDuration::from_secs(1);
+        let first_day = |now| self.resolve(now, cycle).map(|span| span.first_day);
+        self.days().is_none()
+            && first_day(cycle.start() + second) != first_day(cycle.end() - second)
+    }
 }
 
 impl fmt::Display for Window {

@@ -193,6 +193,7 @@ impl Engine {
         };
         let changes = books.ledger().judge(now);
         books.take_statuses(changes);
+        books.take_forecasts();
         let mut rota = rota;
         let first = Board {
             scorecard: books.ledger().scorecard(now),
@@ -434,6 +435,7 @@ impl Engine {
     fn judge(&mut self, now: Timestamp) {
         let changes = self.books.ledger().judge(now);
         self.books.take_statuses(changes);
+        self.books.take_forecasts();
         self.due.board_outdated = true;
     }
 
@@ -550,7 +552,10 @@ impl Engine {
             let heard = self.outcomes.is_empty() && self.fills.is_empty();
             let ended = self.tasks.is_empty() && heard;
             if ended && self.books.is_clean() {
-                break;
+                if !self.books.take_last_forecasts() {
+                    break;
+                }
+                self.books.start_commit();
             }
             let again = self.books.commits_from();
             tokio::select! {

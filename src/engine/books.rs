@@ -18,7 +18,7 @@ use super::poll::Outcome;
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
 use crate::domain::id::Slug;
-use crate::store::{Account, Entry, Loaded, Store, StoreError};
+use crate::store::{Account, DayForecast, Entry, Loaded, Store, StoreError};
 
 /// How long after a failed commit the next is tried.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
@@ -61,6 +61,7 @@ struct Pages {
     fills: Vec<Kept>,
     statuses: Vec<StatusChange>,
     holds: Vec<(Slug, Option<Timestamp>)>,
+    forecasts: Vec<DayForecast>,
 }
 
 type Look = Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send>>;
@@ -73,17 +74,20 @@ impl Pages {
             && self.fills.is_empty()
             && self.statuses.is_empty()
             && self.holds.is_empty()
+            && self.forecasts.is_empty()
     }
 
     /// Takes as much as one commit may hold.
     fn next(&mut self) -> Self {
         let rest = self.outcomes.split_off(self.outcomes.len().min(BATCH));
+        let later = self.forecasts.split_off(self.forecasts.len().min(BATCH));
         Self {
             outcomes: std::mem::replace(&mut self.outcomes, rest),
             passings: std::mem::take(&mut self.passings),
             fills: std::mem::take(&mut self.fills),
             statuses: std::mem::take(&mut self.statuses),
             holds: std::mem::take(&mut self.holds),
+            forecasts: std::mem::replace(&mut self.forecasts, later),
         }
     }
 
@@ -94,6 +98,7 @@ impl Pages {
         unwritten.fills.append(&mut self.fills);
         unwritten.statuses.append(&mut self.statuses);
         unwritten.holds.append(&mut self.holds);
+        unwritten.forecasts.append(&mut self.forecasts);
         *self = unwritten;
     }
 
@@ -136,12 +141,13 @@ impl Pages {
     /// Writes everything in one group; the store commits what comes together together.
     async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let (entries, accounts) = (self.entries(), self.accounts());
-        let (entries, statuses, holds) = tokio::join!(
+        let (entries, statuses, holds, forecasts) = tokio::join!(
             store.append_accounted(entries, accounts),
             store.keep_status(self.statuses.clone()),
             store.keep_holds(self.holds.clone()),
+            store.keep_forecasts(self.forecasts.clone()),
         );
-        entries.and(statuses).and(holds)
+        entries.and(statuses).and(holds).and(forecasts)
     }
 }
 
@@ -170,6 +176,7 @@ impl Books {
     pub fn change_goals(&mut self, goals: Goals, now: Timestamp) -> Result<Loaded, StoreError> {
         let mut loaded = self.store.load(&goals)?;
         let history = std::mem::take(&mut loaded.history);
+        self.take_last_forecasts();
         self.ledger = Ledger::new(goals, history, now);
         Ok(loaded)
     }
@@ -217,6 +224,20 @@ impl Books {
     /// Takes status changes to be written.
     pub fn take_statuses(&mut self, changes: Vec<StatusChange>) {
         self.unwritten.statuses.extend(changes);
+    }
+
+    /// Takes the forecasts that the last judgement brought to be written.
+    pub fn take_forecasts(&mut self) {
+        let forecasts = self.ledger.take_forecasts();
+        self.unwritten.forecasts.extend(forecasts);
+    }
+
+    /// Takes the last forecasts of all key results to be written; `false` when nothing had to be.
+    pub fn take_last_forecasts(&mut self) -> bool {
+        let forecasts = self.ledger.take_last_forecasts();
+        let some = !forecasts.is_empty();
+        self.unwritten.forecasts.extend(forecasts);
+        some
     }
 
     /// Takes a source's hold to be written; `None` lifts it.
@@ -276,6 +297,7 @@ impl Books {
         for outcome in pages.outcomes.iter().chain(filled) {
             self.ledger.enter(&outcome.entry);
         }
+        self.ledger.enter_forecasts(&pages.forecasts);
         Report::Written(pages.outcomes)
     }
 

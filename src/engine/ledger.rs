@@ -8,17 +8,19 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::diary::Diary;
+use super::spread::spread;
 use crate::domain::card::KeyResultCard;
 use crate::domain::cycle::Cycle;
 use crate::domain::derive;
-use crate::domain::forecast::Trend;
+use crate::domain::forecast::{KeptForecast, Trend};
 use crate::domain::goals::{Feed, Goals, KeyResult, Objective};
 use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId};
 use crate::domain::judge::{judge_along, turns};
 use crate::domain::scorecard::{Scorecard, Standings};
 use crate::domain::status::Status;
-use crate::store::{Entry, Origin};
+use crate::store::{DayForecast, Entry, Origin};
 
 /// How many pairs of days may be looked at in one go, some five milliseconds: what is left is done a moment later, so
 /// that ten thousand new values hold up nobody.
@@ -46,6 +48,8 @@ pub struct Ledger {
     outdated: BTreeSet<(Timestamp, usize)>,
     /// When time alone changes which row next.
     turns: BTreeSet<(Timestamp, usize)>,
+    /// Forecasts that wait to be written.
+    forecasts: Vec<DayForecast>,
 }
 
 /// One key result.
@@ -64,6 +68,7 @@ struct Row {
     card: Arc<KeyResultCard>,
     /// When time alone changes it next.
     turns: Option<Timestamp>,
+    diary: Diary,
 }
 
 /// A status that is told anew: of which key result, which, since when.
@@ -82,34 +87,37 @@ impl Ledger {
         goals
             .objectives
             .retain(|objective| cycles.contains_key(&objective.id.cycle));
-        let mut rows = Vec::new();
+        let mut drafts = Vec::new();
         let mut of_objective = Vec::new();
         for (place, objective) in goals.objectives.iter().enumerate() {
-            let first = rows.len();
+            let first = drafts.len();
             let Some(cycle) = cycles.get(&objective.id.cycle) else {
                 continue;
             };
-            rows.extend(objective.key_results.iter().map(|key_result| {
-                let record = derive::record(objective, key_result, &history);
-                let record = record.as_deref();
-                let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
-                let trend = trend.unwrap_or_default();
-                let ambition = objective.ambition;
-                let card = judge_along(key_result, ambition, cycle, record, &trend, now);
-                Row {
-                    objective: Arc::clone(objective),
-                    place,
-                    key_result: Arc::clone(key_result),
-                    cycle: Arc::clone(cycle),
-                    trend,
-                    drawn: now,
-                    outdated: None,
-                    turns: turns(&card, cycle, now),
-                    card,
-                }
-            }));
-            of_objective.push(first..rows.len());
+            let key_results = objective.key_results.iter();
+            drafts.extend(key_results.map(|key_result| (place, objective, key_result, cycle)));
+            of_objective.push(first..drafts.len());
         }
+        let rows = spread(&drafts, |(place, objective, key_result, cycle)| {
+            let record = derive::record(objective, key_result, &history);
+            let record = record.as_deref();
+            let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
+            let trend = trend.unwrap_or_default();
+            let terms = goals.terms(objective);
+            let card = judge_along(key_result, terms, cycle, record, &trend, now);
+            Row {
+                objective: Arc::clone(objective),
+                place: *place,
+                key_result: Arc::clone(key_result),
+                cycle: Arc::clone(cycle),
+                trend,
+                drawn: now,
+                outdated: None,
+                turns: turns(&card, cycle, now),
+                card,
+                diary: Diary::default(),
+            }
+        });
         let places = rows
             .iter()
             .enumerate()
@@ -126,6 +134,7 @@ impl Ledger {
             aged: true,
             outdated: BTreeSet::new(),
             turns: turns.collect(),
+            forecasts: Vec::new(),
             rows,
             places,
         };
@@ -177,6 +186,7 @@ impl Ledger {
         if let Some(point) = entry.point().filter(|_| !entry.is_late()) {
             if entry.origin == Origin::Polled {
                 record.note = entry.note();
+                record.counts = entry.counts();
             }
             // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
             let daily = !row.key_result.aim.needs_every_value();
@@ -227,17 +237,24 @@ impl Ledger {
         self.draw_trends(now);
         let mut changes = Vec::new();
         let mut objectives = BTreeSet::new();
-        for place in std::mem::take(&mut self.changed) {
-            let row = &mut self.rows[place];
-            objectives.insert(row.place);
-            let id = &row.key_result.id;
+        let places: Vec<usize> = std::mem::take(&mut self.changed).into_iter().collect();
+        let cards = spread(&places, |place| {
+            let row = &self.rows[*place];
             let record = derive::record(&row.objective, &row.key_result, &self.history);
             let record = record.as_deref();
-            let (ambition, trend) = (row.objective.ambition, &row.trend);
-            let card = judge_along(&row.key_result, ambition, &row.cycle, record, trend, now);
+            let (terms, trend) = (self.goals.terms(&row.objective), &row.trend);
+            let card = judge_along(&row.key_result, terms, &row.cycle, record, trend, now);
             let told = Some((card.status, card.status_since));
-            if record.and_then(|record| record.status_since) != told {
+            let is_news = record.and_then(|record| record.status_since) != told;
+            (card, is_news)
+        });
+        for (place, (card, is_news)) in places.into_iter().zip(cards) {
+            let row = &mut self.rows[place];
+            objectives.insert(row.place);
+            if is_news {
+                let id = &row.key_result.id;
                 changes.push((id.clone(), card.status, card.status_since));
+                let told = Some((card.status, card.status_since));
                 self.history.record(id).status_since = told;
             }
             let next = turns(&card, &row.cycle, now);
@@ -247,6 +264,12 @@ impl Ledger {
                 row.turns = next;
             }
             row.card = card;
+            let forecast = row.card.forecast.as_ref().ok();
+            let to_write = row.diary.note(forecast, &row.cycle, now);
+            let key_result = &row.key_result;
+            let to_write = to_write.into_iter().flatten();
+            self.forecasts
+                .extend(to_write.map(|forecast| of(key_result, forecast)));
         }
         self.judge_objectives(objectives, now);
         changes
@@ -265,6 +288,39 @@ impl Ledger {
                 let rows = rows[of_objective[place].clone()].iter();
                 rows.map(|row| Arc::clone(&row.card)).collect()
             });
+    }
+
+    /// Takes the forecasts that have come to be written.
+    pub fn take_forecasts(&mut self) -> Vec<DayForecast> {
+        std::mem::take(&mut self.forecasts)
+    }
+
+    /// Takes the newest forecast of each key result as far as another is written, for when there is no next judgement.
+    pub fn take_last_forecasts(&mut self) -> Vec<DayForecast> {
+        let mut all = self.take_forecasts();
+        for row in &mut self.rows {
+            let last = row.diary.last();
+            all.extend(last.map(|forecast| of(&row.key_result, forecast)));
+        }
+        all
+    }
+
+    /// Enters forecasts that are on disk: the newest before the middle of a cycle is the one that stood at half-time.
+    pub fn enter_forecasts(&mut self, kept: &[DayForecast]) {
+        for told in kept {
+            let Some(&place) = self.places.get(&told.key_result) else {
+                continue;
+            };
+            let row = &self.rows[place];
+            if *row.key_result.definition == *told.definition
+                && told.forecast.is_of_half_time(&row.cycle)
+            {
+                let half_time = &mut self.history.record(&told.key_result).half_time;
+                if half_time.is_none_or(|known| known.at <= told.forecast.at) {
+                    *half_time = Some(told.forecast);
+                }
+            }
+        }
     }
 
     /// Draws trends that are outdated, those that wait longest first, until it has been enough for once.
@@ -311,6 +367,14 @@ impl Ledger {
     #[must_use]
     pub fn scorecard(&self, now: Timestamp) -> Scorecard {
         self.standings.scorecard(now)
+    }
+}
+
+fn of(key_result: &KeyResult, forecast: KeptForecast) -> DayForecast {
+    DayForecast {
+        key_result: key_result.id.clone(),
+        definition: key_result.definition.as_str().into(),
+        forecast,
     }
 }
 
@@ -525,6 +589,58 @@ mod tests {
         ledger.turn(day(15.75));
         ledger.judge(day(15.75));
         assert_ne!(forecast(&ledger, 0), Ok(before));
+    }
+
+    /// Thousands of judgements a day cost one write in the morning and one at midnight for each key result.
+    #[test]
+    fn forecasts_are_written_twice_a_day_however_often_is_judged() {
+        let goals = agreed(&[Kind::Level, Kind::Cumulative]);
+        let mut ledger = Ledger::new(goals.clone(), measured(&goals, 20), day(19.25));
+        let mut written = Vec::new();
+        for hour in 0..48 {
+            let now = 19.25 + f64::from(hour) / 24.0;
+            ledger.enter(&entry(0, now, 400.0 + f64::from(hour), Origin::Polled));
+            ledger.age();
+            ledger.judge(day(now));
+            written.push(ledger.take_forecasts().len());
+        }
+        // The first of day 19, the last of it and the first of day 20, and so on. One wild value moves no median, so the
+        // last of a level says what is written.
+        let of = |hour: usize| written.get(hour).copied();
+        assert_eq!((of(0), of(18), of(42)), (Some(2), Some(3), Some(3)));
+        assert_eq!(written.iter().sum::<usize>(), 8, "{written:?}");
+        assert_eq!(ledger.take_last_forecasts().len(), 1);
+        assert_eq!(ledger.take_last_forecasts(), []);
+    }
+
+    /// The middle of the quarter is day 45: what was on disk by then is set against the final value.
+    #[test]
+    fn the_forecast_that_stood_at_half_time_meets_the_final_value() {
+        let goals = agreed(&[Kind::Level]);
+        let mut ledger = Ledger::new(goals.clone(), measured(&goals, 44), day(43.5));
+        let mut stood = None;
+        for now in [43.5, 44.5, 45.5, 46.5] {
+            ledger.age();
+            ledger.judge(day(now));
+            let written = ledger.take_forecasts();
+            stood = stood.or_else(|| {
+                written
+                    .iter()
+                    .find(|told| told.forecast.at == day(44.5))
+                    .cloned()
+            });
+            ledger.enter_forecasts(&written);
+        }
+        let error = |ledger: &Ledger| ledger.rows[0].card.forecast_error;
+        ledger.enter(&entry(0, 89.0, 70.0, Origin::Polled));
+        for (now, known) in [(89.5, false), (96.5, false), (97.5, true)] {
+            ledger.age();
+            ledger.judge(day(now));
+            assert_eq!(error(&ledger).is_some(), known, "{now}");
+        }
+        let (stood, found) = (stood.unwrap().forecast, error(&ledger).unwrap());
+        assert_eq!((found.forecast, found.at), (stood.value, day(44.5)));
+        assert_eq!(found.error, (stood.value - 70.0).abs());
     }
 
     /// Another process wrote: its days count, and trends whose days are the same are not drawn again.

@@ -267,6 +267,7 @@ fn key_result(name: &str, query: &str) -> KeyResult {
         why: None,
         unit: "things".into(),
         kind: Kind::Level,
+        window: None,
         aim: Aim::Reach(Reach {
             baseline: Baseline::Fixed(0.0),
             target: Target::Absolute(100.0),
@@ -281,6 +282,7 @@ fn key_result(name: &str, query: &str) -> KeyResult {
         },
         stale_after: Duration::from_secs(86_400),
         amendments: Vec::new(),
+        rebases: Vec::new(),
         definition: query.chars().cycle().take(16).collect(),
     }
 }
@@ -799,4 +801,109 @@ async fn f43_a_store_that_takes_no_writes_pauses_polling_and_loses_nothing() {
     let reader = crate::store::Reader::open(&house.path()).unwrap();
     let kept = reader.series(&id("a"), None, None).unwrap().len();
     assert!(kept >= events, "{kept} values of {events} polls");
+}
+
+/// Twenty days of values of `a`, one more each day, measured before the engine starts.
+async fn with_a_past(house: &House) {
+    let config = house.config(&[("a", "x")]);
+    let now = house.clock.now();
+    let past = (1..=20).map(|days| {
+        let slot = now - SignedDuration::from_hours(24 * days);
+        Entry {
+            key_result: id("a"),
+            slot,
+            started_at: slot,
+            took: Duration::ZERO,
+            tries: 1,
+            definition: key_result("a", "x").definition.into(),
+            cycle: cycle(&config, "a"),
+            origin: Origin::Polled,
+            outcome: Reading::new(f64::from(u8::try_from(20 - days).unwrap())),
+        }
+    });
+    let store = Store::open(&house.path(), "test", now).unwrap();
+    store.append(past.collect()).await.unwrap();
+    store.close().await.unwrap();
+}
+
+/// `a` as a flow, whose forecast follows each value.
+fn flow(house: &House) -> Config {
+    let mut config = house.config(&[("a", "x")]);
+    let objective = Objective::clone(&config.goals.objectives[0]);
+    config.goals.objectives = vec![Arc::new(Objective {
+        key_results: vec![Arc::new(KeyResult {
+            kind: Kind::Cumulative,
+            ..key_result("a", "x")
+        })],
+        ..objective
+    })];
+    config
+}
+
+/// Days and values of the forecasts of `a` that are on disk.
+fn kept_forecasts(house: &House) -> Vec<(String, f64)> {
+    let reader = crate::store::Reader::open(&house.path()).unwrap();
+    let kept = reader.forecasts(&id("a")).unwrap();
+    kept.into_iter()
+        .map(|told| (told.forecast.day.to_string(), told.forecast.value))
+        .collect()
+}
+
+fn forecast_of(board: &Board) -> Option<f64> {
+    card(board, "a")
+        .forecast
+        .ok()
+        .map(|forecast| forecast.value)
+}
+
+/// Whoever runs it anew on the same day, also with `--once`, has one forecast of the day: the last.
+#[tokio::test]
+async fn the_last_forecast_of_the_day_is_kept_when_the_engine_ends_and_a_restart_makes_no_second() {
+    let house = House::new(|_| Ok(20.0));
+    with_a_past(&house).await;
+    let running = house.start(flow(&house));
+    let board = running.shows(|b| value(b, "a") == Some(20.0)).await;
+    let first = forecast_of(&board).unwrap();
+    running.stop().await;
+    assert_eq!(kept_forecasts(&house), [("2026-11-24".to_owned(), first)]);
+
+    let other = House {
+        answer: Arc::new(|_| Ok(90.0)),
+        clock: Shifted::to("2026-11-24T20:00:00Z"),
+        ..house
+    };
+    let store = Store::open(&other.path(), "test", other.clock.now()).unwrap();
+    let setup = other.setup(flow(&other), store.clone());
+    let (engine, handle) = Engine::new(setup).unwrap();
+    engine.run_once(Ending::default()).await.unwrap();
+    let last = forecast_of(&handle.board().borrow()).unwrap();
+    drop(handle);
+    store.close().await.unwrap();
+    assert_ne!(first, last);
+    assert_eq!(kept_forecasts(&other), [("2026-11-24".to_owned(), last)]);
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_keeps_its_last_forecast_and_a_new_one_begins() {
+    let house = House::new(|_| Ok(20.0));
+    with_a_past(&house).await;
+    let house = House {
+        clock: Shifted::to("2026-11-24T23:59:57Z"),
+        ..house
+    };
+    let running = house.start(flow(&house));
+    let midnight: Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
+    running
+        .shows(|b| {
+            card(b, "a")
+                .value
+                .is_some_and(|(_, as_of)| as_of > midnight)
+        })
+        .await;
+    running.stop().await;
+    let days: Vec<String> = kept_forecasts(&house)
+        .into_iter()
+        .map(|(day, _)| day)
+        .collect();
+    assert_eq!(days, ["2026-11-24", "2026-11-25"]);
 }

@@ -5,10 +5,12 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::domain::cycle::Cycle;
-use crate::domain::forecast::{Forecast, Rate};
+use crate::domain::epoch::{Measured, Past};
+use crate::domain::forecast::{Forecast, ForecastError, Rate};
 use crate::domain::goals::{Feed, Initiative, ParentLink, Role};
-use crate::domain::history::{CheckIn, LastAttempt, Point};
+use crate::domain::history::{CheckIn, LastAttempt};
 use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::link::Link;
 use crate::domain::milestones::Milestone;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::target::Aim;
@@ -108,6 +110,10 @@ pub struct KeyResultDto<'a> {
     source: &'a str,
     /// How the value follows from other key results; `null` when it is measured.
     formula: Option<String>,
+    /// What its values are measured by; a change begins a new epoch.
+    definition: &'a str,
+    /// What its rebases multiply agreed and earlier numbers by; `null` without one.
+    carried_over_by: Option<f64>,
     /// The newest good value, however old; `stale` tells whether it is still believed.
     value: Option<f64>,
     /// The instant that the value describes.
@@ -130,6 +136,8 @@ pub struct KeyResultDto<'a> {
     /// One sentence that says why there is no forecast.
     forecast_absent: Option<String>,
     rate: Option<RateDto>,
+    /// The newest day on which a flow was corrected downward.
+    corrected_downward_on: Option<String>,
     status: &'static str,
     reason: &'a str,
     status_since: Instant,
@@ -156,8 +164,18 @@ struct ClosingDto {
     score: Option<f64>,
     verdict: &'static str,
     as_first_committed: OutcomeDto,
+    /// How far the forecast that stood at half-time was off; of a key result.
+    forecast: Option<ForecastErrorDto>,
     /// When it was kept for good; until then it follows the files.
     closed_at: Option<Instant>,
+}
+
+#[derive(Debug, Serialize)]
+struct ForecastErrorDto {
+    value: f64,
+    made_at: Instant,
+    method: &'static str,
+    error: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -225,6 +243,7 @@ struct InitiativeDto<'a> {
     key_results: Vec<&'a str>,
     learned: Option<&'a str>,
     jira: Option<&'a str>,
+    links: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -249,13 +268,38 @@ pub struct HistoryDto<'a> {
     to: Instant,
     /// Whether older measurements of the range are left out because there are too many.
     truncated: bool,
-    measurements: Vec<MeasurementDto>,
+    /// The definition in force.
+    definition: &'a str,
+    /// What makes one line: measured by the definition in force, or carried over.
+    measurements: Vec<MeasurementDto<'a>>,
+    /// What other definitions gave, one entry each; on no line with anything else.
+    not_compared: Vec<OtherEpochDto<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct MeasurementDto {
+struct MeasurementDto<'a> {
+    as_of: Instant,
+    /// In the units of the definition in force.
+    value: f64,
+    definition: &'a str,
+    /// The number as it was measured, where `value` is carried over.
+    as_measured: Option<f64>,
+    /// How it came about.
+    origin: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherEpochDto<'a> {
+    definition: &'a str,
+    measurements: Vec<OtherMeasurementDto>,
+}
+
+#[derive(Debug, Serialize)]
+struct OtherMeasurementDto {
     as_of: Instant,
     value: f64,
+    /// How it came about.
+    origin: &'static str,
 }
 
 /// `POST key-results/{objective}/{key_result}/measurements`: what is on disk now.
@@ -348,6 +392,8 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
             Feed::Computed(formula) => Some(formula.to_string()),
             _ => None,
         },
+        definition: &key_result.definition,
+        carried_over_by: (!key_result.rebases.is_empty()).then(|| key_result.factor()),
         value: card.value.map(|(value, _)| value),
         as_of: card.value.map(|(_, as_of)| Instant(as_of)),
         note: card.note.as_deref(),
@@ -365,6 +411,7 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         forecast: card.forecast.as_ref().ok().map(|told| forecast(card, told)),
         forecast_absent: card.forecast.as_ref().err().map(ToString::to_string),
         rate: card.rate.as_ref().map(rate),
+        corrected_downward_on: card.corrected.map(|day| day.to_string()),
         status: card.status.as_str(),
         reason: &card.reason,
         status_since: Instant(card.status_since),
@@ -372,31 +419,64 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         confidence: card.confidence,
         confidence_disagrees: card.is_contradicted(),
         check_in: card.check_in.as_ref().map(check_in),
-        closing: (card.closing).map(|closing| self::closing(closing, card.closed_at)),
+        closing: (card.closing)
+            .map(|closing| self::closing(closing, card.forecast_error, card.closed_at)),
     }
 }
 
-/// Measurements of `[from, to)`, oldest first.
+/// Measurements of `[from, to)`, oldest first, each definition for itself unless it is carried over.
 #[must_use]
 pub fn history<'a>(
     card: &'a KeyResultCard,
-    from: Timestamp,
-    to: Timestamp,
-    points: &[Point],
+    cycle: &Cycle,
+    (from, to): (Timestamp, Timestamp),
+    past: &'a Past,
 ) -> HistoryDto<'a> {
-    let skipped = points.len().saturating_sub(LONGEST_HISTORY);
-    let measurement = |point: &Point| MeasurementDto {
-        as_of: Instant(point.as_of),
-        value: point.value,
-    };
+    let key_result = &card.key_result;
+    let comparison = key_result.comparison(&past.epochs);
+    let skipped = past.values.len().saturating_sub(LONGEST_HISTORY);
+    let values = past.values.get(skipped..).unwrap_or_default();
+    let line = comparison.line(values, &cycle.zone);
+    let others = past.epochs.iter().map(|epoch| epoch.definition.as_str());
+    let others = others.filter(|definition| comparison.factor(definition).is_none());
     HistoryDto {
-        id: card.key_result.id.to_string(),
-        cycle: card.key_result.id.cycle.as_str(),
-        unit: &card.key_result.unit,
+        id: key_result.id.to_string(),
+        cycle: key_result.id.cycle.as_str(),
+        unit: &key_result.unit,
         from: Instant(from),
         to: Instant(to),
         truncated: skipped > 0,
-        measurements: points.iter().skip(skipped).map(measurement).collect(),
+        definition: &key_result.definition,
+        measurements: line
+            .into_iter()
+            .map(|(measured, factor)| MeasurementDto {
+                as_of: Instant(measured.as_of),
+                value: measured.value * factor,
+                definition: &measured.definition,
+                as_measured: (!comparison.is_in_force(&measured.definition))
+                    .then_some(measured.value),
+                origin: measured.origin,
+            })
+            .collect(),
+        not_compared: others
+            .map(|definition| other_epoch(definition, values))
+            .filter(|other| !other.measurements.is_empty())
+            .collect(),
+    }
+}
+
+fn other_epoch<'a>(definition: &'a str, values: &[Measured]) -> OtherEpochDto<'a> {
+    let of = values
+        .iter()
+        .filter(|value| *value.definition == *definition);
+    let measurement = |value: &Measured| OtherMeasurementDto {
+        as_of: Instant(value.as_of),
+        value: value.value,
+        origin: value.origin,
+    };
+    OtherEpochDto {
+        definition,
+        measurements: of.map(measurement).collect(),
     }
 }
 
@@ -458,7 +538,7 @@ fn objective<'a>(board: &'a Board, card: &'a ObjectiveCard) -> ObjectiveDto<'a> 
         progress: card.progress,
         expected: card.expected,
         coverage: card.coverage,
-        closing: (card.closing).map(|closing| self::closing(closing, card.closed_at)),
+        closing: (card.closing).map(|closing| self::closing(closing, None, card.closed_at)),
         key_results: card
             .key_results
             .iter()
@@ -480,6 +560,7 @@ fn initiative(initiative: &Initiative) -> InitiativeDto<'_> {
             .collect(),
         learned: initiative.learned.as_deref(),
         jira: initiative.jira.as_deref(),
+        links: initiative.links.iter().map(Link::as_str).collect(),
     }
 }
 
@@ -567,7 +648,11 @@ fn check_in(said: &CheckIn) -> CheckInDto<'_> {
     }
 }
 
-fn closing(closing: Closing, closed_at: Option<Timestamp>) -> ClosingDto {
+fn closing(
+    closing: Closing,
+    forecast: Option<ForecastError>,
+    closed_at: Option<Timestamp>,
+) -> ClosingDto {
     let Outcome { score, verdict } = closing.as_amended;
     ClosingDto {
         score,
@@ -576,6 +661,12 @@ fn closing(closing: Closing, closed_at: Option<Timestamp>) -> ClosingDto {
             score: closing.as_committed.score,
             verdict: closing.as_committed.verdict.as_str(),
         },
+        forecast: forecast.map(|told| ForecastErrorDto {
+            value: told.forecast,
+            made_at: Instant(told.at),
+            method: told.method.as_str(),
+            error: told.error,
+        }),
         closed_at: closed_at.map(Instant),
     }
 }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::words;
 use crate::domain::cycle::Cycle;
-use crate::domain::goals::{Company, Initiative, ParentLink, Role};
+use crate::domain::goals::{Company, Initiative, Objective, ParentLink, Role};
 use crate::domain::id::Slug;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::status::Status;
@@ -252,7 +252,7 @@ fn objective(
                     @for kr in &card.key_results { li { (key_result(board, card, kr, now)) } }
                 }
             }
-            (initiatives(&objective.initiatives))
+            (initiatives(objective))
         }
     }
 }
@@ -352,8 +352,10 @@ fn key_result(
             Ok(forecast) => { p.forecast { (forecast.sentence(&key_result.unit)) } },
             Err(reason) => {
                 @if reason.is_to_come() && card.value.is_some() { p.forecast { (reason.to_string()) } }
+                @if let Some(day) = card.corrected { p.note { "It was corrected downward on " (day) "." } }
             },
         }
+        @if let Some(rate) = card.rate_sentence() { p.rate { (rate) } }
         @if let Some(note) = &card.note {
             p.note { "With this value: " (note) "." }
         }
@@ -457,7 +459,8 @@ fn badge_of(status: Status, words: &str) -> Markup {
     html! { span class={ "badge badge-" (status.as_str()) } { (words) } }
 }
 
-fn initiatives(all: &[Initiative]) -> Markup {
+fn initiatives(objective: &Objective) -> Markup {
+    let all = &objective.initiatives;
     if all.is_empty() {
         return html! {};
     }
@@ -469,12 +472,22 @@ fn initiatives(all: &[Initiative]) -> Markup {
                     li {
                         span.tag { (words::initiative(initiative.state)) } " " (initiative.title)
                         @if let Some(jira) = &initiative.jira { " " span.issue { (jira) } }
+                        @for link in &initiative.links { " " a.issue href=(link.as_str()) rel="noopener noreferrer" { (link.shown()) } }
+                        @if let Some(moves) = moves(objective, initiative) { p.moves { "Meant to move: " (moves) } }
                         @if let Some(learned) = &initiative.learned { p.learned { "Learned: " (learned) } }
                     }
                 }
             }
         }
     }
+}
+
+/// The titles of the key results that it is meant to move.
+fn moves(objective: &Objective, initiative: &Initiative) -> Option<String> {
+    let all = objective.key_results.iter();
+    let meant = all.filter(|kr| initiative.key_results.contains(&kr.id.key_result));
+    let titles: Vec<String> = meant.map(|kr| format!("“{}”", kr.title)).collect();
+    (!titles.is_empty()).then(|| titles.join(", "))
 }
 
 /// What readers of the figures should know about where they come from; one quiet line each.
@@ -548,7 +561,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::goals::{Ambition, Objective, Parent, ParentLink};
+    use crate::domain::goals::{Ambition, InitiativeState, Parent, ParentLink};
     use crate::domain::id::{CycleName, ObjectiveId};
 
     fn card(id: &str, team: bool, parent: Option<&str>) -> ObjectiveCard {
@@ -578,6 +591,46 @@ mod tests {
             closed_at: None,
             key_results: Vec::new(),
         }
+    }
+
+    /// Every state stands in the same quiet tag: none of them looks like a failure.
+    #[test]
+    fn initiatives_show_their_state_alike() {
+        let mut objective = Objective::clone(&card("a", true, None).objective);
+        let mut told = |state| {
+            objective.initiatives = vec![Initiative {
+                id: Slug::parse("letter").unwrap(),
+                title: "A letter".into(),
+                key_results: vec![Slug::parse("gone").unwrap()],
+                state,
+                learned: Some("Few read it".into()),
+                jira: None,
+                links: vec![
+                    crate::domain::link::Link::parse("https://a.example/b?c=1&d=2").unwrap(),
+                ],
+            }];
+            let shown = initiatives(&objective).into_string();
+            shown.replace(words::initiative(state), "…")
+        };
+        let idea = told(InitiativeState::Idea);
+        for state in [
+            InitiativeState::Doing,
+            InitiativeState::Done,
+            InitiativeState::Dropped,
+        ] {
+            assert_eq!(told(state), idea, "{state:?}");
+        }
+        assert!(
+            idea.contains("<span class=\"tag\">…</span> A letter"),
+            "{idea}"
+        );
+        assert!(
+            idea.contains("Learned: Few read it") && !idea.contains("Meant to move"),
+            "{idea}"
+        );
+        let link =
+            "href=\"https://a.example/b?c=1&amp;d=2\" rel=\"noopener noreferrer\">a.example/b</a>";
+        assert!(idea.contains(link), "{idea}");
     }
 
     #[test]

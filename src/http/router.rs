@@ -28,8 +28,9 @@ use super::negotiate::{self, Format};
 use super::problem::{self, Problem};
 use super::{api, page};
 use crate::domain::cycle::Cycle;
-use crate::domain::history::Point;
-use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::epoch::Past;
+use crate::domain::goals::{KeyResult, Objective};
+use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::KeyResultCard;
 use crate::engine::board::Board;
 use crate::engine::vitals::Vitals;
@@ -115,16 +116,18 @@ pub trait Reload: Send + Sync {
 /// Someone who can read measurements.
 #[async_trait]
 pub trait HistoryReader: Send + Sync {
-    /// The measurements of a key result in `[from, to)`, oldest first. May block: it is called on a thread of its own.
+    /// What was measured of a key result of an objective in `[from, to)`, oldest first. May block: it is called on a thread of its own.
     ///
     /// # Errors
     /// What went wrong, for the log.
     async fn series(
         &self,
-        id: &KeyResultId,
+        objective: &Objective,
+        key_result: &KeyResult,
+        cycle: &Cycle,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, String>;
+    ) -> Result<Past, String>;
 }
 
 /// The state and what is kept between answers.
@@ -421,14 +424,24 @@ async fn history(
     let permit = Arc::clone(&house.histories)
         .try_acquire_owned()
         .map_err(|_| busy())?;
-    let (reader, id) = (Arc::clone(&house.state.history), card.key_result.id.clone());
+    let id = card.key_result.id.objective_id();
+    let mut objectives = board.scorecard.objectives.iter();
+    let objective = objectives.find(|card| card.objective.id == id);
+    let objective = objective.ok_or_else(|| Problem::of(StatusCode::NOT_FOUND))?;
+    let (objective, key_result, cycle_of_it) = (
+        Arc::clone(&objective.objective),
+        Arc::clone(&card.key_result),
+        cycle.clone(),
+    );
+    let reader = Arc::clone(&house.state.history);
     // On a thread of its own, with its permit: a store that hangs holds neither the server nor a later reader.
     let read = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        tokio::runtime::Handle::current().block_on(reader.series(&id, from, to))
+        let series = reader.series(&objective, &key_result, &cycle_of_it, from, to);
+        tokio::runtime::Handle::current().block_on(series)
     });
-    let points = match read.await {
-        Ok(Ok(points)) => points,
+    let past = match read.await {
+        Ok(Ok(past)) => past,
         Ok(Err(error)) => {
             tracing::warn!(key_result = %card.key_result.id, error, "a history could not be read");
             let detail = "the store did not give the history; the log of okrd says more";
@@ -436,7 +449,7 @@ async fn history(
         }
         Err(_) => return Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
     };
-    house.json(&headers, &api::history(card, from, to, &points))
+    house.json(&headers, &api::history(card, cycle, (from, to), &past))
 }
 
 /// Runs to its end even if the client leaves meanwhile.

@@ -94,6 +94,7 @@ table! {
     KEY_RESULT_TARGET = Gauge "okrd_key_result_target_value", None, K, "Target in the unit of the key result; do not sum";
     KEY_RESULT_EXPECTED = Gauge "okrd_key_result_expected_value", None, K, "Value that the plan expects by now, in the unit of the key result; do not sum";
     KEY_RESULT_FORECAST = Gauge "okrd_key_result_forecast_value", None, K, "Value at the end of the cycle when it goes on like this, in the unit of the key result, absent if none can be told or when stale; do not sum";
+    KEY_RESULT_FORECAST_ERROR = Gauge "okrd_key_result_forecast_error_value", None, K, "Distance between the forecast that stood at half-time and the final value, in the unit of the key result; only once its cycle is closed, absent if none stood; do not sum";
     KEY_RESULT_PROGRESS = Gauge "okrd_key_result_progress_ratio", Ratio, K, "Share of the way from baseline to target, not clamped; absent when stale";
     KEY_RESULT_EXPECTED_PROGRESS = Gauge "okrd_key_result_expected_progress_ratio", Ratio, K, "Share of the way that the plan expects by now";
     KEY_RESULT_FORECAST_PROGRESS = Gauge "okrd_key_result_forecast_progress_ratio", Ratio, K, "Share of the way that the forecast makes, not clamped; absent if none can be told or when stale";
@@ -187,6 +188,7 @@ mod tests {
         ("okrd_key_result_target_value", 'g', "K"),
         ("okrd_key_result_expected_value", 'g', "K"),
         ("okrd_key_result_forecast_value", 'g', "K"),
+        ("okrd_key_result_forecast_error_value", 'g', "K"),
         ("okrd_key_result_progress_ratio", 'g', "K"),
         ("okrd_key_result_expected_progress_ratio", 'g', "K"),
         ("okrd_key_result_forecast_progress_ratio", 'g', "K"),

@@ -147,6 +147,9 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
         g(&names::KEY_RESULT_FORECAST, |c| {
             fresh(c, forecast(c).map(|forecast| forecast.value))
         }),
+        g(&names::KEY_RESULT_FORECAST_ERROR, |c| {
+            c.forecast_error.map(|told| told.error)
+        }),
         g(&names::KEY_RESULT_PROGRESS, |c| fresh(c, c.progress_raw)),
         g(&names::KEY_RESULT_EXPECTED_PROGRESS, |c| {
             c.expected_progress

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::entry::from_ms;
+use crate::domain::forecast::{ForecastError, Method};
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId, ObjectiveId};
@@ -32,6 +33,7 @@ struct Ended {
     target: Option<f64>,
     coverage: Option<f64>,
     reason: String,
+    forecast: Option<ForecastError>,
     definition: Option<String>,
 }
 
@@ -63,6 +65,7 @@ fn objective(card: &ObjectiveCard) -> Option<Ended> {
         target: None,
         coverage: Some(card.coverage),
         reason: String::new(),
+        forecast: None,
         definition: None,
     })
 }
@@ -77,6 +80,7 @@ fn key_result(card: &KeyResultCard) -> Option<Ended> {
         target: card.target,
         coverage: None,
         reason: card.reason.clone(),
+        forecast: card.forecast_error,
         definition: Some(card.key_result.definition.clone()),
     })
 }
@@ -88,8 +92,9 @@ fn uid(id: &ObjectiveId) -> String {
 
 const ROW: &str = "
     INSERT INTO closing (uid, cycle, closed_at, score, verdict, first_score, first_verdict, value, as_of, raw,
-                         baseline, target, coverage, reason, definition, revision_id)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                         baseline, target, coverage, reason, definition, revision_id,
+                         forecast_value, forecast_at, forecast_method, forecast_error)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 
 /// Keeps it, unless the cycle was closed before: the first closing stands.
 pub(super) fn keep(
@@ -132,6 +137,10 @@ fn insert(
             row.reason,
             row.definition,
             revision,
+            row.forecast.map(|told| told.forecast),
+            row.forecast.map(|told| told.at.as_millisecond()),
+            row.forecast.map(|told| told.method.as_str()),
+            row.forecast.map(|told| told.error),
         ])
         .map(drop)
 }
@@ -155,7 +164,7 @@ pub(super) fn load(
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "SELECT uid, closed_at, score, verdict, first_score, first_verdict, value, as_of, raw, baseline, target,
-                coverage, reason FROM closing",
+                coverage, reason, forecast_value, forecast_at, forecast_method, forecast_error FROM closing",
     )?;
     let mut rows = statement.query([])?;
     let mut known: Option<Known<'_>> = None;
@@ -203,7 +212,24 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         baseline: row.get(9)?,
         target: row.get(10)?,
         reason: row.get(12)?,
+        forecast_error: forecast_error(row)?,
     })
+}
+
+/// Four columns; nothing when a later version found the forecast in a way that this one does not know.
+fn forecast_error(row: &Row<'_>) -> rusqlite::Result<Option<ForecastError>> {
+    let method = row.get_ref(15)?.as_str_or_null()?.and_then(Method::parse);
+    let (forecast, at, error): (Option<f64>, Option<i64>, Option<f64>) =
+        (row.get(13)?, row.get(14)?, row.get(16)?);
+    let figures = forecast.zip(at).zip(error).zip(method);
+    Ok(
+        figures.map(|(((forecast, at), error), method)| ForecastError {
+            forecast,
+            at: from_ms(at),
+            method,
+            error,
+        }),
+    )
 }
 
 fn closing(row: &Row<'_>) -> rusqlite::Result<Closing> {

@@ -1,11 +1,11 @@
 //! Local days as plain numbers, fast for instants that come close together. Knows no rows.
 
-use jiff::civil::{Date, date};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::entry::from_ms;
 
-const EPOCH: Date = date(1970, 1, 1);
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// Tells the local day of an instant, and remembers the stretch of the last one asked for.
 #[derive(Clone, Debug)]
@@ -20,6 +20,12 @@ pub(super) struct Days {
 pub(super) fn number(day: Date) -> i64 {
     day.since(EPOCH)
         .map_or(0, |span| i64::from(span.get_days()))
+}
+
+/// The day behind such a number; `None` beyond all calendars.
+pub(super) fn date(number: i64) -> Option<Date> {
+    let days = jiff::Span::new().try_days(number).ok()?;
+    EPOCH.checked_add(days).ok()
 }
 
 impl Days {
@@ -69,7 +75,8 @@ impl Days {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Days, number};
+    use jiff::civil::date;
     use jiff::{Timestamp, ToSpan};
 
     fn days(zone: &str) -> Days {

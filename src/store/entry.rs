@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::Fault;
-use crate::domain::history::{LastAttempt, Point};
+use crate::domain::history::{Counts, LastAttempt, Point};
 use crate::domain::id::KeyResultId;
 use crate::domain::reading::Reading;
 use crate::domain::status::Phase;
@@ -51,6 +51,18 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Polled => "polled",
+            Self::Backfilled => "backfilled",
+            Self::Recorded { .. } => "recorded",
+        }
+    }
+}
+
 impl Entry {
     /// The point it adds to the history, exactly as a later load gives it (milliseconds); `None` for a fault. The
     /// number describes the instant the source told, or else the start of the poll, or the slot of a recorded or
@@ -91,6 +103,14 @@ impl Entry {
         (self.origin == Origin::Polled).then(|| (from_ms(self.as_of_ms(reading)), note))
     }
 
+    /// The counts behind its ratio and the instant they describe, likewise.
+    #[must_use]
+    pub fn counts(&self) -> Option<(Timestamp, Counts)> {
+        let reading = self.outcome.as_ref().ok()?;
+        let counts = reading.counts?;
+        (self.origin == Origin::Polled).then(|| (from_ms(self.as_of_ms(reading)), counts))
+    }
+
     pub(super) fn as_of_ms(&self, reading: &Reading) -> i64 {
         match self.origin {
             Origin::Polled => reading.as_of.unwrap_or(self.started_at),
@@ -120,6 +140,8 @@ pub struct Measurement {
     pub exact: Option<String>,
     /// Whether the source calls it an estimate.
     pub approximate: bool,
+    /// Of a ratio k/n the two counts, where the source told both.
+    pub counts: Option<Counts>,
     /// What the source's number came with; what a person wrote is in `origin`.
     pub note: Option<String>,
     /// Under which definition it was measured.

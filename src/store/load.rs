@@ -6,29 +6,32 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use super::closing;
 use super::days::{self, Days};
 use super::entry::{from_ms, one_line};
+use super::forecasts;
 use super::memory::day_zone;
 use super::owed::{self, Stretch};
 use super::people::load_check_ins;
 use super::reader::fault_class;
 use super::rows::point_of;
 use crate::domain::cycle::Cycle;
+use crate::domain::epoch::{Carried, Epoch, Line};
+use crate::domain::forecast::{KeptForecast, half_time};
 use crate::domain::goals::{Goals, KeyResult};
-use crate::domain::history::{History, LastAttempt, Point, Series};
+use crate::domain::history::{Counts, History, LastAttempt, Point, Series};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::status::Status;
 
 /// What the store knows of the goals in force.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
-    /// By key result: its points under the definition in force from the start of its cycle to the end (a value to reach:
+    /// By key result: its points under the definition in force, and those of earlier ones that its rebases carry over, from the start of its cycle to the end (a value to reach:
     /// the first, then the last of each local day; a band to hold: all, and those before that may still hold; when there
     /// are none, the newest from before), its baseline, its newest poll, its status and since when, what
-    /// people said last; and how closed cycles ended.
+    /// people said last, the forecast of half-time; and how closed cycles ended.
     pub history: History,
     /// The newest slot that was measured under the definition in force. One that was asked in vain does not count: after
     /// a restart or a change it is asked again, since whoever did that may have mended what was wrong.
@@ -60,13 +63,12 @@ struct Wanted<'g> {
     days: RangeInclusive<i64>,
     /// Whether the stored days are those of its cycle's zone and tell all it needs.
     by_days: bool,
-    /// Of the stored days, the one in which its points begin; and the lowest slot of theirs.
+    /// Of the stored days, the one in which its points begin.
     since_day: i64,
-    low_slot: Option<i64>,
-    points: Vec<Point>,
-    /// The newest from before.
-    newest: Option<Point>,
-    frozen: Option<Point>,
+    /// What its definition in force measured.
+    own: Gathered,
+    /// What earlier definitions measured; their points only where it has rebases.
+    earlier: Vec<(String, Gathered)>,
     status_since: Option<(Status, Timestamp)>,
     measured_slot: Option<i64>,
     /// The first instant that is not accounted for, apart from measured slots.
@@ -75,6 +77,8 @@ struct Wanted<'g> {
     /// Series and slot of the newest number that its source gave.
     measured: Option<(i64, i64)>,
     note: Option<(i64, String)>,
+    counts: Option<(i64, Counts)>,
+    half_time: Option<KeptForecast>,
 }
 
 struct LastPoll {
@@ -82,11 +86,32 @@ struct LastPoll {
     fault: Option<(String, String)>,
 }
 
+/// What one definition measured.
+#[derive(Default)]
+struct Gathered {
+    points: Vec<Point>,
+    /// The newest from before the points.
+    newest: Option<Point>,
+    frozen: Option<Point>,
+    /// The lowest slot of its points.
+    low_slot: Option<i64>,
+    /// The instants of its earliest and its newest value.
+    ends: Option<(Timestamp, Timestamp)>,
+}
+
+/// Which of its definitions a stored series of a key result has.
+#[derive(Clone, Copy)]
+enum Under {
+    InForce,
+    /// Its place among the earlier ones.
+    Earlier(usize),
+}
+
 /// Which stored series stands for which wanted key result.
 #[derive(Default)]
 struct Index {
     /// By series id.
-    wanted: Vec<Option<usize>>,
+    wanted: Vec<Option<(usize, Under)>>,
     series: usize,
     oldest_day: Option<i64>,
 }
@@ -108,6 +133,7 @@ pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<L
     read_days(connection, &index, &mut wanted)?;
     read_points(connection, &index, &mut wanted)?;
     read_notes(connection, &mut wanted)?;
+    read_half_times(connection, goals, &index, &mut wanted)?;
     let mut loaded = Loaded {
         holds: read_holds(connection)?,
         ..Loaded::default()
@@ -132,16 +158,16 @@ impl<'g> Wanted<'g> {
             days: days::number(cycle.first_day)..=days::number(cycle.last_day),
             by_days,
             since_day: i64::MIN,
-            low_slot: None,
-            points: Vec::new(),
-            newest: None,
-            frozen: None,
+            own: Gathered::default(),
+            earlier: Vec::new(),
             status_since: None,
             measured_slot: None,
             accounted: None,
             last_poll: None,
             measured: None,
             note: None,
+            counts: None,
+            half_time: None,
         };
         if let Some(days) = stored {
             wanted.since_day = days.of(wanted.since_ms());
@@ -160,34 +186,47 @@ impl<'g> Wanted<'g> {
         start.saturating_sub(i64::try_from(stale).unwrap_or(i64::MAX))
     }
 
-    /// Takes a value from before the points.
-    fn before(&mut self, point: Point) {
-        if self.newest.is_none_or(|newest| newest.as_of <= point.as_of) {
-            self.newest = Some(point);
+    fn gathered(&mut self, under: Under) -> Option<&mut Gathered> {
+        match under {
+            Under::InForce => Some(&mut self.own),
+            Under::Earlier(nth) => self.earlier.get_mut(nth).map(|(_, gathered)| gathered),
         }
     }
 
+    /// Whether the points of this series may be judged.
+    fn needs_points(&self, under: Under) -> bool {
+        matches!(under, Under::InForce) || !self.key_result.rebases.is_empty()
+    }
+
     /// Takes one stored day, first and last of its points.
-    fn day(&mut self, day: i64, first: Point, last: Point) {
-        if day < *self.days.start() {
-            self.before(last);
-        } else if self.days.contains(&day) {
-            if self.points.is_empty() && first.as_of < last.as_of {
-                self.points.push(first);
+    fn day(&mut self, under: Under, day: i64, first: Point, last: Point) {
+        let (days, end) = (self.days.clone(), self.cycle.end());
+        let Some(gathered) = self.gathered(under) else {
+            return;
+        };
+        if day < *days.start() {
+            gathered.before(last);
+        } else if days.contains(&day) {
+            if gathered.points.is_empty() && first.as_of < last.as_of {
+                gathered.points.push(first);
             }
-            self.points.push(last);
-        } else if first.as_of == self.cycle.end() {
+            gathered.points.push(last);
+        } else if first.as_of == end {
             // The midnight at which the cycle ends opens the day after it.
-            self.points.push(first);
+            gathered.points.push(first);
         }
     }
 
     /// Takes one point of those that are read one by one.
-    fn point(&mut self, point: Point) {
-        if point.as_of.as_millisecond() < self.since_ms() {
-            self.before(point);
-        } else if point.as_of <= self.cycle.end() {
-            self.points.push(point);
+    fn point(&mut self, under: Under, point: Point) {
+        let (since, end) = (self.since_ms(), self.cycle.end());
+        let Some(gathered) = self.gathered(under) else {
+            return;
+        };
+        if point.as_of.as_millisecond() < since {
+            gathered.before(point);
+        } else if point.as_of <= end {
+            gathered.points.push(point);
         }
     }
 
@@ -203,15 +242,16 @@ impl<'g> Wanted<'g> {
         }
     }
 
-    fn series(&mut self) -> Series {
-        if self.points.is_empty() {
-            return self.newest.into_iter().collect();
+    fn series(&mut self, carried: Vec<Point>) -> Series {
+        if self.own.points.is_empty() && carried.is_empty() {
+            return self.own.newest.into_iter().collect();
         }
-        let points = std::mem::take(&mut self.points);
-        if self.by_days || self.key_result.aim.needs_every_value() {
-            return points.into_iter().collect();
+        let whole = carried.is_empty() && self.by_days;
+        let points = std::mem::take(&mut self.own.points).into_iter();
+        let ordered: Series = points.chain(carried).collect();
+        if whole || self.key_result.aim.needs_every_value() {
+            return ordered;
         }
-        let ordered: Series = points.into_iter().collect();
         let mut days = Days::new(self.cycle.zone.clone());
         let mut kept: Vec<(i64, Point)> = Vec::new();
         for point in ordered.points() {
@@ -225,22 +265,83 @@ impl<'g> Wanted<'g> {
         kept.into_iter().map(|(_, point)| point).collect()
     }
 
+    /// The definitions of which anything was measured, each with its place among the earlier ones.
+    fn epochs(&self) -> (Vec<Epoch>, Vec<Under>) {
+        let earlier = self.earlier.iter().enumerate();
+        let earlier = earlier.map(|(nth, (name, gathered))| (Under::Earlier(nth), name, gathered));
+        let in_force = (Under::InForce, &self.key_result.definition, &self.own);
+        let all = std::iter::once(in_force).chain(earlier);
+        let epoch = |(under, name, gathered): (Under, &String, &Gathered)| {
+            let (first, last) = gathered.ends?;
+            let definition = name.clone();
+            Some((
+                Epoch {
+                    definition,
+                    first,
+                    last,
+                },
+                under,
+            ))
+        };
+        all.filter_map(epoch).unzip()
+    }
+
+    /// What its rebases carry over of earlier definitions: their points, where no newer definition measured the day, and
+    /// the frozen baseline of the earliest one that has any.
+    fn carried(&mut self, spliced: &[Carried], places: &[Under]) -> Vec<Point> {
+        let mut line = Line::new(self.cycle.zone.clone());
+        let mut joined: Vec<Point> = Vec::new();
+        let own = self.own.points.iter().chain(&self.own.newest);
+        own.for_each(|point| line.enter(point.as_of));
+        for Carried { epoch, factor } in spliced {
+            let times = |point: Point| Point {
+                value: point.value * factor,
+                ..point
+            };
+            let place = places.get(*epoch).copied();
+            let Some(earlier) = place.and_then(|under| self.gathered(under)) else {
+                continue;
+            };
+            let points = std::mem::take(&mut earlier.points).into_iter().map(times);
+            let points: Vec<Point> = points.filter(|point| line.takes(point.as_of)).collect();
+            let (newest, frozen) = (earlier.newest.map(times), earlier.frozen.map(times));
+            points.iter().for_each(|point| line.enter(point.as_of));
+            joined.extend(points);
+            if let Some(newest) = newest.filter(|newest| line.takes(newest.as_of)) {
+                self.own.before(newest);
+                line.enter(newest.as_of);
+            }
+            let frozen = frozen.filter(|point| self.cycle.covers(point.as_of));
+            self.own.frozen = frozen.or(self.own.frozen);
+        }
+        joined
+    }
+
     fn deliver(mut self, loaded: &mut Loaded) {
-        let series = self.series();
+        let (epochs, places) = self.epochs();
+        let spliced = self.key_result.spliced(&epochs);
+        let begins = self.cycle.start();
+        let unlike_until = self.key_result.unlike_until(&epochs, begins);
+        let carried = self.carried(&spliced, &places);
+        let series = self.series(carried);
         let poll = self.last_poll.take();
         let id = &self.key_result.id;
         let behind_measured = self.measured_slot.map(|slot| slot.saturating_add(1));
         if let Some(accounted) = self.accounted.max(behind_measured) {
             loaded.accounted.insert(id.clone(), from_ms(accounted));
         }
-        if series.points().is_empty() && poll.is_none() && self.status_since.is_none() {
+        let silent = series.points().is_empty() && poll.is_none() && self.half_time.is_none();
+        if silent && self.status_since.is_none() && unlike_until.is_none() {
             return;
         }
         let record = loaded.history.record(id);
         record.series = series;
-        record.frozen = self.frozen;
+        record.frozen = self.own.frozen;
+        record.unlike_until = unlike_until;
         record.status_since = self.status_since;
         record.note = self.note.map(|(as_of, note)| (from_ms(as_of), note));
+        record.counts = (self.counts).map(|(as_of, counts)| (from_ms(as_of), counts));
+        record.half_time = self.half_time;
         if let Some(poll) = poll {
             let at = from_ms(poll.at);
             loaded.newest_poll = loaded.newest_poll.max(Some(at));
@@ -255,8 +356,25 @@ impl<'g> Wanted<'g> {
     }
 }
 
-/// Names to numbers: which series holds the values of each key result under its definition in force. On the way:
-/// statuses and the newest poll that failed.
+impl Gathered {
+    /// Takes a value from before the points.
+    fn before(&mut self, point: Point) {
+        if self.newest.is_none_or(|newest| newest.as_of <= point.as_of) {
+            self.newest = Some(point);
+        }
+    }
+
+    /// Learns that values reach from one of these instants to the other.
+    fn reaches(&mut self, first: Timestamp, last: Timestamp) {
+        self.ends = Some(match self.ends {
+            Some((from, to)) => (from.min(first), to.max(last)),
+            None => (first, last),
+        });
+    }
+}
+
+/// Names to numbers: which series holds the values of each key result under its definition in force, and which under
+/// earlier ones. On the way: statuses and the newest poll that failed.
 fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::Result<Index> {
     let places: HashMap<String, usize> = (wanted.iter().enumerate())
         .map(|(place, kr)| (kr.key_result.id.full(), place))
@@ -276,15 +394,30 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
             continue;
         };
         kr.status_since = status_since(row)?;
-        if row.get_ref(4)?.as_str_or_null()? != Some(&*kr.key_result.definition) {
+        let Some(definition) = row.get_ref(4)?.as_str_or_null()? else {
             continue;
-        }
-        kr.frozen = point_of(row, 10)?;
-        index.insert(row.get(3)?, place);
+        };
+        let frozen = point_of(row, 10)?;
+        let in_force = definition == kr.key_result.definition;
+        let under = if in_force {
+            kr.own.frozen = frozen;
+            Under::InForce
+        } else {
+            let gathered = Gathered {
+                frozen,
+                ..Gathered::default()
+            };
+            kr.earlier.push((definition.to_owned(), gathered));
+            Under::Earlier(kr.earlier.len() - 1)
+        };
+        index.insert(row.get(3)?, place, under);
         index.oldest_day = match (index.oldest_day, row.get(5)?) {
             (Some(a), Some(b)) => Some(i64::min(a, b)),
             (a, b) => a.or(b),
         };
+        if !in_force {
+            continue;
+        }
         if let Some(at) = row.get(6)? {
             let fault = fault(row)?;
             kr.polled(None, LastPoll { at, fault });
@@ -296,7 +429,7 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
 }
 
 impl Index {
-    fn insert(&mut self, series: i64, place: usize) {
+    fn insert(&mut self, series: i64, place: usize, under: Under) {
         let Ok(series) = usize::try_from(series) else {
             return;
         };
@@ -304,7 +437,7 @@ impl Index {
             self.wanted.resize(series + 1, None);
         }
         if let Some(entry) = self.wanted.get_mut(series) {
-            *entry = Some(place);
+            *entry = Some((place, under));
         }
     }
 
@@ -312,9 +445,10 @@ impl Index {
         &self,
         series: i64,
         wanted: &'w mut [Wanted<'g>],
-    ) -> Option<&'w mut Wanted<'g>> {
+    ) -> Option<(&'w mut Wanted<'g>, Under)> {
         let series = usize::try_from(series).ok()?;
-        wanted.get_mut((*self.wanted.get(series)?)?)
+        let (place, under) = (*self.wanted.get(series)?)?;
+        Some((wanted.get_mut(place)?, under))
     }
 }
 
@@ -347,27 +481,39 @@ fn read_days(
     )?;
     let mut rows = statement.query([oldest])?;
     while let Some(row) = rows.next()? {
-        let Some(kr) = index.find(row.get(0)?, wanted) else {
+        let Some((kr, under)) = index.find(row.get(0)?, wanted) else {
             continue;
         };
         let day: i64 = row.get(1)?;
         let (Some(first), Some(last)) = (point_of(row, 2)?, point_of(row, 4)?) else {
             continue;
         };
-        if let Some(at) = row.get(7)? {
+        if let Some(gathered) = kr.gathered(under) {
+            gathered.reaches(first.as_of, last.as_of);
+        }
+        if let (Under::InForce, Some(at)) = (under, row.get(7)?) {
             let slot: Option<i64> = row.get(6)?;
             // Days come in their order, so the newest is the last.
             kr.measured = Some(row.get(0)?).zip(slot).or(kr.measured);
             kr.polled(slot, LastPoll { at, fault: None });
         }
+        if !kr.needs_points(under) {
+            continue;
+        }
         if kr.by_days {
-            kr.day(day, first, last);
-        } else if day < kr.since_day {
-            kr.before(last);
+            kr.day(under, day, first, last);
+            continue;
+        }
+        let since_day = kr.since_day;
+        let Some(gathered) = kr.gathered(under) else {
+            continue;
+        };
+        if day < since_day {
+            gathered.before(last);
         } else {
             // Its points are read one by one, from the lowest slot on that any of them can have.
             let slot: i64 = row.get(8)?;
-            kr.low_slot = Some(kr.low_slot.map_or(slot, |low| low.min(slot)));
+            gathered.low_slot = Some(gathered.low_slot.map_or(slot, |low| low.min(slot)));
         }
     }
     Ok(())
@@ -380,8 +526,11 @@ fn read_points(
     wanted: &mut [Wanted<'_>],
 ) -> rusqlite::Result<()> {
     let (mut series, mut since) = (Vec::new(), None::<i64>);
-    for (id, place) in index.wanted.iter().enumerate() {
-        let low_slot = place.and_then(|place| wanted.get(place)?.low_slot);
+    for (id, entry) in index.wanted.iter().enumerate() {
+        let low_slot = entry.and_then(|(place, under)| {
+            let gathered = wanted.get_mut(place)?.gathered(under)?;
+            gathered.low_slot
+        });
         if let Some(slot) = low_slot {
             series.push(id);
             since = Some(since.map_or(slot, |low| low.min(slot)));
@@ -403,11 +552,12 @@ fn read_points(
         statement.query([since])?
     };
     while let Some(row) = rows.next()? {
-        let Some(kr) = index.find(row.get(0)?, wanted).filter(|kr| !kr.by_days) else {
+        let found = index.find(row.get(0)?, wanted);
+        let Some((kr, under)) = found.filter(|(kr, u)| !kr.by_days && kr.needs_points(*u)) else {
             continue;
         };
         if let Some(point) = point_of(row, 1)? {
-            kr.point(point);
+            kr.point(under, point);
         }
     }
     Ok(())
@@ -416,15 +566,43 @@ fn read_points(
 /// What the newest number of each source came with: one seek each, next to one another where slots are shared.
 fn read_notes(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "SELECT as_of, note FROM measurement
-         WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 0 AND note IS NOT NULL",
+        "SELECT as_of, note, k, n FROM measurement
+         WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 0 AND (note IS NOT NULL OR k IS NOT NULL)",
     )?;
     for kr in wanted {
         let Some((series, slot)) = kr.measured else {
             continue;
         };
-        let note = statement.query_row([slot, series], |row| Ok((row.get(0)?, row.get(1)?)));
-        kr.note = note.optional()?;
+        let mut rows = statement.query([slot, series])?;
+        if let Some(row) = rows.next()? {
+            let as_of: i64 = row.get(0)?;
+            let counts = row.get::<_, Option<f64>>(2)?.zip(row.get(3)?);
+            kr.note = row.get::<_, Option<String>>(1)?.map(|note| (as_of, note));
+            kr.counts = counts.map(|counts| (as_of, counts));
+        }
+    }
+    Ok(())
+}
+
+/// The forecasts that stood at half-time, in one pass over the two weeks before it for each cycle.
+fn read_half_times(
+    connection: &Connection,
+    goals: &Goals,
+    index: &Index,
+    wanted: &mut [Wanted<'_>],
+) -> rusqlite::Result<()> {
+    for cycle in goals.cycles.values() {
+        let (from, until) = half_time(cycle);
+        let day = |at: Timestamp| at.to_zoned(cycle.zone.clone()).date();
+        forecasts::each(connection, day(from)..=day(until), |series, forecast| {
+            // A forecast of another definition is none of this one.
+            if let Some((kr, Under::InForce)) = index.find(series, wanted)
+                && kr.cycle.name == cycle.name
+                && forecast.is_of_half_time(cycle)
+            {
+                kr.half_time = Some(forecast);
+            }
+        })?;
     }
     Ok(())
 }
@@ -459,7 +637,9 @@ fn read_owed(
         let place = usize::try_from(series)
             .ok()
             .and_then(|series| *index.wanted.get(series)?);
-        if let Some(kr) = place.and_then(|place| wanted.get(place)) {
+        if let Some((place, Under::InForce)) = place
+            && let Some(kr) = wanted.get(place)
+        {
             let stretches = owed::of_series(connection, series)?;
             loaded.owed.insert(kr.key_result.id.clone(), stretches);
         }

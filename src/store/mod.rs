@@ -6,6 +6,7 @@ mod days;
 mod entry;
 mod error;
 mod files;
+mod forecasts;
 mod load;
 mod lock;
 mod memory;
@@ -31,6 +32,7 @@ use crate::domain::status::Status;
 pub use closing::Close;
 pub use entry::{Attempt, Entry, Measurement, Origin};
 pub use error::StoreError;
+pub use forecasts::DayForecast;
 pub use load::Loaded;
 pub use owed::{Account, Change, Stretch};
 pub use people::{Annotation, ToldCheckIn};
@@ -137,6 +139,14 @@ impl Store {
         changes: Vec<(KeyResultId, Status, Timestamp)>,
     ) -> Result<(), StoreError> {
         self.write(Write::Status(changes)).await
+    }
+
+    /// Keeps forecasts, the last of each day.
+    ///
+    /// # Errors
+    /// When nothing of it was kept.
+    pub async fn keep_forecasts(&self, forecasts: Vec<DayForecast>) -> Result<(), StoreError> {
+        self.write(Write::Forecasts(forecasts)).await
     }
 
     /// Keeps until when sources must be left alone; `None` lifts a hold.

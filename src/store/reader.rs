@@ -10,10 +10,12 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use super::closing::closed_at;
 use super::entry::{Attempt, Measurement, Origin, from_ms};
 use super::error::StoreError;
+use super::forecasts::{self, DayForecast};
 use super::load::{Loaded, load};
 use super::memory;
 use super::open::open_to_read;
 use super::people::{self, Annotation, ToldCheckIn};
+use crate::domain::epoch::Epoch;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::Goals;
 use crate::domain::id::{CycleName, KeyResultId};
@@ -82,9 +84,33 @@ impl Reader {
         const SERIES: &str = by_slot!(
             "measurement",
             "t.slot_at, t.started_at, t.ms, t.tries, t.as_of, t.value, t.value_text, t.approximate, t.recorded,
-             t.note, t.author, series.definition, t.backfilled"
+             t.note, t.author, series.definition, t.backfilled, t.k, t.n"
         );
         self.of_key_result(SERIES, id, since, until, measurement)
+    }
+
+    /// The definitions by which a key result was measured, in the order in which they came into force first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn epochs(&self, id: &KeyResultId) -> Result<Vec<Epoch>, StoreError> {
+        self.reading(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT s.definition, min(d.first_at), max(d.last_at)
+                     FROM kr JOIN series AS s ON s.kr_id = kr.id
+                     JOIN measurement_day AS d ON d.series_id = s.id AND d.day >= s.first_day
+                     WHERE kr.uid = ?1 GROUP BY s.id ORDER BY s.id",
+                )?
+                .query_map([id.full()], |row| {
+                    Ok(Epoch {
+                        definition: row.get(0)?,
+                        first: from_ms(row.get(1)?),
+                        last: from_ms(row.get(2)?),
+                    })
+                })?
+                .collect()
+        })
     }
 
     /// Those of these slots that have no measurement of a key result under this definition, in their order. One seek for
@@ -137,6 +163,14 @@ impl Reader {
             "t.slot_at, t.started_at, t.ms, t.tries, t.class, t.message, t.help, t.value"
         );
         self.of_key_result(ATTEMPTS, id, since, until, attempt)
+    }
+
+    /// The forecasts that were kept of a key result, one a day, oldest first, under all its definitions.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn forecasts(&self, id: &KeyResultId) -> Result<Vec<DayForecast>, StoreError> {
+        self.reading(|connection| forecasts::of_key_result(connection, id))
     }
 
     /// What people said of a key result, oldest first.
@@ -231,6 +265,7 @@ fn measurement(row: &Row<'_>) -> rusqlite::Result<Measurement> {
         value: row.get(5)?,
         exact: row.get(6)?,
         approximate: row.get(7)?,
+        counts: row.get::<_, Option<f64>>(13)?.zip(row.get(14)?),
         note,
         origin: if recorded {
             Origin::Recorded {

@@ -1,4 +1,4 @@
-//! What one transaction writes: entries, revisions, statuses, holds and zones as rows. Knows no thread and no file.
+//! What one transaction writes: entries, revisions, statuses, forecasts, holds and zones as rows. Knows no thread and no file.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use super::closing::{self, Close};
 use super::days::Days;
 use super::entry::{Entry, Origin, from_ms};
+use super::forecasts::{self, DayForecast};
 use super::memory::{Known, Memory, Series, set_meta};
 use super::owed::{self, Account};
 use super::people::{Annotation, ToldCheckIn, keep_annotation, keep_check_in};
@@ -28,6 +29,8 @@ pub(super) enum Write {
     Revision { sha256: String, at: Timestamp },
     /// Statuses and since when.
     Status(Vec<(KeyResultId, Status, Timestamp)>),
+    /// The last forecasts of days.
+    Forecasts(Vec<DayForecast>),
     /// Sources to be left alone until; `None` lifts it.
     Holds(Vec<(Slug, Option<Timestamp>)>),
     /// What a person said of a key result.
@@ -53,8 +56,8 @@ pub(super) struct Rows<'c> {
 
 const MEASUREMENT: &str = "
     INSERT INTO measurement (slot_at, series_id, recorded, started_at, ms, tries, value, told_as_of, value_text,
-                             approximate, revision_id, note, author, backfilled)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                             approximate, revision_id, note, author, backfilled, k, n)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT DO NOTHING";
 
 const DAY: &str = "
@@ -119,6 +122,7 @@ impl<'c> Rows<'c> {
             }
             Write::Revision { sha256, at } => self.revision(sha256, *at),
             Write::Status(changes) => changes.iter().try_for_each(|c| self.status(c)),
+            Write::Forecasts(forecasts) => forecasts.iter().try_for_each(|f| self.forecast(f)),
             Write::Holds(holds) => holds.iter().try_for_each(|hold| self.hold(hold)),
             Write::CheckIn(told) => keep_check_in(self.connection, told),
             Write::Annotation(told) => keep_annotation(self.connection, told),
@@ -131,7 +135,7 @@ impl<'c> Rows<'c> {
         let counts = entry.outcome.as_ref().ok().filter(|_| !entry.is_late());
         let as_of = counts.map(|r| entry.as_of_ms(r));
         let day = as_of.map(|as_of| self.memory.days.of(as_of));
-        let series = self.series(entry, day)?;
+        let series = self.series(&entry.key_result, &entry.definition, day)?;
         let ((Ok(reading), Some(as_of)), Some(day)) = ((&entry.outcome, as_of), day) else {
             return self.missed(entry, series.id);
         };
@@ -190,6 +194,8 @@ impl<'c> Rows<'c> {
             note,
             author,
             backfilled,
+            reading.counts.map(|(k, _)| k),
+            reading.counts.map(|(_, n)| n),
         ])?;
         Ok(rows > 0)
     }
@@ -309,20 +315,30 @@ impl<'c> Rows<'c> {
         Ok(())
     }
 
-    /// The series of an entry, made when it is new; `day` is the one of its first measurement.
-    fn series(&mut self, entry: &Entry, day: Option<i64>) -> rusqlite::Result<Series> {
-        let known = self.memory.series.get(&entry.key_result);
+    /// A forecast, in the series of its definition.
+    fn forecast(&mut self, kept: &DayForecast) -> rusqlite::Result<()> {
+        let series = self.series(&kept.key_result, &kept.definition, None)?;
+        forecasts::keep(self.connection, series.id, &kept.forecast)
+    }
+
+    /// The series of a key result under this definition, made when it is new; `day` is the one of its first measurement.
+    fn series(
+        &mut self,
+        key_result: &KeyResultId,
+        definition: &Arc<str>,
+        day: Option<i64>,
+    ) -> rusqlite::Result<Series> {
+        let known = self.memory.series.get(key_result);
         let same = |known: &&Known| {
-            Arc::ptr_eq(&known.definition, &entry.definition)
-                || known.definition == entry.definition
+            Arc::ptr_eq(&known.definition, definition) || known.definition == *definition
         };
         if let Some(known) = known.and_then(|all| all.iter().find(same)) {
             return Ok(known.series);
         }
-        let series = self.find_or_make(&entry.key_result.full(), &entry.definition, day)?;
-        let all = self.memory.series.entry(entry.key_result.clone());
+        let series = self.find_or_make(&key_result.full(), definition, day)?;
+        let all = self.memory.series.entry(key_result.clone());
         all.or_default().push(Known {
-            definition: entry.definition.clone(),
+            definition: Arc::clone(definition),
             series,
         });
         Ok(series)

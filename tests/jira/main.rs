@@ -481,7 +481,9 @@ async fn f21_a_sum_of_nothing_is_vouched_for_whatever_the_headers_say() {
         assert_eq!(sum.value, 0.0, "two issues without points");
         assert_eq!(rig.fake.asked("myself"), 1, "{kind:?}");
         let ratio = rig.ratio("project = SHOP AND status = Closed", "project = SHOP");
-        assert_eq!(ratio.await.unwrap().value, 0.0);
+        let ratio = ratio.await.unwrap();
+        assert_eq!(ratio.value, 0.0);
+        assert_eq!(ratio.counts.map(|(k, _)| k), Some(0.0));
         assert_eq!(rig.fake.asked("myself"), 2, "{kind:?}");
     }
 }

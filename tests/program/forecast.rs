@@ -102,3 +102,86 @@ fn a_forecast_is_the_same_on_every_face_and_until_then_its_absence_has_a_reason(
     );
     daemon.end();
 }
+
+/// Settings whose cycle `gone` began 100 days ago and has so many days left, or ended so many ago.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program under test lives today"
+)]
+fn settings(left: i64) -> String {
+    let day = |days: i64| jiff::Zoned::now().date() + jiff::Span::new().days(days);
+    let cycle = format!(
+        "[cycles.gone]\nstarts = {}\nends = {}\n",
+        day(-100),
+        day(left)
+    );
+    format!("{DAEMON}{cycle}[teams.content]\nname = \"Content\"\n")
+}
+
+/// A forecast is kept by `run --once`, one a day, and meets the final value when the cycle is closed.
+#[test]
+fn a_forecast_is_kept_each_day_and_meets_the_final_value_at_close() {
+    let okrs = growth(&[&key_result("recommend", "stale_after = \"90d\"")])
+        .replace("cycle = \"life\"", "cycle = \"gone\"");
+    let home = Home::new(&[("okrd.toml", &settings(5)), ("okrs/team.toml", &okrs)]);
+    let empty = home.ends(0, &["history", ID, "--forecasts"]).out;
+    assert!(empty.contains("no forecast kept"), "{empty}");
+    for (age, value) in [
+        ("95d", "0"),
+        ("85d", "10"),
+        ("75d", "20"),
+        ("65d", "30"),
+        ("55d", "40"),
+        ("45d", "50"),
+    ] {
+        home.ends(0, &["record", ID, value, "--at", age]);
+    }
+    home.ends(0, &["run", "--once"]);
+    home.ends(0, &["run", "--once"]);
+    let known: Value =
+        serde_json::from_str(&home.ends(0, &["history", ID, "--format", "json"]).out).unwrap();
+    let kept = known["forecasts"].as_array().unwrap();
+    assert_eq!(kept.len(), 1, "one a day: {known}");
+    assert_eq!(kept[0]["method"], "theil_sen");
+    assert_eq!(kept[0]["definition"], known["definition"]);
+    let value = kept[0]["value"].as_f64().unwrap();
+    let table = home.ends(0, &["history", ID, "--forecasts"]).out;
+    assert!(
+        table.contains("FORECAST") && table.contains(kept[0]["day"].as_str().unwrap()),
+        "{table}"
+    );
+
+    // The cycle ended 30 days ago, and its middle lies 65 days back: so long ago the forecast was made.
+    home.write("okrd.toml", &settings(-30));
+    let raw = rusqlite::Connection::open(home.path("okrd.db")).unwrap();
+    let moved = raw.execute(
+        "UPDATE forecast SET day = day - 66, made_at = made_at - 66 * 86400000",
+        [],
+    );
+    assert_eq!(moved.unwrap(), 1);
+    drop(raw);
+    let daemon = home.start();
+    let metric = "okrd_key_result_forecast_error_value";
+    let expected = (value - 50.0).abs();
+    let close = |found: Option<f64>| found.is_some_and(|found| (found - expected).abs() < 1e-9);
+    assert!(close(daemon.metrics().of(metric, ID)), "before it is kept");
+    let text = home.ends(0, &["close", "gone"]).out;
+    assert!(
+        text.contains("FORECAST AT HALF-TIME") && text.contains("(theil_sen)"),
+        "{text}"
+    );
+    let json: Value =
+        serde_json::from_str(&home.ends(0, &["close", "gone", "--format", "json"]).out).unwrap();
+    let forecast = &json["objectives"][0]["key_results"][0]["forecast"];
+    assert!(close(forecast["error"].as_f64()), "{json}");
+    let served = within(PATIENT, "the daemon knows of the closing", || {
+        let card: Value =
+            serde_json::from_str(&daemon.get(&format!("/api/v1/key-results/{ID}")).body).unwrap();
+        card["closing"]["closed_at"]
+            .is_string()
+            .then(|| card["closing"].clone())
+    });
+    assert!(close(served["forecast"]["error"].as_f64()), "{served}");
+    assert!(close(daemon.metrics().of(metric, ID)));
+    daemon.end();
+}

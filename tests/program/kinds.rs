@@ -96,6 +96,99 @@ fn every_kind_of_aim_is_measured_or_stated_and_shown() {
     daemon.end();
 }
 
+/// A rate of what people told, from the first day of the range on, on every face: nothing of it is stored.
+#[test]
+fn the_history_of_a_formula_follows_from_what_it_reads() {
+    let home = home();
+    let team = r#"
+cycle = "life"
+[objectives.growth]
+title = "Grow"
+[objectives.growth.key_results.signups]
+title = "Signups"
+unit = "signups"
+baseline = 0
+target = 7
+stale_after = "3d"
+[objectives.growth.key_results.visitors]
+title = "Visitors"
+unit = "visitors"
+baseline = 0
+target = 9
+stale_after = "30d"
+[objectives.growth.key_results.rate]
+title = "Every third signs up"
+unit = "%"
+baseline = 10
+target = 33
+measure = { formula = "100 * signups / visitors" }
+"#;
+    home.write("okrs/team.toml", team);
+    let rate = |args: &[&str]| {
+        let all = [&["history", "growth/rate"], args].concat();
+        home.ends(0, &all).out
+    };
+    assert!(rate(&[]).contains("growth/rate: nothing to compute 100 * signups / visitors from"));
+    for (id, value, at) in [
+        ("growth/visitors", "8", "2024-03-01T00:00:00Z"),
+        ("growth/signups", "1", "2024-03-02T00:00:00Z"),
+        ("growth/signups", "2", "2024-03-04T00:00:00Z"),
+        // The signups of the 4th are no longer believed then.
+        ("growth/visitors", "10", "2024-03-10T00:00:00Z"),
+        ("growth/signups", "4", "2024-03-11T00:00:00Z"),
+    ] {
+        home.ends(0, &["record", id, value, "--at", at]);
+    }
+    let csv = rate(&["--format", "csv"]);
+    let rows: Vec<Vec<&str>> = csv
+        .lines()
+        .skip(1)
+        .map(|l| l.split(',').collect())
+        .collect();
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (row[0], row[1], row[2], row[3]))
+        .collect();
+    let all = [
+        ("2024-03-02T00:00:00Z", "12.5", "", "computed"),
+        ("2024-03-04T00:00:00Z", "25", "", "computed"),
+        ("2024-03-11T00:00:00Z", "40", "", "computed"),
+    ];
+    assert_eq!(told, all);
+    let table = rate(&[]);
+    assert_eq!(table.matches("computed").count(), 3, "{table}");
+    assert!(!table.contains("earlier definition"), "{table}");
+    // The visitors of the 1st still hold when the range begins.
+    let json = rate(&["--since", "2024-03-04T00:00:00Z", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let rows = json["measurements"].as_array().unwrap();
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (&row["value"], &row["origin"], &row["slot"]))
+        .collect();
+    let computed = &Value::from("computed");
+    assert_eq!(
+        told,
+        [
+            (&25.0.into(), computed, &Value::Null),
+            (&40.0.into(), computed, &Value::Null)
+        ]
+    );
+    let daemon = home.start();
+    let read = |id: &str| {
+        let path = format!("/api/v1/key-results/growth/{id}/history?from=2024-03-04&to=2024-03-11");
+        let answer: Value = serde_json::from_str(&daemon.get(&path).body).unwrap();
+        let rows = answer["measurements"].as_array().unwrap().clone();
+        let told = rows
+            .iter()
+            .map(|row| (row["value"].as_f64(), row["origin"].to_string()));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(read("rate"), [(Some(25.0), "\"computed\"".to_owned())]);
+    assert_eq!(read("signups"), [(Some(2.0), "\"recorded\"".to_owned())]);
+    daemon.end();
+}
+
 #[test]
 fn what_is_not_recorded_by_people_says_what_to_do() {
     let home = home();

@@ -7,6 +7,7 @@ mod catch_up;
 mod check;
 mod demo;
 mod editors;
+mod epochs;
 mod everything;
 mod faults;
 mod filters;

@@ -120,10 +120,11 @@ fn a_program_records_over_http_with_the_write_token() {
     reason = "the program under test lives today"
 )]
 fn a_closed_cycle_takes_no_value_and_one_outside_its_cycle_is_remarked_on() {
+    // Of a team each: one team has one cycle of a kind at a time.
     let cycle = |name: &str, starts: i64, ends: i64| {
         let day = |days: i64| jiff::Zoned::now().date() + jiff::Span::new().days(days);
         format!(
-            "[cycles.{name}]\nstarts = {}\nends = {}\n",
+            "[cycles.{name}]\nstarts = {}\nends = {}\n[teams.{name}]\nname = \"T\"\n",
             day(starts),
             day(ends)
         )
@@ -132,7 +133,7 @@ fn a_closed_cycle_takes_no_value_and_one_outside_its_cycle_is_remarked_on() {
     let daemon = format!("include = [\"okrs/*.toml\"]\n{cycles}");
     let okrs = |name: &str| {
         format!(
-            "cycle = \"{name}\"\n[objectives.growth]\ntitle = \"Grow\"\n\
+            "cycle = \"{name}\"\nteam = \"{name}\"\n[objectives.growth]\ntitle = \"Grow\"\n\
              [objectives.growth.key_results.recommend]\ntitle = \"Recommended\"\nunit = \"points\"\n\
              baseline = \"first\"\ntarget = \"+10\"\n"
         )
@@ -210,7 +211,7 @@ fn a_series_reads_as_table_csv_and_json_and_from_an_instant_on() {
     let mut lines = csv.lines();
     assert_eq!(
         lines.next(),
-        Some("as_of,value,slot,origin,definition,note")
+        Some("as_of,value,slot,origin,definition,comparable,carried_over,note")
     );
     let first = lines.next().unwrap();
     assert!(first.starts_with("2024-03-01T00:00:00Z,1,"), "{first}");

@@ -10,13 +10,15 @@ use jiff::tz::TimeZone;
 
 use super::okrd::domain::cycle::Cycle;
 use super::okrd::domain::fault::FaultClass;
-use super::okrd::domain::forecast::{Forecast, Method, NoForecast, Rate};
+use super::okrd::domain::forecast::{Forecast, ForecastError, Method, NoForecast, Rate};
 use super::okrd::domain::goals::{
     Ambition, Company, Feed, Initiative, InitiativeState, KeyResult, Kind, Objective, Parent,
     ParentLink, Role, Team,
 };
 use super::okrd::domain::history::{CheckIn, LastAttempt};
 use super::okrd::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::okrd::domain::link::Link;
+use super::okrd::domain::method::PaceBy;
 use super::okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use super::okrd::domain::status::Status;
 use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
@@ -89,6 +91,7 @@ pub(crate) fn key_result(of: &Objective, id: &str, title: &str, unit: &str, aim:
         why: None,
         unit: unit.into(),
         kind: Kind::Level,
+        window: None,
         aim,
         plan: None,
         role: Role::Contributes,
@@ -98,6 +101,7 @@ pub(crate) fn key_result(of: &Objective, id: &str, title: &str, unit: &str, aim:
         },
         stale_after: Duration::from_secs(86_400),
         amendments: Vec::new(),
+        rebases: Vec::new(),
         definition: "0123456789abcdef".into(),
     }
 }
@@ -131,7 +135,9 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         compliance: None,
         budget_left: None,
         pace: None,
+        pace_by: PaceBy::Ratio,
         forecast: Err(NoForecast::FewDays(0)),
+        corrected: None,
         rate: None,
         status: Status::NoData,
         reason: "never measured".into(),
@@ -141,6 +147,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         check_in: None,
         may_be_too_safe: false,
         closing: None,
+        forecast_error: None,
         closed_at: None,
     }
 }
@@ -324,6 +331,7 @@ fn more_visitors() -> ObjectiveCard {
             state: InitiativeState::Doing,
             learned: None,
             jira: Some("CONT-12".into()),
+            links: vec![Link::parse("https://wiki.acme.example/letter?page=1").unwrap()],
         },
         Initiative {
             id: slug("glossary"),
@@ -332,6 +340,7 @@ fn more_visitors() -> ObjectiveCard {
             state: InitiativeState::Dropped,
             learned: Some("People search for questions, not for terms".into()),
             jira: None,
+            links: Vec::new(),
         },
     ];
     let mut subscribers = key_result(
@@ -355,6 +364,7 @@ fn more_visitors() -> ObjectiveCard {
             per_day: 2.625,
             by: date(2026, 12, 31),
             way: 360.0,
+            corrected: None,
         }),
         rate: Some(Rate {
             needed: 5.5,
@@ -525,6 +535,12 @@ fn last_quarter() -> ObjectiveCard {
     let letters = KeyResultCard {
         closing: Some(closing),
         closed_at: Some(ago(40 * 86_400)),
+        forecast_error: Some(ForecastError {
+            forecast: 571.5,
+            at: ago(101 * 86_400),
+            method: Method::TheilSen,
+            error: 28.5,
+        }),
         ..measured(
             card(letters),
             600.0,

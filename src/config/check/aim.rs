@@ -3,7 +3,7 @@
 
 use toml::de::DeValue;
 
-use super::plan;
+use super::points;
 use super::table::{At, Table, number};
 use crate::config::finding::{Code, Finding, Rests, quoted};
 use crate::domain::cycle::Cycle;
@@ -29,7 +29,7 @@ pub(super) fn aim(
     let aim = match (forms.as_slice(), ways.as_slice()) {
         ([], _) => Aim::Reach(reach(table, out)?),
         (["anchors"], []) => Aim::Reach(anchored(table, out)?),
-        (["milestones"], []) => Aim::Milestones(plan::milestones(table, cycle, out)?),
+        (["milestones"], []) => Aim::Milestones(points::milestones(table, cycle, out)?),
         (["boolean"], []) => so_or_not(table, out)?,
         (["baseline_days"], []) => collected(table, out)?,
         ([band], []) => Aim::Hold(hold(table, band, out)?),
@@ -45,7 +45,7 @@ pub(super) fn aim(
     };
     without_effect(table, unused, out);
     let plan = match &aim {
-        Aim::Reach(reach) => plan::plan(table, reach, cycle, out),
+        Aim::Reach(reach) => points::plan(table, reach, cycle, out),
         _ => None,
     };
     Some((aim, plan))
@@ -85,7 +85,7 @@ fn without_effect(table: Table<'_>, keys: &[&str], out: &mut Vec<Finding>) {
 
 /// A way whose values stand for agreed shares.
 fn anchored(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Reach> {
-    let anchors = plan::anchors(table, out)?;
+    let anchors = points::anchors(table, out)?;
     Some(Reach {
         strict: table.flag("strict").unwrap_or(false),
         anchors: Some(anchors.clone()),

@@ -17,6 +17,7 @@ use crate::config::spec::Server;
 use crate::domain::cycle::{Cycle, CycleError};
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::{CycleName, Slug};
+use crate::domain::method::Method;
 
 /// Port and address that nothing else is said about.
 const LISTEN: SocketAddr =
@@ -139,6 +140,16 @@ pub(super) fn company(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Company {
             .map(|at| at.value.to_owned())
             .collect(),
     }
+}
+
+/// The settings of the method.
+pub(super) fn method(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Method {
+    let tables = every(roots, "method", |root| root.table("method"), out);
+    let methods: Vec<Method> = tables
+        .into_iter()
+        .map(|table| super::method::method(table, out))
+        .collect();
+    methods.into_iter().next().unwrap_or_default()
 }
 
 /// The cycles that are sound, and the names of all.

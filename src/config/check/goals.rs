@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 use toml::de::DeValue;
 
 use super::daemon::{Polling, Schedules, duration, timeout};
-use super::measure::{canonical, measure};
+use super::measure::{canonical, counts_days, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
-use super::{FilterJudge, aim, amendments, formula, hex};
+use super::{FilterJudge, aim, amendments, formula, hex, links, rebases};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::schedule::{Schedule, show_duration};
-use crate::config::spec::{Measure, Poll};
+use crate::config::spec::{Measure, Poll, SourceSpec};
 use crate::domain::cycle::Cycle;
 use crate::domain::formula::Formula;
 use crate::domain::goals::{
@@ -37,6 +37,8 @@ pub(super) struct Reader<'a, 'r> {
     pub(super) cycles: &'r BTreeMap<CycleName, Cycle>,
     /// The type of every source, where it has a usable one.
     pub(super) sources: &'r BTreeMap<&'a str, Option<&'a str>>,
+    /// Every source that is sound.
+    pub(super) specs: &'r BTreeMap<Slug, SourceSpec>,
     pub(super) polling: &'r Polling,
     pub(super) schedules: &'r mut Schedules,
     pub(super) filters: FilterJudge,
@@ -204,6 +206,7 @@ impl<'a> Reader<'a, '_> {
         let asked = self.asked(table, name, all);
         let schedule = self.schedule(table);
         let kind = kind_of(table);
+        let window = trailing(table).filter(|_| kind == Kind::Window);
         let unit = table.owned("unit").unwrap_or_default();
         let id = KeyResultId {
             cycle: objective.cycle.clone(),
@@ -218,9 +221,11 @@ impl<'a> Reader<'a, '_> {
             Asked::Nobody if table.has("milestones") => Feed::Stated,
             Asked::Nobody | Asked::Wrongly => Feed::Recorded,
         };
-        let definition = definition(&asked, feed.source(), &unit, kind);
+        let definition = self.definition(objective, &asked, feed.source(), &unit, kind);
         let stale_after = self.stale_after(table, objective, &asked, schedule.as_ref());
         let poll = self.poll(table, &id, asked, schedule);
+        let cycle = self.cycles.get(&objective.cycle);
+        let rebases = rebases::read(table, cycle, &definition, self.out);
         let (aim, plan) = aim?;
         let key_result = KeyResult {
             id,
@@ -228,6 +233,7 @@ impl<'a> Reader<'a, '_> {
             why: table.owned("why"),
             unit,
             kind,
+            window,
             aim,
             plan,
             role,
@@ -235,9 +241,43 @@ impl<'a> Reader<'a, '_> {
             feed,
             stale_after,
             amendments: amendments::read(table),
+            rebases,
             definition,
         };
+        let key_result = rebases::carry_over(key_result, table, self.out);
         Some((key_result, poll))
+    }
+
+    /// The first 16 hex digits of the SHA-256 over what makes values comparable, each part with its length before it.
+    fn definition(
+        &self,
+        objective: &ObjectiveId,
+        asked: &Asked,
+        source: &str,
+        unit: &str,
+        kind: Kind,
+    ) -> String {
+        let mut parts = vec![source.to_owned(), unit.to_owned(), kind.as_str().to_owned()];
+        if let Asked::Others(formula) = asked {
+            parts.push(formula.to_string());
+        }
+        if let Asked::Source(source, measure, window) = asked {
+            let spec = self.specs.get(source);
+            parts.push(window.to_string());
+            parts.extend(canonical(measure, spec));
+            let cycle = self.cycles.get(&objective.cycle);
+            let zone = cycle.and_then(|cycle| cycle.zone.iana_name());
+            parts.extend(zone.filter(|_| counts_days(measure)).map(str::to_owned));
+            if let Some(SourceSpec::Plausible { site, .. }) = spec {
+                parts.push(site.clone());
+            }
+        }
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hex(&hash.finalize()).chars().take(16).collect()
     }
 
     /// How the number is asked for, when a source is asked.
@@ -416,7 +456,7 @@ impl<'a> Reader<'a, '_> {
                     "the cycle goes from {} to {}",
                     cycle.first_day, cycle.last_day
                 );
-                let finding = date.finding(Code::CfgValue, message).help(help);
+                let finding = date.finding(Code::KrDate, message).help(help);
                 // What was changed before the cycle began is no amendment, but does no harm.
                 self.out.push(if date.value < cycle.first_day {
                     finding.severity(Severity::Warning)
@@ -473,7 +513,8 @@ impl<'a> Reader<'a, '_> {
                     _ => InitiativeState::Idea,
                 },
                 learned: table.owned("learned"),
-                jira: table.owned("jira"),
+                jira: links::issue(table, self.out),
+                links: links::links(table, self.out),
             });
         }
         initiatives
@@ -559,28 +600,16 @@ fn kind_of(table: Table<'_>) -> Kind {
     }
 }
 
+/// The window that the measure names.
+fn trailing(table: Table<'_>) -> Option<Window> {
+    let named = table.table("measure")?.text("window")?;
+    Window::parse(named.value).ok()
+}
+
 /// The weight that counts: 0 for a guardrail, 1 when nothing is said.
 fn weight_of(table: Table<'_>) -> f64 {
     if table.text("role").is_some_and(|at| at.value == "guardrail") {
         return 0.0;
     }
     table.number("weight").map_or(1.0, |at| at.value)
-}
-
-/// The first 16 hex digits of the SHA-256 over what makes values comparable, each part with its length before it.
-fn definition(asked: &Asked, source: &str, unit: &str, kind: Kind) -> String {
-    let mut parts = vec![source.to_owned(), unit.to_owned(), kind.as_str().to_owned()];
-    if let Asked::Others(formula) = asked {
-        parts.push(formula.to_string());
-    }
-    if let Asked::Source(_, measure, window) = asked {
-        parts.push(window.to_string());
-        parts.extend(canonical(measure));
-    }
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hex(&hash.finalize()).chars().take(16).collect()
 }

@@ -14,11 +14,12 @@ use super::suggest::nearest;
 use super::table::{At, Table, number};
 use crate::config::finding::{Code, Finding, Severity, quoted};
 use crate::config::login::{holds_password, is_credential, is_password};
+use crate::config::replay::dialect;
 use crate::config::secret::Setting;
 use crate::config::spec::{
-    Body, Empty, Extract, HttpMeasure, JiraValue, Measure, Method, SiteMetric,
+    Body, Empty, Extract, HttpMeasure, JiraValue, Measure, Method, SiteMetric, SourceSpec,
 };
-use crate::config::sql::lex::Dialect;
+use crate::config::sql::lex::{Dialect, tokens};
 use crate::domain::window::Moments;
 
 /// Reads the measure of a source of this type; `None` when something essential is missing.
@@ -422,8 +423,8 @@ fn template(at: &At<'_, &str>, forms: &[&str], out: &mut Vec<Finding>) {
 
 /// What makes the values of two measures comparable, as texts to be hashed: what is asked, not how it is spaced,
 /// and never a secret. Written out by hand so that no rename inside okrd changes it.
-pub(super) fn canonical(measure: &Measure) -> Vec<String> {
-    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+pub(super) fn canonical(measure: &Measure, source: Option<&SourceSpec>) -> Vec<String> {
+    let plain = |text: &str| spaced(text, &['"', '\'']);
     let settings = |settings: &BTreeMap<String, Setting>| {
         let each = |(name, setting): (&String, &Setting)| match setting {
             Setting::Plain(text) => format!("{name}={text}"),
@@ -432,7 +433,10 @@ pub(super) fn canonical(measure: &Measure) -> Vec<String> {
         settings.iter().map(each).collect::<Vec<_>>().join("\n")
     };
     match measure {
-        Measure::Sql { query } => vec!["sql".into(), plain(query)],
+        Measure::Sql { query } => {
+            let dialect = source.map_or(Dialect::Sqlite, dialect);
+            vec!["sql".into(), spaced_sql(query, dialect)]
+        }
         Measure::Jira { jql, value } => {
             let (how, of) = match value {
                 JiraValue::Count => ("count", String::new()),
@@ -462,7 +466,7 @@ pub(super) fn canonical(measure: &Measure) -> Vec<String> {
             };
             let value = match &http.value {
                 Extract::Pointer(pointer) => format!("pointer {pointer}"),
-                Extract::Jq(filter) => format!("jq {}", plain(filter)),
+                Extract::Jq(filter) => format!("jq {}", spaced_jq(filter)),
             };
             vec![
                 "http".into(),
@@ -485,5 +489,83 @@ pub(super) fn canonical(measure: &Measure) -> Vec<String> {
                 goal.clone().unwrap_or_default(),
             ]
         }
+    }
+}
+
+/// Whether what is asked depends on where days and cycles begin, and so on the time zone.
+pub(super) fn counts_days(measure: &Measure) -> bool {
+    let local = ["today", "cycle_", "window_"];
+    let names = |text: &String| local.iter().any(|name| text.contains(name));
+    matches!(measure, Measure::Plausible { .. }) || canonical(measure, None).iter().any(names)
+}
+
+/// A text with one space where there are several outside of quotes; what stands in quotes is part of the question.
+fn spaced(text: &str, quotes: &[char]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.trim().chars();
+    let mut inside: Option<char> = None;
+    while let Some(c) = chars.next() {
+        if inside.is_none() && c.is_whitespace() {
+            if !out.ends_with(' ') {
+                out.push(' ');
+            }
+            continue;
+        }
+        out.push(c);
+        match inside {
+            Some(_) if c == '\\' => out.extend(chars.next()),
+            Some(quote) if c == quote => inside = None,
+            None if quotes.contains(&c) => inside = Some(c),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// A statement with one space for whatever stands between two tokens, comments among it.
+fn spaced_sql(query: &str, dialect: Dialect) -> String {
+    let mut out = String::with_capacity(query.len());
+    let mut end = 0;
+    for token in tokens(query, dialect) {
+        let span = token.span();
+        if !out.is_empty() && span.start > end {
+            out.push(' ');
+        }
+        end = span.end;
+        out += query.get(span).unwrap_or_default();
+    }
+    out
+}
+
+/// A filter likewise; as it is where a comment or a text within a text makes spaces part of it.
+fn spaced_jq(filter: &str) -> String {
+    if filter.contains('#') || filter.contains("\\(") {
+        return filter.trim().to_owned();
+    }
+    spaced(filter, &['"'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_count_only_in_quotes() {
+        let jql = |text: &str| spaced(text, &['"', '\'']);
+        assert_eq!(jql("  a =\n b  AND c "), "a = b AND c");
+        assert_eq!(jql("a ~ \"x  y\"  AND b"), "a ~ \"x  y\" AND b");
+        assert_eq!(jql(r#"a ~ "x\"  y"  z"#), r#"a ~ "x\"  y" z"#);
+        assert_eq!(jql("a = 'it  is' \t b"), "a = 'it  is' b");
+        let sql = |text: &str| spaced_sql(text, Dialect::Postgres);
+        assert_eq!(sql("SELECT\n  1 -- one\n + 1 "), "SELECT 1 + 1");
+        assert_eq!(sql("SELECT 1 -- one + 1"), "SELECT 1");
+        assert_eq!(
+            sql("SELECT a/* b */FROM t WHERE c = 'x  y'"),
+            "SELECT a FROM t WHERE c = 'x  y'"
+        );
+        assert_eq!(sql("SELECT x::int, :now"), "SELECT x::int, :now");
+        assert_eq!(spaced_jq(" .a  |\n .b "), ".a | .b");
+        assert_eq!(spaced_jq(" .a # b\n|  .c "), ".a # b\n|  .c");
+        assert_eq!(spaced_jq(".a  + \"x  y\""), ".a + \"x  y\"");
     }
 }

@@ -9,9 +9,14 @@ mod edition;
 mod faults;
 mod formula;
 mod goals;
+mod links;
 mod measure;
+mod method;
+mod overlap;
+mod people;
 pub mod places;
-mod plan;
+mod points;
+mod rebases;
 mod rules;
 mod shape;
 mod source;
@@ -190,6 +195,7 @@ fn read(
     let reader = Reader {
         cycles: &cycles,
         sources: &types,
+        specs: &sources,
         polling: &polling,
         schedules: &mut schedules,
         filters,
@@ -197,6 +203,7 @@ fn read(
     };
     let drafts = drafts(roots, reader, &cycle_names, &teams);
     tree::tree(&drafts, out);
+    overlap::overlap(roots, &cycles, &drafts, out);
     let polls = drafts
         .iter()
         .flat_map(|draft| draft.polls.iter().cloned())
@@ -224,6 +231,7 @@ fn goals(
 ) -> Goals {
     Goals {
         company: daemon::company(roots, out),
+        method: daemon::method(roots, out),
         cycles,
         teams,
         objectives: drafts
@@ -276,6 +284,7 @@ fn shared(
     }
     let team = root.text("team");
     if let Some(at) = team.as_ref()
+        && Slug::parse(at.value).is_ok()
         && !teams.keys().any(|team| team.as_str() == at.value)
     {
         let message = format!("no team is called {}", quoted(at.value));

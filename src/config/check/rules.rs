@@ -55,11 +55,11 @@ fn id_rule(name: &str) -> String {
 pub(super) fn text_fits(shape: &Shape, text: &str, named: &str) -> Result<(), (String, String)> {
     let wrong = |why: String, help: &str| Err((why, help.to_owned()));
     match shape {
-        Shape::Line if text.trim().is_empty() => wrong(
+        Shape::Line | Shape::Label if text.trim().is_empty() => wrong(
             "the text is empty".into(),
             "write something; only a key that may be absent can be removed",
         ),
-        Shape::Line => readable(text, LONGEST_LINE, |_| false),
+        Shape::Line | Shape::Label => readable(text, LONGEST_LINE, |_| false),
         Shape::Prose => readable(text, LONGEST_PROSE, |c| matches!(c, '\n' | '\r' | '\t')),
         Shape::Code | Shape::Setting | Shape::Parameter => machine_readable(text),
         Shape::Path if text.is_empty() => wrong("the path is empty".into(), "name a file"),

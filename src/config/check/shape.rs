@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
+use super::people;
 use super::rules::{bad_name, is_variable, text_fits};
 use super::suggest::{did_you_mean, nearest};
-use super::table::{At, Table, date, found, number};
+use super::table::{At, Table, date, found, instant, number};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::keys::{Key, Names, Shape, TableKind, measure, okr, source};
 use crate::config::login::is_speakable;
@@ -16,6 +17,14 @@ use crate::config::login::is_speakable;
 const DEEPEST_JSON: usize = 32;
 /// Above this, f64 does not hold every whole number: 2^53.
 const LARGEST_WHOLE: u128 = 9_007_199_254_740_992;
+
+/// The finding for an empty `team`.
+fn nobodys(at: &At<'_, &DeValue<'_>>) -> Finding {
+    let message =
+        "`team` is empty, so the objectives of the file are nobody's: expected the id of a team";
+    let finding = at.finding(Code::ObjOwner, message).label("no team");
+    finding.help("name the team; without the key the objectives are the company's")
+}
 
 /// What other programs call keys of ours.
 const ALIASES: [(&str, &str); 9] = [
@@ -63,7 +72,7 @@ impl<'a> Shapes<'a> {
                     ..
                 }) => self.later(&name, spot),
                 Some(key) => self.value(&key.shape, &value, spot),
-                None => self.unknown(kind, &name),
+                None => self.unknown(kind, &name, value.value.as_str()),
             }
         }
         for key in kind.keys {
@@ -86,7 +95,12 @@ impl<'a> Shapes<'a> {
         }
     }
 
-    fn unknown(&mut self, kind: &'static TableKind, name: &At<'a, &'a str>) {
+    fn unknown(&mut self, kind: &'static TableKind, name: &At<'a, &'a str>, value: Option<&str>) {
+        if !kind.secretive
+            && let Some(finding) = people::in_key(name, value, kind.name)
+        {
+            return self.out.push(finding);
+        }
         let usable = kind
             .keys
             .iter()
@@ -141,6 +155,7 @@ impl<'a> Shapes<'a> {
             }
             (Shape::Bool, DeValue::String(_)) => "write true or false without quotes",
             (Shape::Date, DeValue::String(_)) => "write the date without quotes",
+            (Shape::Instant, _) => "write it without quotes, such as 2026-11-12T06:00:00Z",
             (Shape::Duration, DeValue::Integer(_)) => {
                 "write the number with its unit and in quotes, such as \"90s\""
             }
@@ -238,6 +253,21 @@ impl<'a> Shapes<'a> {
         } else {
             quoted(text)
         };
+        if text.is_empty() && spot.key == "team" {
+            return self.out.push(nobodys(at));
+        }
+        let person = match shape {
+            Shape::Slug | Shape::CycleName => people::in_name(&at.with(text)),
+            Shape::Label => people::in_label(&at.with(text), spot.key, spot.within),
+            _ => None,
+        };
+        let is_name = matches!(shape, Shape::Slug | Shape::CycleName);
+        if let Some(person) = person {
+            self.out.push(person);
+            if is_name {
+                return;
+            }
+        }
         if let Err((why, help)) = text_fits(shape, text, &named) {
             self.wrong_value(at, spot, &why, &help);
         }
@@ -320,7 +350,10 @@ impl<'a> Shapes<'a> {
         spot: Spot<'_>,
     ) {
         for (name, value) in at.table().map(|t| t.entries()).unwrap_or_default() {
-            if let Some(why) = bad_name(names, name.value) {
+            let ours = matches!(names, Names::Slug | Names::Cycle);
+            if let Some(person) = people::in_name(&name).filter(|_| ours) {
+                self.out.push(person);
+            } else if let Some(why) = bad_name(names, name.value) {
                 let message = format!("`{}`: {why}", spot.key);
                 let finding = name.finding(Code::CfgValue, message).label("not a name");
                 self.out.push(finding.help("rename it"));
@@ -543,6 +576,7 @@ fn fits(shape: &Shape, value: &DeValue<'_>) -> bool {
         Shape::Number => number(value).is_some(),
         Shape::Bool => value.is_bool(),
         Shape::Date => date(value).is_some(),
+        Shape::Instant => instant(value).is_some(),
         Shape::Pair => value.as_array().is_some_and(|list| {
             list.len() == 2 && list.iter().all(|v| number(v.get_ref()).is_some())
         }),

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -194,6 +195,12 @@ impl<'a> Table<'a> {
         Some(at.with(date(at.value)?))
     }
 
+    /// An instant.
+    pub(super) fn instant(&self, key: &str) -> Option<At<'a, Timestamp>> {
+        let at = self.get(key)?;
+        Some(at.with(instant(at.value)?))
+    }
+
     /// A table.
     pub(super) fn table(&self, key: &str) -> Option<Table<'a>> {
         self.get(key)?.table()
@@ -283,6 +290,13 @@ pub(super) fn date(value: &DeValue<'_>) -> Option<Date> {
         part(date.day)?,
     )
     .ok()
+}
+
+/// A date with its time and its offset from UTC; `None` for anything else.
+pub(super) fn instant(value: &DeValue<'_>) -> Option<Timestamp> {
+    let at = value.as_datetime()?;
+    at.offset?;
+    at.to_string().parse().ok()
 }
 
 /// What a value is, for messages.

@@ -16,6 +16,33 @@ pub(crate) static COMPANY: TableKind = TableKind::new(
     ],
 );
 
+pub(crate) static METHOD: TableKind = TableKind::new(
+    "the method",
+    "How a pace is told and where one verdict ends and the next begins, for all objectives.",
+    &[
+        key(
+            "pace",
+            Shape::Words(&["ratio", "gap"]),
+            "ratio: progress over what the ambition expects by now; gap: points behind the plan, on track down to 10, at risk down to 25.",
+        )
+        .default("\"ratio\""),
+        key("partial_at", Shape::Number, "From which score on a verdict is partial.").default("0.4"),
+        key("achieved_at", Shape::Number, "From which score on a verdict is achieved.").default("0.6"),
+        key(
+            "sweet_spot",
+            Shape::Pair,
+            "From achieved_at to the score up to which it is achieved; above it is strong.",
+        )
+        .default("[0.6, 0.7]"),
+        key(
+            "too_easy_at",
+            Shape::Number,
+            "From which share of the way on the target was too easy; may be more than 1.",
+        )
+        .default("1.0"),
+    ],
+);
+
 pub(crate) static CYCLE: TableKind = TableKind::new(
     "a cycle",
     "A stretch of whole days in `timezone`, such as a quarter.",
@@ -33,7 +60,7 @@ pub(crate) static TEAM: TableKind = TableKind::new(
     "a team",
     "A team.",
     &[
-        key("name", Shape::Line, "Its name for people.")
+        key("name", Shape::Label, "Its name for people.")
             .needed()
             .examples(&["\"Content\""]),
         key("slack", Shape::Line, "Its Slack channel.").examples(&["\"#team-content\""]),

@@ -42,6 +42,8 @@ pub(crate) struct Key {
 pub(crate) enum Shape {
     /// One line for people.
     Line,
+    /// The same, and it becomes a metric's label: it may name no person.
+    Label,
     /// Text for people, several lines if need be.
     Prose,
     /// Text for machines: a query, a body, a filter.
@@ -62,6 +64,8 @@ pub(crate) enum Shape {
     Bool,
     /// A local date.
     Date,
+    /// A date with its time and its offset from UTC.
+    Instant,
     /// "90s", "15m", "6h", "30d".
     Duration,
     /// "512KiB", "8MiB".
@@ -131,7 +135,9 @@ impl Shape {
     /// What is expected, readable after "expected".
     pub(crate) fn expected(&self) -> String {
         match self {
-            Self::Line | Self::Prose | Self::Code | Self::Path => "a text in quotes".into(),
+            Self::Line | Self::Label | Self::Prose | Self::Code | Self::Path => {
+                "a text in quotes".into()
+            }
             Self::Slug | Self::CycleName => "a name in quotes".into(),
             Self::Words([only]) | Self::SomeWords([only], _) => format!("\"{only}\""),
             Self::Words(words) | Self::SomeWords(words, _) => {
@@ -141,6 +147,7 @@ impl Shape {
             Self::Relative => "a change such as \"+30%\", \"-25%\", \"+150\" or \"+5pp\"".into(),
             Self::Bool => "true or false".into(),
             Self::Date => "a date such as 2026-10-01, without quotes and without a time".into(),
+            Self::Instant => "an instant such as 2026-11-12T06:00:00Z, without quotes".into(),
             Self::Duration => {
                 "a duration in quotes, such as \"90s\", \"15m\", \"6h\" or \"30d\"".into()
             }
@@ -268,6 +275,11 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             "company",
             Shape::Table(&daemon::COMPANY),
             "Whose goals these are and what stands above them.",
+        ),
+        key(
+            "method",
+            Shape::Table(&daemon::METHOD),
+            "How a pace is told and where one verdict ends and the next begins.",
         ),
         key(
             "cycles",

@@ -10,7 +10,7 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
     &[
         key(
             "title",
-            Shape::Line,
+            Shape::Label,
             "What it says. Numbers belong in key results.",
         )
         .needed()
@@ -54,9 +54,9 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
     "a key result",
     "One measured number that proves an objective: from a baseline to a target, or a band to hold.",
     &[
-        key("title", Shape::Line, "What it says.").needed().examples(&["\"Pass 1,000 subscribers\""]),
+        key("title", Shape::Label, "What it says.").needed().examples(&["\"Pass 1,000 subscribers\""]),
         key("why", Shape::Prose, "How it proves the objective."),
-        key("unit", Shape::Line, "The unit of its value.")
+        key("unit", Shape::Label, "The unit of its value.")
             .needed_as(Code::KrNum)
             .examples(&["\"subscribers\"", "\"%\""]),
         key(
@@ -145,6 +145,11 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             Shape::Tables(&AMENDMENT),
             "Changes to what was agreed, made after the start of the cycle.",
         ),
+        key(
+            "rebases",
+            Shape::Tables(&REBASE),
+            "Changes of its measure whose both sides were measured: values from before are carried over instead of left out. All numbers of the key result, those of later amendments too, stay in the units of its first definition.",
+        ),
         later("zero_guard"),
         later("was"),
     ],
@@ -230,6 +235,50 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
     ],
 );
 
+static REBASE: TableKind = TableKind::new(
+    "a rebase",
+    "What the old and the new definition of a measure gave at one instant; `okrd rebase` writes it for you to paste.",
+    &[
+        key(
+            "date",
+            Shape::Date,
+            "The day of the change, within the cycle.",
+        )
+        .needed()
+        .examples(&["2026-11-12"]),
+        key(
+            "from",
+            Shape::Line,
+            "The old definition, at least 8 of its hexadecimal digits; the one that was measured before when nothing is said.",
+        )
+        .examples(&["\"3f9c2a71d05b8e64\""]),
+        key(
+            "at",
+            Shape::Instant,
+            "The instant at which both were measured.",
+        )
+        .examples(&["2026-11-12T06:00:00Z"]),
+        key("old", Shape::Number, "What the old definition gave. Not 0.")
+            .needed()
+            .examples(&["57000"]),
+        key(
+            "new",
+            Shape::Number,
+            "What the new definition gave for the same instant. Not 0, and of the same sign.",
+        )
+        .needed()
+        .examples(&["61000"]),
+        key("reason", Shape::Prose, "Why it is measured otherwise.").needed(),
+        key(
+            "approved_by",
+            Shape::Line,
+            "Whose decision it was: a role rather than a person.",
+        )
+        .needed()
+        .examples(&["\"content team lead\""]),
+    ],
+);
+
 static INITIATIVE: TableKind = TableKind::new(
     "an initiative",
     "Work that a team tries. It has a state and a lesson and never counts into progress.",
@@ -254,6 +303,12 @@ static INITIATIVE: TableKind = TableKind::new(
             Shape::Prose,
             "What was learned; for done and dropped.",
         ),
-        key("jira", Shape::Line, "Its Jira issue.").examples(&["\"CONT-12\""]),
+        key("jira", Shape::Line, "The key of its Jira issue.").examples(&["\"CONT-12\""]),
+        key(
+            "links",
+            Shape::List(&Shape::Line),
+            "Where more is told about it: addresses that begin with https:// or http://, shown on the page.",
+        )
+        .examples(&["[\"https://wiki.acme.example/letter\"]"]),
     ],
 );

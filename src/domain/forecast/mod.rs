@@ -3,6 +3,7 @@
 //! status and never replaces it. Knows no clock, no card and no other key result.
 
 mod holt;
+mod kept;
 mod run_rate;
 mod sentence;
 mod theil_sen;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub use self::holt::{Holt, saturates};
+pub use self::kept::{ForecastError, KeptForecast, half_time};
 pub use self::run_rate::run_rate;
 pub use self::theil_sen::TheilSen;
 pub use self::trend::Trend;
@@ -21,6 +23,7 @@ use super::cycle::Cycle;
 use super::goals::{KeyResult, Kind};
 use super::progress::{EPSILON, Way};
 use super::target::Aim;
+use super::window::Window;
 
 /// Seconds of a day of the cycle.
 const DAY: f64 = 86_400.0;
@@ -30,6 +33,9 @@ const LEAST_SPAN: f64 = 14.0;
 const LEAST_SHARE: f64 = 0.15;
 /// A forecast is weak when more than so many times the measured span lies ahead.
 const WEAK_BEYOND: f64 = 2.0;
+/// So many windows of a number over trailing days tell nothing yet: neighbouring points share most of their data, and
+/// the first window holds days from before the cycle.
+const FIRST_WINDOWS: f64 = 2.0;
 
 /// Where a key result plausibly ends. All numbers are finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,6 +60,8 @@ pub struct Forecast {
     pub by: Date,
     /// From baseline to target, without sign: how finely the numbers are told.
     pub way: f64,
+    /// The newest day on which a flow was corrected downward.
+    pub corrected: Option<Date>,
 }
 
 /// How a forecast was found.
@@ -80,6 +88,12 @@ impl Method {
             Self::DampedHolt => "damped_holt",
         }
     }
+
+    /// The method behind a word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
+    }
 }
 
 /// Why there is no forecast; `Display` tells people in one sentence.
@@ -97,6 +111,10 @@ pub enum NoForecast {
     FewDays(usize),
     /// The measured days span so few days, and so many are needed.
     ShortSpan(f64, f64),
+    /// A number over trailing days, so many of them, in its first two windows.
+    FirstWindows(u16),
+    /// A number to date that begins anew within the cycle.
+    BeginsAnew,
     /// Baseline and target make no way yet.
     NoWay,
     /// Too little of a flow was due by now.
@@ -176,6 +194,7 @@ impl Outlook<'_> {
             per_day,
             by: self.cycle.last_day,
             way: (way.target() - way.baseline()).abs(),
+            corrected: trend.corrected,
         })
     }
 
@@ -207,8 +226,17 @@ impl Outlook<'_> {
         if !self.cycle.is_open(self.now) {
             return Err(NoForecast::CycleNotOpen);
         }
+        let window = self.key_result.window;
+        if window.is_some_and(|window| window.begins_anew_in(self.cycle)) {
+            return Err(NoForecast::BeginsAnew);
+        }
         if self.stale {
             return Err(NoForecast::Stale);
+        }
+        if let Some(window) = window.and_then(Window::days)
+            && days(self.cycle.start(), self.now) + EPSILON < FIRST_WINDOWS * f64::from(window)
+        {
+            return Err(NoForecast::FirstWindows(window));
         }
         if trend.days < trend::LEAST_DAYS {
             return Err(NoForecast::FewDays(trend.days));

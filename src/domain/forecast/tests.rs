@@ -267,6 +267,227 @@ fn every_reason_for_no_forecast_has_its_sentence() {
     assert_eq!(late.forecast(&trend), Err(NoForecast::TooEarly));
 }
 
+/// A year of which 15 % are whole days: 100 days from the start of the quarter.
+fn hundred_days() -> Cycle {
+    let quarter = quarter();
+    let last = jiff::civil::date(2026, 4, 10);
+    Cycle::new(quarter.name, quarter.first_day, last, quarter.zone).unwrap()
+}
+
+/// Each gate exactly at its edge, and just before it.
+#[test]
+fn six_days_suffice_and_five_do_not() {
+    let level = subscribers(Kind::Level);
+    let mut samples = vec![(0.0, 640.0), (3.0, 650.0), (6.0, 660.0), (9.0, 670.0)];
+    samples.push((14.0, 690.0));
+    // A second value on a day is no second day.
+    samples.push((14.5, 691.0));
+    let found = forecast(&level, &record(&samples), 15.0);
+    assert_eq!(found, Err(NoForecast::FewDays(5)));
+    samples.push((12.0, 680.0));
+    assert!(forecast(&level, &record(&samples), 15.0).is_ok());
+}
+
+#[test]
+fn a_span_of_fourteen_days_suffices_and_of_thirteen_does_not() {
+    let level = subscribers(Kind::Level);
+    // Late on the first day and early on the last: days count, not hours.
+    let spread = |last| record(&[0.9, 3.0, 6.0, 9.0, 12.0, last].map(|at| (at, 640.0 + at)));
+    let found = forecast(&level, &spread(13.9), 14.0);
+    assert_eq!(found, Err(NoForecast::ShortSpan(13.0, 14.0)));
+    assert!(forecast(&level, &spread(14.0), 14.0).is_ok());
+}
+
+#[test]
+fn fifteen_percent_of_the_cycle_suffice_and_less_does_not() {
+    let (level, cycle) = (subscribers(Kind::Level), hundred_days());
+    let rising: Vec<f64> = (0..16).map(|i| 640.0 + f64::from(i)).collect();
+    for (measured, expected) in [(15, Some(NoForecast::ShortSpan(14.0, 15.0))), (16, None)] {
+        let record = daily(&rising[..measured]);
+        let trend = Trend::draw(&level, &cycle, &record, day(15.0));
+        let found = outlook(&level, &cycle, &record, 15.0).forecast(&trend);
+        assert_eq!(found.err(), expected);
+    }
+}
+
+#[test]
+fn a_value_of_exactly_the_believed_age_is_not_stale() {
+    // Believed for nine days.
+    let (level, record) = (subscribers(Kind::Level), daily(&[640.0; 20]));
+    let second = 1.0 / 86_400.0;
+    assert!(forecast(&level, &record, 19.0 + 9.0).is_ok());
+    let found = forecast(&level, &record, 19.0 + 9.0 + second);
+    assert_eq!(found, Err(NoForecast::Stale));
+}
+
+#[test]
+fn weak_begins_where_more_than_twice_the_span_lies_ahead() {
+    // Measured at six each morning of 30 days.
+    let mornings: Vec<_> = (0..30).map(|d| (f64::from(d) + 0.25, 640.0)).collect();
+    let (level, record, second) = (subscribers(Kind::Level), record(&mornings), 1.0 / 86_400.0);
+    // The span is 29 days, and 58 lie ahead.
+    assert!(!forecast(&level, &record, 32.0).unwrap().weak);
+    assert!(forecast(&level, &record, 32.0 - second).unwrap().weak);
+}
+
+/// Trailing days: no forecast before the second window is over, however many days were measured.
+#[test]
+fn a_window_has_no_forecast_in_its_first_two_windows() {
+    use crate::domain::window::Window;
+    let second = 1.0 / 86_400.0;
+    let values: Vec<f64> = (0..70).map(|i| 640.0 + f64::from(i)).collect();
+    let of = |window| KeyResult {
+        window,
+        ..subscribers(Kind::Window)
+    };
+    for (window, until, sentence) in [
+        (
+            Window::LastDays(30),
+            60.0,
+            "No forecast yet: each value looks back over 30 days, and the cycle must run for twice as long.",
+        ),
+        (
+            Window::PreviousMonth,
+            62.0,
+            "No forecast yet: each value looks back over 31 days, and the cycle must run for twice as long.",
+        ),
+    ] {
+        let key_result = of(Some(window));
+        let found = forecast(&key_result, &daily(&values), until - second).unwrap_err();
+        assert_eq!(found.to_string(), sentence);
+        assert!(found.is_to_come());
+        assert!(
+            forecast(&key_result, &daily(&values), until).is_ok(),
+            "{window}"
+        );
+    }
+    // Short windows end before the other gates open; of a length that nobody named nothing is known.
+    assert!(forecast(&of(Some(Window::LastDays(7))), &daily(&values[..15]), 14.0).is_ok());
+    assert!(forecast(&of(None), &daily(&values[..15]), 14.0).is_ok());
+    // What begins anew each month is a saw; the year to date goes through the quarter in one piece.
+    let saw = forecast(&of(Some(Window::MonthToDate)), &daily(&values), 70.0).unwrap_err();
+    assert_eq!(saw, NoForecast::BeginsAnew);
+    assert_eq!(
+        saw.to_string(),
+        "No forecast: the number begins anew within the cycle, so no line through its days leads to the end."
+    );
+    assert!(!saw.is_to_come());
+    for window in [
+        Window::CycleToDate,
+        Window::QuarterToDate,
+        Window::YearToDate,
+    ] {
+        assert!(
+            forecast(&of(Some(window)), &daily(&values), 70.0).is_ok(),
+            "{window}"
+        );
+    }
+}
+
+/// What is counted up only falls when it is corrected: that is told, and the run-rate goes on with the newest value.
+#[test]
+fn a_flow_that_was_corrected_downward_is_told_and_is_no_new_beginning() {
+    let flow = subscribers(Kind::Cumulative);
+    let mut values: Vec<f64> = (0..43).map(|i| 640.0 + 4.0 * f64::from(i)).collect();
+    let steady = forecast(&flow, &daily(&values), 42.0).unwrap();
+    assert_eq!(steady.corrected, None);
+    // On day 20 ten fewer than the day before, on day 40 thirty fewer.
+    for value in &mut values[20..] {
+        *value -= 14.0;
+    }
+    for value in &mut values[40..] {
+        *value -= 34.0;
+    }
+    let found = forecast(&flow, &daily(&values), 42.0).unwrap();
+    assert_eq!(found.corrected, Some(jiff::civil::date(2026, 2, 10)));
+    let expected = 640.0 + (values[42] - 640.0) / (42.0 / 90.0);
+    assert!(close(found.value, expected), "{found:?}");
+    let sentence = found.sentence("subscribers");
+    assert!(
+        sentence.ends_with("; it was corrected downward on 2026-02-10."),
+        "{sentence}"
+    );
+    // A stock may fall, and where the target lies below to fall is the way to go.
+    let trend = |key_result: &KeyResult| {
+        Trend::draw(key_result, &quarter(), &daily(&values), day(42.0)).corrected()
+    };
+    assert_eq!(trend(&subscribers(Kind::Level)), None);
+    assert_eq!(
+        trend(&of_kind(Kind::Cumulative, "hours", 1000.0, 10.0)),
+        None
+    );
+    // The last digit of a sum is no correction.
+    let jitter: Vec<f64> = (0..20).map(|i| 0.3 - 1e-16 * f64::from(i)).collect();
+    assert_eq!(
+        forecast(&flow, &daily(&jitter), 20.0).unwrap().corrected,
+        None
+    );
+}
+
+/// 100 on weekdays and 40 at the weekend, all level: least squares would lean wherever the days do not make whole weeks,
+/// the median does not.
+#[test]
+fn days_of_the_week_do_not_bend_the_line() {
+    let key_result = of_kind(Kind::Level, "users", 50.0, 200.0);
+    let weekday = |d: u32| {
+        quarter()
+            .first_day
+            .checked_add(jiff::Span::new().days(i64::from(d)))
+    };
+    for measured in 15..40 {
+        let values: Vec<f64> = (0..measured)
+            .map(
+                |d| match weekday(d).unwrap().weekday().to_monday_zero_offset() {
+                    5 | 6 => 40.0,
+                    _ => 100.0,
+                },
+            )
+            .collect();
+        let found = forecast(&key_result, &daily(&values), f64::from(measured)).unwrap();
+        assert_eq!(
+            (found.per_day, found.value),
+            (0.0, 100.0),
+            "{measured} days"
+        );
+    }
+}
+
+#[test]
+fn the_rate_is_one_short_line_as_long_as_something_is_needed() {
+    for (needed, actual, way_up, expected) in [
+        (5.5, Some(2.625), true, Some("Needs 5.5 a day, makes 2.6.")),
+        (4.583_33, None, true, Some("Needs 4.6 a day.")),
+        (
+            1234.5,
+            Some(-7.0),
+            true,
+            Some("Needs 1,235 a day, makes -7."),
+        ),
+        (
+            0.004_26,
+            Some(0.0),
+            true,
+            Some("Needs 0.0043 a day, makes 0."),
+        ),
+        (
+            -0.42,
+            Some(-0.5),
+            false,
+            Some("Needs -0.42 a day, makes -0.5."),
+        ),
+        (-2.0, Some(3.0), true, None),
+        (0.0, None, true, None),
+        (2.0, None, false, None),
+    ] {
+        let rate = Rate {
+            needed,
+            actual,
+            ratio: None,
+        };
+        assert_eq!(rate.sentence(way_up).as_deref(), expected, "{needed}");
+    }
+}
+
 /// Days measured, now, whether more than twice their span lies ahead.
 #[test]
 fn a_forecast_far_ahead_of_its_days_is_weak() {

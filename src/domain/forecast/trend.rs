@@ -7,7 +7,8 @@ use super::theil_sen::TheilSen;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{KeyResult, Kind};
 use crate::domain::history::Record;
-use crate::domain::target::Aim;
+use crate::domain::progress::EPSILON;
+use crate::domain::target::{Aim, Direction};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,6 +25,8 @@ pub struct Trend {
     pub(super) span: f64,
     /// Where they lead; `None` for too few, and for a flow, whose run-rate needs no line.
     pub(super) line: Option<Line>,
+    /// The newest day on which a flow was less than on the day before.
+    pub(super) corrected: Option<Date>,
 }
 
 /// Where a line through the days leads.
@@ -49,8 +52,7 @@ struct Day {
 
 impl Trend {
     /// Draws the trend of the days from the start of the cycle up to `now`, each with its last good value, under the
-    /// definition in force. A trailing window of unknown length is taken as it is, though its first values reach back
-    /// before the cycle.
+    /// definition in force.
     ///
     /// Costs a look at all pairs of days, see [`TheilSen::through`]; so whoever judges often keeps it until the days
     /// change.
@@ -70,7 +72,14 @@ impl Trend {
                 Kind::Level => saturating(&days, cycle).or_else(|| straight(&days, cycle)),
                 Kind::Window | Kind::Ratio => straight(&days, cycle),
             },
+            corrected: corrected(key_result, &days),
         }
+    }
+
+    /// The newest day on which a flow was corrected downward; `None` where none was, and for what is no flow.
+    #[must_use]
+    pub fn corrected(&self) -> Option<Date> {
+        self.corrected
     }
 
     /// How many pairs of days were looked at: what drawing it costs.
@@ -117,7 +126,23 @@ fn days_between(first: Date, last: Date) -> f64 {
     f64::from(first.until(last).map_or(0, |span| span.get_days()))
 }
 
-/// The median line, the rule for everything that is no flow.
+/// The newest day on which a flow was less than on the day before: what is counted up only falls when it is corrected. It
+/// is no counter that begins anew, so the newest value goes on being believed. Where the target lies below, to fall is
+/// the way to go.
+fn corrected(key_result: &KeyResult, days: &[Day]) -> Option<Date> {
+    let downward = key_result.aim.direction() == Direction::Decrease;
+    if key_result.kind != Kind::Cumulative || downward {
+        return None;
+    }
+    let mut pairs = days.iter().zip(days.iter().skip(1));
+    let falls = |(before, after): &(&Day, &Day)| {
+        before.value - after.value > EPSILON * before.value.abs().max(1.0)
+    };
+    pairs.rfind(falls).map(|(_, after)| after.date)
+}
+
+/// The median line, the rule for everything that is no flow. It takes all days: days of the week hardly bend a median,
+/// whereas leaving out days to make whole weeks bends it more.
 fn straight(days: &[Day], cycle: &Cycle) -> Option<Line> {
     let points: Vec<(f64, f64)> = days.iter().map(|day| (day.x, day.value)).collect();
     let line = TheilSen::through(&points)?;

@@ -14,20 +14,23 @@ use jiff::{SignedDuration, Timestamp};
 use self::sight::Sight;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
-use super::forecast::{Outlook, Trend};
-use super::goals::{Ambition, KeyResult};
-use super::history::Record;
+use super::epoch;
+use super::forecast::{ForecastError, Outlook, Trend};
+use super::goals::KeyResult;
+use super::history::{Point, Record};
+use super::method::Terms;
 use super::progress::clamped;
 use super::reason::reason;
 use super::status::{Phase, Standing, Status};
+use super::target::Aim;
 use super::verdict::Kept;
 
-/// Judges one key result at `now`, in its cycle and with the ambition of its objective. Draws the trend of its days
+/// Judges one key result at `now`, in its cycle and by the terms of its objective. Draws the trend of its days
 /// anew, see [`Trend::draw`] for what that costs.
 #[must_use]
 pub fn judge(
     key_result: &Arc<KeyResult>,
-    ambition: Ambition,
+    terms: Terms,
     cycle: &Cycle,
     record: Option<&Record>,
     now: Timestamp,
@@ -35,7 +38,7 @@ pub fn judge(
     let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
     judge_along(
         key_result,
-        ambition,
+        terms,
         cycle,
         record,
         &trend.unwrap_or_default(),
@@ -51,7 +54,7 @@ pub fn judge(
 #[must_use]
 pub fn judge_along(
     key_result: &Arc<KeyResult>,
-    ambition: Ambition,
+    terms: Terms,
     cycle: &Cycle,
     record: Option<&Record>,
     trend: &Trend,
@@ -61,7 +64,7 @@ pub fn judge_along(
     let record = record.unwrap_or(&unknown);
     let phase = Phase::of(cycle, now);
     let sight = Sight::new(key_result, cycle, record, now, phase);
-    let figures = sight.of(&key_result.aim, ambition);
+    let figures = sight.of(&key_result.aim, terms);
     let standing = match sight.value {
         None => Standing::NoData,
         Some(_) if sight.stale => Standing::Stale,
@@ -75,7 +78,7 @@ pub fn judge_along(
         value: sight.value.map(|p| p.value),
         stale: sight.stale,
         planned: figures.planned,
-        counts: record.counts,
+        counts: sight.counts(),
         now,
     };
     let forecast = outlook.forecast(trend);
@@ -97,8 +100,10 @@ pub fn judge_along(
         coverage: figures.coverage,
         budget_left: figures.budget_left,
         pace: figures.pace,
+        pace_by: terms.method.pace,
         rate: outlook.rate(forecast.as_ref().ok()),
         forecast,
+        corrected: trend.corrected(),
         status,
         reason: String::new(),
         status_since: since(record, status, now),
@@ -106,10 +111,16 @@ pub fn judge_along(
         confidence: record.confidence.filter(|c| c.is_finite()),
         check_in: record.check_in.clone(),
         may_be_too_safe: phase == Phase::Open && sight.may_be_too_safe(&figures, now),
-        closing: (phase == Phase::Closed).then(|| sight.closing(key_result, &figures, ambition)),
+        closing: (phase == Phase::Closed).then(|| sight.closing(key_result, &figures, terms)),
+        forecast_error: (phase == Phase::Closed)
+            .then(|| forecast_error(key_result, record, sight.value))
+            .flatten(),
         closed_at: None,
     };
-    card.reason = reason(&card, ambition, cycle);
+    card.reason = reason(&card, terms.ambition, cycle);
+    if phase != Phase::Pending {
+        card.reason += &epoch::told(key_result, record, cycle);
+    }
     if let Some(kept) = record.kept.as_ref().filter(|_| phase == Phase::Closed) {
         show_kept(kept, &mut card);
     }
@@ -139,8 +150,20 @@ fn show_kept(kept: &Kept, card: &mut KeyResultCard) {
     card.progress_raw = kept.raw;
     card.progress = kept.closing.as_amended.score;
     card.closing = Some(kept.closing);
+    card.forecast_error = kept.forecast_error;
     card.closed_at = Some(kept.at);
     card.reason.clone_from(&kept.reason);
+}
+
+/// How far the forecast that stood at half-time was off; of a value to reach alone.
+fn forecast_error(
+    key_result: &KeyResult,
+    record: &Record,
+    last: Option<Point>,
+) -> Option<ForecastError> {
+    let stood = record.half_time.as_ref();
+    let stood = stood.filter(|_| matches!(key_result.aim, Aim::Reach(_)))?;
+    ForecastError::of(stood, last?.value)
 }
 
 /// When the status began: as recorded while it is still the same, else now.

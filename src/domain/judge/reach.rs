@@ -1,13 +1,13 @@
 //! A value to reach: how much of the way from its baseline to its target it has gone, and how much was planned.
 
 use super::sight::{Figures, Sight};
-use crate::domain::goals::Ambition;
+use crate::domain::method::Terms;
 use crate::domain::progress::{Way, pace};
 use crate::domain::status::Standing;
 use crate::domain::target::Reach;
 
 impl Sight<'_> {
-    pub(super) fn reach(&self, reach: &Reach, ambition: Ambition) -> Figures {
+    pub(super) fn reach(&self, reach: &Reach, terms: Terms) -> Figures {
         let baseline = self.baseline(reach);
         let way = baseline.and_then(|b| Way::from(reach, b).ok());
         let way = way.as_ref();
@@ -19,7 +19,8 @@ impl Sight<'_> {
                 raw,
                 met: way.is_met(value),
                 planned,
-                ambition,
+                ambition: terms.ambition,
+                by: terms.method.pace,
             },
             _ => Standing::Measuring,
         };
@@ -29,7 +30,7 @@ impl Sight<'_> {
             target: way.map(Way::target),
             raw,
             expected_value: way.map(|way| self.planned_value(way, planned)),
-            pace: raw.and_then(|raw| pace(raw, ambition.expected_score() * planned)),
+            pace: raw.and_then(|raw| pace(raw, terms.ambition.expected_score() * planned)),
             ..self.figures(
                 planned,
                 way.map_or_else(|| self.key_result.aim.direction(), Way::direction),

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use super::stepwise::stated;
 use crate::domain::cycle::Cycle;
 use crate::domain::derive::end_of;
-use crate::domain::goals::{Ambition, KeyResult};
-use crate::domain::history::{Point, Record};
+use crate::domain::goals::KeyResult;
+use crate::domain::history::{Counts, Point, Record};
+use crate::domain::method::Terms;
 use crate::domain::progress::Way;
 use crate::domain::status::{Phase, Standing};
 use crate::domain::target::{Aim, Baseline, Direction, Reach};
@@ -86,6 +87,14 @@ impl<'a> Sight<'a> {
             .map(|_| note.clone())
     }
 
+    /// The counts behind the value: not those of another number.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        let (as_of, counts) = self.record.counts?;
+        self.value
+            .filter(|value| value.as_of == as_of)
+            .map(|_| counts)
+    }
+
     /// The value as far as it is believed.
     pub(super) fn believed(&self) -> Option<f64> {
         self.value.filter(|_| !self.stale).map(|p| p.value)
@@ -104,12 +113,12 @@ impl<'a> Sight<'a> {
     }
 
     /// What follows for `aim`: the one that was agreed in the end or the one that was agreed first.
-    pub(super) fn of(&self, aim: &Aim, ambition: Ambition) -> Figures {
+    pub(super) fn of(&self, aim: &Aim, terms: Terms) -> Figures {
         match aim {
-            Aim::Reach(reach) => self.reach(reach, ambition),
+            Aim::Reach(reach) => self.reach(reach, terms),
             Aim::Hold(hold) => self.hold(hold),
-            Aim::Milestones(milestones) => self.milestones(milestones, ambition),
-            Aim::Done => self.done(ambition),
+            Aim::Milestones(milestones) => self.milestones(milestones, terms),
+            Aim::Done => self.done(terms),
             Aim::Baseline(days) => self.collected(*days),
         }
     }
@@ -119,13 +128,13 @@ impl<'a> Sight<'a> {
         &self,
         key_result: &KeyResult,
         figures: &Figures,
-        ambition: Ambition,
+        terms: Terms,
     ) -> Closing {
-        let as_amended = Outcome::of_key_result(&key_result.aim, figures.raw, ambition);
+        let as_amended = Outcome::of_key_result(&key_result.aim, figures.raw, terms);
         let first = key_result.as_first_committed();
         let as_committed = first.map_or(as_amended, |first| {
-            let raw = self.of(&first.aim, ambition).raw;
-            Outcome::of_key_result(&first.aim, raw, ambition)
+            let raw = self.of(&first.aim, terms).raw;
+            Outcome::of_key_result(&first.aim, raw, terms)
         });
         Closing {
             as_amended,

@@ -4,8 +4,10 @@ use super::*;
 use crate::domain::anchors::Anchors;
 use crate::domain::example::{at_most, day, days, key_result, quarter, reach, record};
 use crate::domain::fault::FaultClass;
+use crate::domain::goals::Ambition;
 use crate::domain::history::LastAttempt;
 use crate::domain::history::Point;
+use crate::domain::method::{Method, PaceBy};
 use crate::domain::milestones::Milestone;
 use crate::domain::milestones::Milestones;
 use crate::domain::target::{Aim, Baseline, Direction, Hold, Reach, ScoreBy};
@@ -31,7 +33,13 @@ fn complaints() -> KeyResult {
 
 fn card(key_result: KeyResult, record: &Record, now: Timestamp) -> KeyResultCard {
     let kr = Arc::new(key_result);
-    let card = judge(&kr, Ambition::Aspirational, &quarter(), Some(record), now);
+    let card = judge(
+        &kr,
+        Ambition::Aspirational.into(),
+        &quarter(),
+        Some(record),
+        now,
+    );
     Arc::unwrap_or_clone(card)
 }
 
@@ -442,6 +450,50 @@ fn the_reason_is_one_sentence_with_the_numbers_of_the_card() {
     );
 }
 
+/// Value at half of the cycle, the sentence where the pace is a gap.
+#[test]
+fn a_gap_is_told_in_points() {
+    let terms = Terms {
+        ambition: Ambition::Aspirational,
+        method: Method {
+            pace: PaceBy::Gap,
+            ..Method::default()
+        },
+    };
+    for (value, status, sentence) in [
+        (
+            780.0,
+            Status::AtRisk,
+            "780 subscribers is 39\u{a0}% of the way from 640 to 1,000, 11 points behind the 50\u{a0}% that the plan expects by now.",
+        ),
+        (
+            824.0,
+            Status::OnTrack,
+            "824 subscribers is 51\u{a0}% of the way from 640 to 1,000, 1 point ahead of the 50\u{a0}% that the plan expects by now.",
+        ),
+        (
+            820.0,
+            Status::OnTrack,
+            "820 subscribers is 50\u{a0}% of the way from 640 to 1,000, as much as the plan expects by now, 50\u{a0}%.",
+        ),
+        (
+            604.0,
+            Status::OffTrack,
+            "604 subscribers is further from the target of 1,000 than the baseline of 640, 60 points behind the 50\u{a0}% that the plan expects by now.",
+        ),
+    ] {
+        let kr = Arc::new(subscribers());
+        let known = record(&[(44.0, value)]);
+        let judged = judge(&kr, terms, &quarter(), Some(&known), day(45.0));
+        assert_eq!((judged.status, judged.reason.as_str()), (status, sentence));
+        let planned = judged.planned(Ambition::Aspirational);
+        assert!(
+            planned.is_some_and(|q| (q - 0.5).abs() < 1e-9),
+            "{planned:?}"
+        );
+    }
+}
+
 #[test]
 fn f23_a_note_stands_beside_its_own_number_only() {
     let mut noted = record(&[(1.0, 700.0), (2.0, 720.0)]);
@@ -547,7 +599,7 @@ proptest! {
     ) {
         let ambition = if committed { Ambition::Committed } else { Ambition::Aspirational };
         let kr = Arc::new(KeyResult { stale_after: days(stale_after), ..key_result("o/k", "x", aim) });
-        let card = judge(&kr, ambition, &quarter(), Some(&record(&samples)), day(now));
+        let card = judge(&kr, ambition.into(), &quarter(), Some(&record(&samples)), day(now));
 
         let figures = [
             card.value.map(|v| v.0), card.progress_raw, card.progress, card.expected_progress,

@@ -315,7 +315,10 @@ fn ratio(part: u64, whole: u64) -> Result<Reading, Fault> {
             format!("{part} issues of 0: the JQL of ratio_of matches none, so there is no ratio"),
         ));
     }
-    Reading::new(part as f64 / whole as f64)
+    let counts = (part as f64, whole as f64);
+    let mut reading = Reading::new(counts.0 / counts.1)?;
+    reading.counts = Some(counts);
+    Ok(reading)
 }
 
 /// One deadline over everything, whatever the single requests think.

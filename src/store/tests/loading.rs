@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::super::Reader;
 use super::*;
-use crate::domain::history::{LastAttempt, Point, Series};
+use crate::domain::epoch::Rebase;
+use crate::domain::history::{LastAttempt, Point, Record, Series};
 use crate::domain::status::Status;
 
 fn points(store: &Store, goals: &Goals, name: &str) -> Vec<(String, f64)> {
@@ -336,7 +337,16 @@ async fn f56_only_values_of_the_definition_in_force_count() {
     store.append(vec![older, old]).await.unwrap();
     for aim in [reach(), hold()] {
         let loaded = store.load(&goals("UTC", &[("users", aim)])).unwrap();
-        assert!(loaded.history.get(&kr("users")).is_none());
+        let record = loaded.history.get(&kr("users")).unwrap();
+        let unlike_until = Some(at("2026-10-08T06:00:02Z"));
+        let expected = Record {
+            unlike_until,
+            ..Record::default()
+        };
+        assert_eq!(
+            *record, expected,
+            "nothing but that it was measured otherwise"
+        );
         assert!(
             loaded.last_slot.is_empty(),
             "it was never asked in its new words"
@@ -470,4 +480,197 @@ async fn a_thousand_key_results_load_in_a_moment() {
     assert_eq!(reader.series(&kr("kr7"), None, None).unwrap().len(), 192);
     let took = began.elapsed();
     assert!(took < Duration::from_millis(100), "{took:?}");
+}
+
+/// The goals of a key result `users`, measured by `definition` now and rebased so often.
+fn rebased(aim: Aim, definition: &str, rebases: &[(&str, f64, f64)]) -> Goals {
+    let mut goals = goals("UTC", &[("users", aim)]);
+    let objective = Arc::get_mut(&mut goals.objectives[0]).unwrap();
+    let key_result = Arc::get_mut(&mut objective.key_results[0]).unwrap();
+    key_result.definition = definition.into();
+    key_result.rebases = (rebases.iter())
+        .map(|(day, old, new)| Rebase {
+            date: day.parse().unwrap(),
+            old: *old,
+            new: *new,
+            at: None,
+            from: None,
+            reason: "R".into(),
+            approved_by: "lead".into(),
+        })
+        .collect();
+    goals
+}
+
+fn under(definition: &str, slot: &str, value: f64) -> Entry {
+    Entry {
+        definition: definition.into(),
+        started_at: at(slot),
+        ..polled("users", slot, value)
+    }
+}
+
+/// Two of one day and one of the next by `d1`, then `d2`, then `d3`, each change at noon of a day that both measured.
+fn three_epochs() -> Vec<Entry> {
+    [
+        ("d1", "2026-10-05T06:00:00Z", 50.0),
+        ("d1", "2026-10-05T18:00:00Z", 51.0),
+        ("d1", "2026-10-06T06:00:00Z", 52.0),
+        ("d2", "2026-10-06T12:00:00Z", 104.0),
+        ("d2", "2026-10-07T06:00:00Z", 106.0),
+        ("d3", "2026-10-07T12:00:00Z", 1060.0),
+        ("d3", "2026-10-08T06:00:00Z", 1070.0),
+    ]
+    .map(|(definition, slot, value)| under(definition, slot, value))
+    .into()
+}
+
+#[tokio::test]
+async fn values_of_an_earlier_definition_are_loaded_only_as_far_as_rebases_carry_them_over() {
+    let place = Place::new();
+    let store = place.open();
+    store.append(three_epochs()).await.unwrap();
+    let plain = rebased(reach(), "d3", &[]);
+    let own = pairs(&[
+        ("2026-10-07T12:00:00Z", 1060.0),
+        ("2026-10-08T06:00:00Z", 1070.0),
+    ]);
+    assert_eq!(points(&store, &plain, "users"), own);
+    let record = |goals: &Goals| {
+        store
+            .load(goals)
+            .unwrap()
+            .history
+            .get(&kr("users"))
+            .cloned()
+    };
+    let unlike = |goals: &Goals| record(goals).unwrap().unlike_until;
+    let baseline = |goals: &Goals| {
+        record(goals)
+            .unwrap()
+            .baseline(&cycle("UTC"))
+            .unwrap()
+            .value
+    };
+    assert_eq!(unlike(&plain), Some(at("2026-10-07T06:00:00Z")));
+    assert_eq!(baseline(&plain), 1060.0);
+
+    let newest = ("2026-10-07", 1.0, 10.0);
+    let once = rebased(reach(), "d3", &[newest]);
+    let mut spliced = pairs(&[("2026-10-06T12:00:00Z", 1040.0)]);
+    spliced.extend(own.clone());
+    assert_eq!(points(&store, &once, "users"), spliced);
+    assert_eq!(unlike(&once), Some(at("2026-10-06T06:00:00Z")));
+    assert_eq!(baseline(&once), 1040.0);
+
+    let twice = rebased(reach(), "d3", &[("2026-10-06", 1.0, 2.0), newest]);
+    let whole = pairs(&[
+        ("2026-10-05T06:00:00Z", 1000.0),
+        ("2026-10-05T18:00:00Z", 1020.0),
+        ("2026-10-06T12:00:00Z", 1040.0),
+        ("2026-10-07T12:00:00Z", 1060.0),
+        ("2026-10-08T06:00:00Z", 1070.0),
+    ]);
+    assert_eq!(points(&store, &twice, "users"), whole);
+    assert_eq!(unlike(&twice), None);
+    assert_eq!(baseline(&twice), 1000.0, "the first one of the first epoch");
+
+    // The newest slot and attempt are those of the definition in force: the new one is asked at once.
+    let next = rebased(reach(), "d4", &[("2026-10-08", 1.0, 1.0)]);
+    let loaded = store.load(&next).unwrap();
+    assert!(loaded.last_slot.is_empty());
+    let record = loaded.history.get(&kr("users")).unwrap();
+    assert_eq!(record.last_attempt, None);
+    assert_eq!(record.series.points().last().unwrap().value, 1070.0);
+}
+
+/// A band is judged by every value, and in another zone than the days are stored in all are read one by one.
+#[tokio::test]
+async fn bands_and_other_zones_are_carried_over_value_by_value() {
+    let place = Place::new();
+    let store = place.open();
+    store.append(three_epochs()).await.unwrap();
+    let rebases = [("2026-10-06", 1.0, 2.0), ("2026-10-07", 1.0, 10.0)];
+    let all = pairs(&[
+        ("2026-10-05T06:00:00Z", 1000.0),
+        ("2026-10-05T18:00:00Z", 1020.0),
+        ("2026-10-06T06:00:00Z", 1040.0),
+        ("2026-10-06T12:00:00Z", 1040.0),
+        ("2026-10-07T06:00:00Z", 1060.0),
+        ("2026-10-07T12:00:00Z", 1060.0),
+        ("2026-10-08T06:00:00Z", 1070.0),
+    ]);
+    let band = rebased(hold(), "d3", &rebases);
+    assert_eq!(points(&store, &band, "users"), all);
+    assert_eq!(
+        points(&store, &rebased(hold(), "d3", &[]), "users"),
+        all[5..]
+    );
+    let mut tokyo = rebased(reach(), "d3", &rebases);
+    let zone = cycle("Asia/Tokyo");
+    tokyo.cycles.insert(zone.name.clone(), zone);
+    let reader = Reader::open(&place.path()).unwrap();
+    let by_points = reader.load(&tokyo).unwrap();
+    assert_eq!(by_points, store.load(&tokyo).unwrap(), "days or points");
+    // In Tokyo the second value of the 5th stands on the 6th already.
+    let found = by_points.history.get(&kr("users")).unwrap().series.clone();
+    let found: Vec<f64> = found.points().iter().map(|p| p.value).collect();
+    assert_eq!(found, [1000.0, 1040.0, 1060.0, 1070.0]);
+}
+
+/// Filled in over the time of the old definition, the new one counts on each day that it has.
+#[tokio::test]
+async fn what_was_filled_in_counts_before_what_is_carried_over() {
+    let place = Place::new();
+    let store = place.open();
+    let slot = |day: i64| {
+        (at("2026-10-05T06:00:00Z") + Duration::from_secs(86_400 * day.unsigned_abs())).to_string()
+    };
+    let mut entries: Vec<Entry> = (0..5).map(|day| under("d1", &slot(day), 1.0)).collect();
+    entries.extend((5..7).map(|day| under("d2", &slot(day), 10.0)));
+    entries.push(Entry {
+        origin: Origin::Backfilled,
+        ..under("d2", &slot(2), 11.0)
+    });
+    store.append(entries).await.unwrap();
+    let goals = rebased(reach(), "d2", &[("2026-10-10", 1.0, 10.0)]);
+    let found: Vec<f64> = points(&store, &goals, "users")
+        .iter()
+        .map(|p| p.1)
+        .collect();
+    assert_eq!(found, [10.0, 10.0, 11.0, 10.0, 10.0, 10.0, 10.0]);
+    let loaded = store.load(&goals).unwrap();
+    let baseline = loaded
+        .history
+        .get(&kr("users"))
+        .unwrap()
+        .baseline(&cycle("UTC"));
+    assert_eq!(baseline.unwrap().as_of, at("2026-10-05T06:00:00Z"));
+}
+
+#[tokio::test]
+async fn a_key_result_that_was_only_measured_otherwise_is_known_to_be() {
+    let place = Place::new();
+    let store = place.open();
+    store
+        .append(vec![under("d1", "2026-10-05T06:00:00Z", 1.0)])
+        .await
+        .unwrap();
+    let loaded = store.load(&rebased(reach(), "d2", &[])).unwrap();
+    let record = loaded.history.get(&kr("users")).unwrap();
+    assert_eq!(record.unlike_until, Some(at("2026-10-05T06:00:00Z")));
+    assert!(record.series.points().is_empty() && record.frozen.is_none());
+    // What was only asked in vain was never measured.
+    let place = Place::new();
+    let store = place.open();
+    store
+        .append(vec![failed(
+            "users",
+            "2026-10-05T06:00:00Z",
+            FaultClass::Net,
+        )])
+        .await
+        .unwrap();
+    let loaded = store.load(&rebased(reach(), "d2", &[])).unwrap();
+    assert_eq!(loaded.history.get(&kr("users")), None);
 }

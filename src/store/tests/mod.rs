@@ -16,6 +16,7 @@ use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use crate::domain::reading::Reading;
 use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 
+mod forecasts;
 mod loading;
 mod model;
 mod opening;
@@ -90,6 +91,7 @@ fn polled_at(name: &str, slot: Timestamp, value: f64) -> Entry {
             exact: None,
             as_of: None,
             approximate: false,
+            counts: None,
             note: None,
         }),
     }
@@ -151,6 +153,7 @@ fn goals(zone: &str, key_results: &[(&str, Aim)]) -> Goals {
                 why: None,
                 unit: String::new(),
                 kind: Kind::Level,
+                window: None,
                 aim: aim.clone(),
                 plan: None,
                 role: Role::Contributes,
@@ -158,6 +161,7 @@ fn goals(zone: &str, key_results: &[(&str, Aim)]) -> Goals {
                 feed: Feed::Recorded,
                 stale_after: Duration::from_secs(86_400),
                 amendments: Vec::new(),
+                rebases: Vec::new(),
                 definition: "d1".into(),
             })
         })

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::super::{Loaded, Reader};
 use super::*;
+use crate::domain::epoch::Rebase;
 use crate::domain::history::{Point, Series};
 use crate::domain::status::Status;
 
@@ -98,6 +99,7 @@ fn entry(draft: &Draft, nth: i64) -> Entry {
                 })
                 .filter(|_| !draft.recorded),
             approximate: false,
+            counts: None,
             note: None,
         }),
         Err(class) => Err(Fault::new(FaultClass::ALL[class], format!("fault {nth}"))),
@@ -124,8 +126,8 @@ fn entry(draft: &Draft, nth: i64) -> Entry {
 
 #[derive(Default)]
 struct Model {
-    /// By key result under the definition in force.
-    frozen: BTreeMap<usize, Point>,
+    /// By key result and definition.
+    frozen: BTreeMap<(usize, usize), Point>,
     /// By key result, slot, definition and whether a person told it.
     measurements: BTreeMap<(usize, i64, usize, bool), Entry>,
     attempts: Vec<(usize, Timestamp, Result<f64, Fault>)>,
@@ -162,26 +164,50 @@ impl Model {
         }
         self.measurements.insert(key, entry.clone());
         let point = entry.point().unwrap();
-        if draft.definition == 0 && entry.cycle.covers(point.as_of) {
-            let first = self.frozen.entry(draft.kr).or_insert(point);
+        if entry.cycle.covers(point.as_of) {
+            let key = (draft.kr, draft.definition);
+            let first = self.frozen.entry(key).or_insert(point);
             if first.as_of == point.as_of {
                 *first = point;
             }
         }
     }
 
+    fn measured(&self, kr: usize, definition: usize) -> BTreeMap<Timestamp, Point> {
+        let mine = self.measurements.iter();
+        let mine = mine.filter(|((k, _, d, _), _)| *k == kr && *d == definition);
+        let points = mine.map(|(_, e)| e.point().unwrap());
+        points.map(|p| (p.as_of, p)).collect()
+    }
+
+    /// Until when the other definition measured what is not compared.
+    fn unlike_until(&self, kr: usize, goals: &Goals) -> Option<Timestamp> {
+        let rebased = !goals.objectives[0].key_results[kr].rebases.is_empty();
+        let (own, other) = (self.measured(kr, 0), self.measured(kr, 1));
+        let (first, last) = (*other.first_key_value()?.0, *other.last_key_value()?.0);
+        let begun = own.first_key_value().is_some_and(|(own, _)| *own <= first);
+        let before = last < goals.cycles.values().next()?.start();
+        (!rebased && !begun && !before).then_some(last)
+    }
+
     /// The rule in its plainest words, on civil dates.
     fn series(&self, kr: usize, goals: &Goals) -> Series {
         let cycle = goals.cycles.values().next().unwrap();
         let key_result = &goals.objectives[0].key_results[kr];
-        let mine = self
-            .measurements
-            .iter()
-            .filter(|((k, _, d, _), _)| *k == kr && *d == 0);
-        let all: BTreeMap<Timestamp, Point> = mine
-            .map(|(_, e)| e.point().unwrap())
-            .map(|p| (p.as_of, p))
-            .collect();
+        let mut all = self.measured(kr, 0);
+        let day = |p: &Point| -> Date { p.as_of.to_zoned(cycle.zone.clone()).date() };
+        let own: Vec<Point> = all.values().copied().collect();
+        for point in self
+            .measured(kr, 1)
+            .into_values()
+            .filter(|_| !key_result.rebases.is_empty())
+        {
+            let earlier = |o: &Point| day(o) == day(&point) && o.as_of <= point.as_of;
+            if !own.iter().any(earlier) {
+                let value = 2.0 * point.value;
+                all.insert(point.as_of, Point { value, ..point });
+            }
+        }
         let holds = matches!(key_result.aim, Aim::Hold(_));
         let since = if holds {
             cycle.start() - key_result.stale_after
@@ -197,7 +223,6 @@ impl Model {
         if holds {
             return within.into_iter().collect();
         }
-        let day = |p: &Point| -> Date { p.as_of.to_zoned(cycle.zone.clone()).date() };
         let last_of_days: BTreeMap<Date, Point> = within.iter().map(|p| (day(p), *p)).collect();
         std::iter::once(within[0])
             .chain(last_of_days.into_values())
@@ -222,12 +247,24 @@ impl Model {
                 let behind = slot + Duration::from_millis(1);
                 loaded.accounted.insert(kr(name), behind);
             }
-            if series.points().is_empty() && newest.is_none() && status.is_none() {
+            let unlike_until = self.unlike_until(k, goals);
+            let known = newest.is_some() || status.is_some() || unlike_until.is_some();
+            if series.points().is_empty() && !known {
                 continue;
             }
             let record = loaded.history.record(&kr(name));
             record.series = series;
-            record.frozen = self.frozen.get(&k).copied();
+            let rebased = !goals.objectives[0].key_results[k].rebases.is_empty();
+            let earlier = self.frozen.get(&(k, 1)).filter(|_| rebased);
+            let earlier = earlier.map(|p| Point {
+                value: 2.0 * p.value,
+                ..*p
+            });
+            // In another zone what was noted may lie outside of the cycle.
+            let cycle = goals.cycles.values().next().unwrap();
+            let earlier = earlier.filter(|p| cycle.covers(p.as_of));
+            record.frozen = earlier.or(self.frozen.get(&(k, 0)).copied());
+            record.unlike_until = unlike_until;
             record.status_since = status;
             record.last_attempt = newest.and_then(Entry::last_attempt);
             loaded.newest_poll = loaded.newest_poll.max(newest.map(|e| e.started_at));
@@ -247,6 +284,18 @@ fn goals_in(zone: usize) -> Goals {
     );
     for cycle in goals.cycles.values_mut() {
         *cycle = short(cycle.zone.clone());
+    }
+    // The second and the third carry over what the other definition measured.
+    for key_result in &mut Arc::get_mut(&mut goals.objectives[0]).unwrap().key_results[1..] {
+        Arc::get_mut(key_result).unwrap().rebases = vec![Rebase {
+            date: date(2026, 10, 3),
+            old: 1.0,
+            new: 2.0,
+            at: None,
+            from: None,
+            reason: "R".into(),
+            approved_by: "lead".into(),
+        }];
     }
     goals
 }

@@ -89,6 +89,8 @@ async fn a_store_of_version_1_keeps_its_values_and_its_baseline() {
     let raw = place.raw();
     raw.execute_batch(
         "DROP TABLE owed; ALTER TABLE series DROP COLUMN passed_until;
+         DROP TABLE forecast;
+         ALTER TABLE measurement DROP COLUMN k; ALTER TABLE measurement DROP COLUMN n;
          DROP TABLE checkin; DROP TABLE annotation; DROP TABLE closing;
          ALTER TABLE series DROP COLUMN baseline_at; ALTER TABLE series DROP COLUMN baseline_value;
          ALTER TABLE measurement DROP COLUMN backfilled;

@@ -144,7 +144,12 @@ async fn a_store_of_version_4_keeps_its_values_and_is_accounted_for_up_to_its_ne
     store.close().await.unwrap();
     let raw = place.raw();
     raw.execute_batch(
-        "DROP TABLE owed; ALTER TABLE series DROP COLUMN passed_until; PRAGMA user_version = 4;",
+        "DROP TABLE owed; ALTER TABLE series DROP COLUMN passed_until;
+         DROP TABLE forecast;
+         ALTER TABLE measurement DROP COLUMN k; ALTER TABLE measurement DROP COLUMN n;
+         ALTER TABLE closing DROP COLUMN forecast_value; ALTER TABLE closing DROP COLUMN forecast_at;
+         ALTER TABLE closing DROP COLUMN forecast_method; ALTER TABLE closing DROP COLUMN forecast_error;
+         PRAGMA user_version = 4;",
     )
     .unwrap();
     let schema = |connection: &rusqlite::Connection| -> Vec<String> {

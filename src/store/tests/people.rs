@@ -209,6 +209,8 @@ async fn a_store_of_version_3_keeps_its_values_and_takes_what_people_say() {
     let raw = place.raw();
     raw.execute_batch(
         "DROP TABLE owed; ALTER TABLE series DROP COLUMN passed_until;
+         DROP TABLE forecast;
+         ALTER TABLE measurement DROP COLUMN k; ALTER TABLE measurement DROP COLUMN n;
          DROP TABLE checkin; DROP TABLE annotation; DROP TABLE closing; PRAGMA user_version = 3;",
     )
     .unwrap();

@@ -26,6 +26,7 @@ async fn everything_told_comes_back() {
             exact: Some("9007199254740993".into()),
             as_of: Some(at("2026-10-04T23:00:00Z")),
             approximate: true,
+            counts: None,
             note: Some("4 of 10 issues have a value".into()),
         }),
         ..polled("users", SLOT, 0.0)

@@ -12,7 +12,7 @@ use crate::domain::anchors::{Anchors, AnchorsError};
 use crate::domain::cycle::Cycle;
 use crate::domain::milestones::{Milestone, Milestones};
 use crate::domain::plan::Plan;
-use crate::domain::target::{Baseline, Reach};
+use crate::domain::target::{Baseline, Reach, Target};
 
 /// Reads the plan of a way; `None` when there is none or it has its finding.
 pub(super) fn plan(
@@ -91,9 +91,10 @@ fn ends_at_target(
     out: &mut Vec<Finding>,
 ) -> Option<()> {
     let list = table.list("plan");
-    let target = match reach.baseline {
-        Baseline::Fixed(baseline) => reach.resolve(baseline).ok(),
-        Baseline::First => None,
+    let target = match (reach.target, reach.baseline) {
+        (Target::Absolute(target), _) => Some(target),
+        (_, Baseline::Fixed(baseline)) => reach.resolve(baseline).ok(),
+        (_, Baseline::First) => None,
     };
     let (Some(target), Some((_, last)), Some(at)) = (target, points.last(), list.last()) else {
         return Some(());
