@@ -16,6 +16,7 @@ pub mod faces;
 pub mod filters;
 pub mod fmt;
 pub mod history;
+pub mod init;
 pub mod key_results;
 pub mod log;
 pub mod online;
@@ -65,6 +66,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Annotate(args) => annotate::run(config, &args),
         Command::Close(args) => close::run(config, &args),
         Command::Schema => schema::run(),
+        Command::Init(args) => init::run(&args),
         Command::Fmt(args) => fmt::run(config, &args),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),

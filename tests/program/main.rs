@@ -13,6 +13,7 @@ mod faults;
 mod filters;
 mod forecast;
 mod home;
+mod init;
 mod kill;
 mod kinds;
 mod lifecycle;
