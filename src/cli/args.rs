@@ -353,7 +353,7 @@ pub struct FmtArgs {
     /// Files; `-` reads stdin and writes stdout [default: the configuration and every file it includes]
     #[arg(value_name = "FILES")]
     pub files: Vec<PathBuf>,
-    /// Write nothing; list the files that would change, exit code 1 if there are any
+    /// Write nothing; list the files that would change, and on stderr their lines; exit code 1 if there are any
     #[arg(long)]
     pub check: bool,
 }

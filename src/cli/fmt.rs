@@ -9,7 +9,7 @@ use super::exit::{Failure, Verdict, complain, say};
 use super::{configuration, write};
 use crate::config::files::{File, Files};
 use crate::config::finding::Severity;
-use crate::config::format::{Unformatted, format};
+use crate::config::format::{Unformatted, changed_lines, format};
 use crate::config::{load, render};
 
 /// Formats the files, or lists those that would change. A file at fault is told and left alone; the others are formatted.
@@ -34,9 +34,14 @@ pub fn run(config: Option<&Path>, args: &FmtArgs) -> Result<Verdict, Failure> {
                 failed = true;
             }
             Ok(text) if text == file.text() => {}
-            Ok(_) if args.check => {
+            Ok(text) if args.check => {
                 changed += 1;
                 say(&format!("{}\n", file.shown()))?;
+                complain(&format!(
+                    "{}: {}\n",
+                    file.shown(),
+                    places(file.text(), &text)
+                ));
             }
             Ok(text) => match write::replace(Path::new(file.shown()), file.text(), &text) {
                 Ok(()) => {
@@ -58,6 +63,19 @@ pub fn run(config: Option<&Path>, args: &FmtArgs) -> Result<Verdict, Failure> {
         complain(&format!("{changed} file{s} would change; run `okrd fmt`\n"));
     }
     Ok(Verdict::of(!args.check || changed == 0))
+}
+
+/// Where the white space of a text is out of order: a few line numbers.
+fn places(text: &str, formatted: &str) -> String {
+    const MOST: usize = 10;
+    let lines = changed_lines(text, formatted);
+    let shown: Vec<String> = lines.iter().take(MOST).map(usize::to_string).collect();
+    let s = if lines.len() == 1 { "" } else { "s" };
+    let more = match lines.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("line{s} {}{more}", shown.join(", "))
 }
 
 /// The files to format, and whether some could not be read.

@@ -43,6 +43,55 @@ pub fn format(file: &File) -> Result<String, Unformatted> {
     }
 }
 
+/// The lines of a text, from 1, that its formatted text has otherwise; blank lines count for the line below them, or for
+/// the last. Only numbers, since a line may hold what must not be shown.
+#[must_use]
+pub fn changed_lines(text: &str, formatted: &str) -> Vec<usize> {
+    let (before, after) = (lines(text), lines(formatted));
+    let changed = before.iter().zip(&after).filter(|(one, other)| {
+        (one.text, one.end, one.blanks) != (other.text, other.end, other.blanks)
+    });
+    changed.map(|(line, _)| line.number).collect()
+}
+
+/// A line that holds something, or what stands below the last of them.
+struct Seen<'a> {
+    number: usize,
+    /// How many blank lines stand above it.
+    blanks: usize,
+    text: &'a str,
+    end: bool,
+}
+
+fn lines(text: &str) -> Vec<Seen<'_>> {
+    let mut seen = Vec::new();
+    let mut blanks = 0;
+    let mut last = 1;
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        last = at + 1;
+        let (text, end) = (line.trim_end_matches('\n'), line.ends_with('\n'));
+        if text.trim().is_empty() {
+            blanks += 1;
+        } else {
+            let number = last;
+            seen.push(Seen {
+                number,
+                blanks,
+                text,
+                end,
+            });
+            blanks = 0;
+        }
+    }
+    seen.push(Seen {
+        number: last,
+        blanks,
+        text: "",
+        end: false,
+    });
+    seen
+}
+
 /// Everything that is not white space, in order.
 fn significant(text: &str) -> Vec<&str> {
     let events = events(text);
@@ -468,6 +517,27 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_that_change_are_known() {
+        for (text, expected) in [
+            ("a = 1\n", &[][..]),
+            ("a=1\nb = 2\nc=3\n", &[1, 3]),
+            ("a = 1\n\n\nb = 2\n", &[4]),
+            ("\na = 1\n[b]\n", &[2, 3]),
+            ("a = 1\n\n", &[2]),
+            ("a = 1", &[1]),
+            ("a=1\r\n", &[1]),
+            ("a = [\n 1, \n 2]\n", &[2]),
+            (" \n", &[1]),
+        ] {
+            assert_eq!(
+                changed_lines(text, &formatted(text)),
+                expected,
+                "of {text:?}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_not_toml_has_no_form() {
         for text in ["a = ", "a = 1\na = 2\n", "[a\n", "a = \"x\n"] {
             let result = format(&File::new("okrd.toml", "/", text.to_owned()));
@@ -560,6 +630,10 @@ mod tests {
             let once = formatted(&text);
             prop_assert_eq!(formatted(&once), once.clone());
             prop_assert_eq!(significant(&once), significant(&text));
+            // The same without any notion of a token.
+            let bare = |text: &str| text.replace([' ', '\t', '\r', '\n'], "");
+            prop_assert_eq!(bare(&once), bare(&text));
+            prop_assert_eq!(changed_lines(&text, &once).is_empty(), once == text);
             prop_assert_eq!(meaning(&once), meaning(&text));
             prop_assert!(meaning(&text).is_some(), "{:?}", text);
             for line in once.lines().filter(|line| !line.contains(" a ")) {

@@ -36,6 +36,9 @@ fn fmt_puts_every_file_of_the_configuration_in_order() {
         check.out.ends_with("okrs/team.toml\n") && check.out.lines().count() == 1,
         "{check:?}"
     );
+    let lines =
+        "okrs/team.toml: lines 1, 2, 6, 7, 10, 11, 13\n1 file would change; run `okrd fmt`\n";
+    assert!(check.err.ends_with(lines), "{check:?}");
     assert_eq!(
         written(&home, "okrs/team.toml"),
         UNTIDY,
