@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use crate::home::{Done, Home, PATIENT, within};
 
@@ -362,6 +363,7 @@ struct Terminal {
     child: Child,
     keys: ChildStdin,
     screen: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
     /// How much of the screen was looked at.
     seen: usize,
 }
@@ -381,7 +383,7 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(String::new()));
         let mut out = child.stdout.take().unwrap();
         let shown = Arc::clone(&screen);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut bytes = Vec::new();
             let mut some = [0; 4096];
             while let Ok(count @ 1..) = out.read(&mut some) {
@@ -394,6 +396,7 @@ impl Terminal {
             child,
             keys,
             screen,
+            reader,
             seen: 0,
         }
     }
@@ -421,6 +424,7 @@ impl Terminal {
         let status = within(PATIENT, "the terminal closes", || {
             self.child.try_wait().unwrap()
         });
+        self.reader.join().unwrap();
         Done {
             code: status.code().unwrap_or(-1),
             out: self.screen.lock().unwrap().clone(),
@@ -429,42 +433,66 @@ impl Terminal {
     }
 }
 
+const TALK: [(&str, &str); 19] = [
+    ("Company: ", "Größe & Söhne"),
+    ("Vision [none yet]: ", "Looking it up with us is a reflex"),
+    ("Thought [none yet]: ", "Be the first answer"),
+    ("Thought [no more]: ", ""),
+    ("Objective 1: ", "More people find their way to our website"),
+    ("Why it matters [leave it out]: ", ""),
+    ("Objective 2 [no more]: ", ""),
+    ("Key result 1: ", "Pass 1,000 subscribers"),
+    ("From where to where: ", "640 -> 1000 subscribers"),
+    ("How it proves the objective: ", "They decided to come back"),
+    ("Key result 2: ", "Few complaints"),
+    ("From where to where: ", "at most 300 complaints"),
+    (
+        "How it proves the objective: ",
+        "Nobody asks twice after a bad answer",
+    ),
+    ("Key result 3 [no more]: ", ""),
+    ("Team [none, all is the company's]: ", ""),
+    ("comes from [by hand]: ", "sqlite"),
+    ("shop.db: ", "shop.db"),
+    ("confirmed: ", "SELECT count(*) FROM subscribers"),
+    ("comes from [by hand]: ", ""),
+];
+
 #[test]
 fn in_a_terminal_it_asks_the_six_steps() {
     let home = Home::new(&[]);
     let mut terminal = Terminal::new(&home);
-    for (prompt, answer) in [
-        ("Company: ", "Größe & Söhne"),
-        ("Vision [none yet]: ", "Looking it up with us is a reflex"),
-        ("Thought [none yet]: ", "Be the first answer"),
-        ("Thought [no more]: ", ""),
-        ("Objective 1: ", "More people find their way to our website"),
-        ("Why it matters [leave it out]: ", ""),
-        ("Objective 2 [no more]: ", ""),
-        ("Key result 1: ", "Pass 1,000 subscribers"),
-        ("From where to where: ", "640 -> 1000 subscribers"),
-        ("How it proves the objective: ", "They decided to come back"),
-        ("Key result 2: ", "Few complaints"),
-        ("From where to where: ", "at most 300 complaints"),
-        (
-            "How it proves the objective: ",
-            "Nobody asks twice after a bad answer",
-        ),
-        ("Key result 3 [no more]: ", ""),
-        ("Team [none, all is the company's]: ", ""),
-        ("comes from [by hand]: ", "sqlite"),
-        ("shop.db: ", "shop.db"),
-        ("confirmed: ", "SELECT count(*) FROM subscribers"),
-        ("comes from [by hand]: ", ""),
-    ] {
+    for (prompt, answer) in TALK {
         terminal.answer(prompt, answer);
     }
-    terminal.until("okrd run");
     let done = terminal.end();
     assert_eq!(done.code, 0, "{}", done.out);
     assert_eq!(below(&home), FILES[..3]);
     assert!(written(&home, "okrd.toml").contains("name = \"Größe & Söhne\""));
     is_sound(&home);
+}
+
+/// A file that came while it asked stays, and the answers are not lost with it.
+#[test]
+fn what_came_meanwhile_stays_and_the_answers_are_shown() {
+    let home = Home::new(&[]);
+    let mut terminal = Terminal::new(&home);
+    terminal.until("Company: ");
+    home.write("okrs/company.toml", "mine");
+    terminal.seen = 0;
+    for (prompt, answer) in TALK {
+        terminal.answer(prompt, answer);
+    }
+    let done = terminal.end();
+    assert_eq!(done.code, 2, "{}", done.out);
+    for said in [
+        "title = \"Pass 1,000 subscribers\"",
+        "okrs/company.toml is there already; nothing was written",
+    ] {
+        assert!(done.out.contains(said), "{said}: {}", done.out);
+    }
+    assert_eq!(below(&home), ["okrs/company.toml"]);
+    assert_eq!(written(&home, "okrs/company.toml"), "mine");
 }
 
 #[test]

@@ -36,9 +36,13 @@ impl Aim {
                 return Ok((level(value(number)?), unit));
             }
         }
-        let (from, rest) = text_
-            .split_once("->")
-            .or_else(|| text_.split_once('→'))
+        let way = match lower.strip_prefix("from ") {
+            Some(_) => text_.get("from ".len()..).unwrap_or_default(),
+            None => text_,
+        };
+        let (from, rest) = ["->", "→", " to "]
+            .iter()
+            .find_map(|arrow| way.split_once(arrow))
             .ok_or_else(wrong)?;
         let (to, unit) = first_word(rest);
         let from = from.trim();
@@ -187,6 +191,17 @@ mod tests {
             ),
             ("48000 -> +50%", way("48000", "\"+50%\""), None),
             (
+                "640 to 1000 subscribers",
+                way("640", "1000"),
+                Some("subscribers"),
+            ),
+            ("From 3 to 4 to-dos", way("3", "4"), Some("to-dos")),
+            (
+                "3 -> 4 answers to questions",
+                way("3", "4"),
+                Some("answers to questions"),
+            ),
+            (
                 "first -> -25% errors",
                 way("\"first\"", "\"-25%\""),
                 Some("errors"),
@@ -214,7 +229,9 @@ mod tests {
             "->",
             "640 ->",
             "-> 3",
-            "from 3 -> 4",
+            "3 4",
+            "from 3",
+            "by 3 to 4",
             "1,000 -> 2,000",
             "at most 1,5",
         ] {

@@ -430,7 +430,7 @@ impl Conversation<'_> {
             6,
             "Measuring: where each number comes from.",
             &format!(
-                "Best is the system that knows it: {words}. {BY_HAND} means that people record it."
+                "Best is the system that knows it: {words}. What only people know is recorded {BY_HAND}."
             ),
             "sqlite",
         );

@@ -32,7 +32,8 @@ use crate::engine::clock::{Clock as _, SystemClock};
 pub fn run(args: &InitArgs) -> Result<Verdict, Failure> {
     let mut plan = started(args, SystemClock.now()).map_err(refused)?;
     vacant(&args.dir, &[MAIN.into(), SCHEMA.into()])?;
-    let plan = if args.said.is_empty() {
+    let asked = args.said.is_empty();
+    let plan = if asked {
         talked(plan)?
     } else {
         if plan.company.is_empty() {
@@ -44,13 +45,24 @@ pub fn run(args: &InitArgs) -> Result<Verdict, Failure> {
     };
     let files = plan.files();
     let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
-    vacant(&args.dir, &names)?;
     if args.dry_run {
+        vacant(&args.dir, &names)?;
         say(&shown(&files))?;
         return Ok(Verdict::Yes);
     }
-    write::create(&args.dir, &files)
-        .map_err(|why| Failure::usage(format!("{why}; nothing was written")))?;
+    let made = vacant(&args.dir, &names).and_then(|()| {
+        write::create(&args.dir, &files)
+            .map_err(|why| Failure::usage(format!("{why}; nothing was written")))
+    });
+    if let Err(why) = made {
+        if asked {
+            complain(
+                "The files cannot be written. Nobody wants to answer all that again, so here they are:\n",
+            );
+            say(&shown(&files))?;
+        }
+        return Err(why);
+    }
     say(&written(&args.dir, &names, &plan))?;
     Ok(Verdict::Yes)
 }
