@@ -26,7 +26,7 @@ const FLOORS: [(&str, u8); 10] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 19] = [
+const LIBRARIES: [(&str, &[&str]); 20] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
     ("chrono", &["engine/ticker.rs"]),
@@ -49,6 +49,7 @@ const LIBRARIES: [(&str, &[&str]); 19] = [
     ("sqlx", &["source/sql/"]),
     ("tokio_cron_scheduler", &["engine/ticker.rs"]),
     ("toml", &["config/"]),
+    ("toml_parser", &["config/format.rs"]),
 ];
 
 /// What the ground floor may be built of.

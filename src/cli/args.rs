@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::init::said::Said;
 use crate::config::finding::Code;
 use crate::source::worker::COMMAND;
 
@@ -40,11 +41,26 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 3 store, 4 another process holds the store.
 Results go to stdout, logs to stderr; OKRD_LOG sets what is logged (error, warn, info, debug).
 
-New here? `okrd demo` shows everything at work, without account and network.";
+New here? `okrd demo` shows everything at work, without account and network; `okrd init` writes a configuration of your own.";
+
+const INIT_EXAMPLE: &str = "\
+In a terminal `okrd init` asks; nothing else is needed. Flags follow the steps in their order, as here:
+
+  okrd init --company Acme --team content=Content --source 'shop={ type = \"sqlite\", path = \"shop.db\" }' \\
+    --objective 'reflex=Looking it up with us becomes a reflex' --why 'Who comes back costs nothing' \\
+      --key-result 'More visitors' --aim '48000 -> +50% visitors' --why 'A reflex shows in visits' \\
+      --key-result 'Fewer corrections' --aim 'at most 9 corrections' --why 'Nobody looks up what is wrong' \\
+    --objective 'More people find us' --owner content --parent reflex \\
+      --key-result 'Pass 1,000 subscribers' --aim '640 -> 1000 subscribers' --why 'They decided to come back' \\
+        --measure '{ source = \"shop\", query = \"SELECT count(*) FROM subscribers\" }' \\
+      --key-result 'Readers recommend us' --aim '31 -> 40 points' --why 'Nobody recommends what is not theirs'";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first configuration: ask the six steps of the method in a terminal, or take them from flags
+    #[command(after_help = INIT_EXAMPLE)]
+    Init(Box<InitArgs>),
     /// Run the daemon: poll on schedule, record, serve the page and /metrics
     Run(RunArgs),
     /// Check the configuration and tell every finding
@@ -76,6 +92,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Print the JSON schema of the configuration, for editors
     Schema,
+    /// Put the white space of configuration files in order; changes no key, value, comment or order
+    Fmt(FmtArgs),
     /// Show okrd at work: example configuration, simulated sources, the real daemon
     Demo(DemoArgs),
     /// What okrd starts by itself to run filters; ends with its input
@@ -91,6 +109,41 @@ pub enum Format {
     Text,
     /// For programs
     Json,
+}
+
+/// Options of `init`.
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// Folder to write to, made where it is not there; --config is not used
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// The company's name
+    #[arg(long, value_name = "NAME")]
+    pub company: Option<String>,
+    /// What it wants to be
+    #[arg(long, value_name = "TEXT")]
+    pub vision: Option<String>,
+    /// How it wants to get there, one thought a flag (repeat)
+    #[arg(long, value_name = "TEXT")]
+    pub strategy: Vec<String>,
+    /// The cycle: a quarter such as 2026-Q4, or NAME=FIRST..LAST with two days [default: this quarter]
+    #[arg(long, value_name = "CYCLE")]
+    pub cycle: Option<String>,
+    /// IANA time zone of cycle days and schedules [default: the machine's]
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// A team (repeat)
+    #[arg(long, value_name = "[ID=]NAME")]
+    pub team: Vec<String>,
+    /// A source as in the file: ID={ type = "sqlite", path = "shop.db" } (repeat)
+    #[arg(long, value_name = "ID=TOML")]
+    pub source: Vec<String>,
+    /// Objectives and key results, in their order.
+    #[command(flatten)]
+    pub said: Said,
+    /// Show the files; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `run`.
@@ -378,6 +431,17 @@ pub struct BackfillArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: BackfillFormat,
+}
+
+/// Options of `fmt`.
+#[derive(Debug, clap::Args)]
+pub struct FmtArgs {
+    /// Files; `-` reads stdin and writes stdout [default: the configuration and every file it includes]
+    #[arg(value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; list the files that would change, and on stderr their lines; exit code 1 if there are any
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Options of `rebase`.

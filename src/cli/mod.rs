@@ -16,7 +16,9 @@ pub mod exit;
 pub mod exposition;
 pub mod faces;
 pub mod filters;
+pub mod fmt;
 pub mod history;
+pub mod init;
 pub mod key_results;
 pub mod log;
 pub mod online;
@@ -31,6 +33,7 @@ pub mod series;
 pub mod status;
 pub mod table;
 pub mod when;
+pub mod write;
 
 use std::process::ExitCode;
 
@@ -68,6 +71,8 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Store(command) => backup::store(config, &command),
         Command::Diff(args) => diff::run(config, &args),
         Command::Schema => schema::run(),
+        Command::Init(args) => init::run(&args),
+        Command::Fmt(args) => fmt::run(config, &args),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),
     }

@@ -11,6 +11,7 @@ mod veil;
 
 pub mod check;
 pub mod diff;
+pub mod format;
 pub mod render;
 pub mod schema;
 

@@ -88,6 +88,9 @@ fn property(key: &Key) -> Value {
     let mut schema = shape(&key.shape);
     if let Some(members) = schema.as_object_mut() {
         members.insert("description".into(), key.about.into());
+        for (keyword, bound) in key.bounds {
+            members.insert((*keyword).to_owned(), (*bound).into());
+        }
         if let Some(default) = value(key.default) {
             members.insert("default".into(), default);
         }

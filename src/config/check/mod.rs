@@ -46,7 +46,7 @@ use self::review::Review;
 use self::shape::Shapes;
 use self::suggest::did_you_mean;
 use self::table::Table;
-use super::files::Files;
+use super::files::{File, Files};
 use super::finding::{Code, Finding, Needs, Rests, Severity, quoted};
 use super::keys::ROOT;
 use super::spec::{Config, StoreSpec};
@@ -111,6 +111,12 @@ pub fn check_all(files: &Files, filters: FilterJudge, now: Timestamp) -> (Config
     levels.settle(files, &mut out, &[Needs::Files]);
     let config = finish(files, &mut out, config);
     (config, out)
+}
+
+/// Why a file is not TOML: every fault, none when it is.
+#[must_use]
+pub fn syntax_faults(file: &File) -> Vec<Finding> {
+    syntax::parse(file).1
 }
 
 /// Puts findings in order and counts the warnings.

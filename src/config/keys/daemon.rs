@@ -8,12 +8,14 @@ pub(crate) static COMPANY: TableKind = TableKind::new(
     "Whose goals these are and what stands above them.",
     &[
         key("name", Shape::Line, "The company's name.").examples(&["\"Acme\""]),
-        key("vision", Shape::Prose, "What the company wants to be."),
+        key("vision", Shape::Prose, "What the company wants to be.")
+            .examples(&["\"Looking it up on our website is a reflex for everyone online\""]),
         key(
             "strategy",
             Shape::List(&Shape::Prose),
             "How it wants to get there, one thought an entry.",
-        ),
+        )
+        .examples(&["[\"Be the first answer people find\", \"Make it worth coming back\"]"]),
     ],
 );
 
@@ -27,8 +29,12 @@ pub(crate) static METHOD: TableKind = TableKind::new(
             "ratio: progress over what the ambition expects by now; gap: points behind the plan, on track down to 10, at risk down to 25.",
         )
         .default("\"ratio\""),
-        key("partial_at", Shape::Number, "From which score on a verdict is partial.").default("0.4"),
-        key("achieved_at", Shape::Number, "From which score on a verdict is achieved.").default("0.6"),
+        key("partial_at", Shape::Number, "From which score on a verdict is partial.")
+            .bounds(&[("exclusiveMinimum", 0), ("maximum", 1)])
+            .default("0.4"),
+        key("achieved_at", Shape::Number, "From which score on a verdict is achieved.")
+            .bounds(&[("exclusiveMinimum", 0), ("maximum", 1)])
+            .default("0.6"),
         key(
             "sweet_spot",
             Shape::Pair,
@@ -40,6 +46,7 @@ pub(crate) static METHOD: TableKind = TableKind::new(
             Shape::Number,
             "From which share of the way on the target was too easy; may be more than 1.",
         )
+        .bounds(&[("exclusiveMinimum", 0)])
         .default("1.0"),
     ],
 );

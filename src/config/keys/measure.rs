@@ -138,9 +138,9 @@ static HTTP: TableKind = TableKind::new(
         )
         .examples(&["{ since = \"{cycle_start:date}\" }"]),
         key("method", Shape::Words(&["GET", "POST"]), "How it is asked; POST by default when something is sent."),
-        key("body", Shape::Code, "The text to send."),
+        key("body", Shape::Code, "The text to send.").examples(&["\"<report from='{window_start:date}'/>\""]),
         key("json", Shape::Json, "The JSON document to send.").examples(&["{ from = \"{window_start:date}\" }"]),
-        key("form", Shape::Map(Names::Any, &Shape::Parameter), "The form to send."),
+        key("form", Shape::Map(Names::Any, &Shape::Parameter), "The form to send.").examples(&["{ since = \"{cycle_start:date}\" }"]),
         key(
             "value",
             Shape::Code,

@@ -36,6 +36,8 @@ pub(crate) struct Key {
     pub(crate) default: &'static str,
     /// Examples as TOML values.
     pub(crate) examples: &'static [&'static str],
+    /// Bounds of a number as keywords of JSON Schema, for editors; the check says them with more words.
+    pub(crate) bounds: &'static [(&'static str, u32)],
 }
 
 /// What a value must look like.
@@ -195,6 +197,7 @@ pub(crate) const fn key(name: &'static str, shape: Shape, about: &'static str) -
         about,
         default: "",
         examples: &[],
+        bounds: &[],
     }
 }
 
@@ -216,6 +219,11 @@ impl Key {
 
     pub(crate) const fn default(mut self, default: &'static str) -> Self {
         self.default = default;
+        self
+    }
+
+    pub(crate) const fn bounds(mut self, bounds: &'static [(&'static str, u32)]) -> Self {
+        self.bounds = bounds;
         self
     }
 
@@ -279,42 +287,42 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             "company",
             Shape::Table(&daemon::COMPANY),
             "Whose goals these are and what stands above them.",
-        ),
+        ).examples(&["{ name = \"Acme\" }"]),
         key(
             "method",
             Shape::Table(&daemon::METHOD),
             "How a pace is told and where one verdict ends and the next begins.",
-        ),
+        ).examples(&["{ pace = \"gap\", sweet_spot = [0.6, 0.7] }"]),
         key(
             "cycles",
             Shape::Map(Names::Cycle, &Shape::Table(&daemon::CYCLE)),
             "Cycles by name: the stretches of days that objectives are set for.",
-        ),
+        ).examples(&["{ \"2026-Q4\" = { starts = 2026-10-01, ends = 2026-12-31 } }"]),
         key(
             "teams",
             Shape::Map(Names::Slug, &Shape::Table(&daemon::TEAM)),
             "Teams by id.",
-        ),
+        ).examples(&["{ content = { name = \"Content\" } }"]),
         key(
             "server",
             Shape::Table(&daemon::SERVER),
             "okrd's own HTTP server.",
-        ),
+        ).examples(&["{ listen = \"0.0.0.0:10650\" }"]),
         key(
             "store",
             Shape::Table(&daemon::STORE),
             "Where measurements are kept.",
-        ),
+        ).examples(&["{ path = \"/var/lib/okrd/okrd.db\" }"]),
         key(
             "polling",
             Shape::Table(&daemon::POLLING),
             "Defaults for every key result that has a measure.",
-        ),
+        ).examples(&["{ schedule = \"0 * * * *\", timeout = \"30s\" }"]),
         key(
             "sources",
             Shape::Map(Names::Slug, &Shape::Source),
             "Sources by name: the systems that are asked for numbers. They are only ever read.",
-        ),
+        ).examples(&["{ shop = { type = \"sqlite\", path = \"shop.db\" } }"]),
         key(
             "cycle",
             Shape::CycleName,
@@ -331,7 +339,8 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             "objectives",
             Shape::Map(Names::Slug, &Shape::Table(&okr::OBJECTIVE)),
             "Objectives by id, unique in their cycle.",
-        ),
+        )
+        .examples(&["{ more-visitors = { title = \"More people find us\", key_results = { subscribers = { title = \"Pass 1,000 subscribers\", unit = \"subscribers\", baseline = 640, target = 1000 } } } }"]),
         key(
             "dropped",
             Shape::Tables(&okr::DROPPED),

@@ -16,7 +16,7 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
         )
         .needed()
         .examples(&["\"More people find their way to our website\""]),
-        key("why", Shape::Prose, "Why it matters."),
+        key("why", Shape::Prose, "Why it matters.").examples(&["\"Who has found us once is likely to look with us first the next time\""]),
         key(
             "parent",
             Shape::Slug,
@@ -40,12 +40,14 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
             Shape::Map(Names::Slug, &Shape::Table(&KEY_RESULT)),
             "What proves it, by id: two to five measured numbers.",
         )
-        .needed_as(Code::ObjKrs),
+        .needed_as(Code::ObjKrs)
+        .examples(&["{ subscribers = { title = \"Pass 1,000 subscribers\", unit = \"subscribers\", baseline = 640, target = 1000 } }"]),
         key(
             "initiatives",
             Shape::Map(Names::Slug, &Shape::Table(&INITIATIVE)),
             "What is tried to get there, by id; never counts into progress.",
-        ),
+        )
+        .examples(&["{ letter = { title = \"A weekly letter worth opening\", state = \"doing\" } }"]),
         key(
             "was",
             Shape::Slug,
@@ -67,7 +69,7 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
     "One measured number that proves an objective: from a baseline to a target, or a band to hold.",
     &[
         key("title", Shape::Label, "What it says.").needed().examples(&["\"Pass 1,000 subscribers\""]),
-        key("why", Shape::Prose, "How it proves the objective."),
+        key("why", Shape::Prose, "How it proves the objective.").examples(&["\"Who subscribes has decided to come back\""]),
         key("unit", Shape::Label, "The unit of its value.")
             .needed_as(Code::KrNum)
             .examples(&["\"subscribers\"", "\"%\""]),
@@ -100,6 +102,7 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
         )
         .default("\"time\""),
         key("compliance", Shape::Number, "For a level to hold: the expected share of time in the band, above 0 up to 1.")
+            .bounds(&[("exclusiveMinimum", 0), ("maximum", 1)])
             .default("0.9"),
         key(
             "anchors",
@@ -111,17 +114,18 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             "milestones",
             Shape::Tables(&MILESTONE),
             "Steps that are done or not; the file says which. Instead of baseline and target.",
-        ),
+        ).examples(&["[{ title = \"The archive is searchable\", due = 2026-11-15 }]"]),
         key(
             "boolean",
             Shape::Bool,
             "true: it is so or not so by the end of the cycle; its value is 1 or 0. Instead of baseline and target.",
-        ),
+        ).examples(&["true"]),
         key(
             "baseline_days",
             Shape::Number,
             "Only collect a baseline: on so many days a good value is measured. Instead of baseline and target.",
         )
+        .bounds(&[("minimum", 1), ("maximum", 366), ("multipleOf", 1)])
         .examples(&["28"]),
         key(
             "plan",
@@ -136,7 +140,9 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             "contributes: counts with its weight; guardrail: weight 0, caps the objective's status.",
         )
         .default("\"contributes\""),
-        key("weight", Shape::Number, "Weight in the objective; 0 for a guardrail.").default("1"),
+        key("weight", Shape::Number, "Weight in the objective; 0 for a guardrail.")
+            .bounds(&[("minimum", 0)])
+            .default("1"),
         key(
             "measure",
             Shape::Measure,
@@ -156,12 +162,13 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             "amendments",
             Shape::Tables(&AMENDMENT),
             "Changes to what was agreed, made after the start of the cycle.",
-        ),
+        ).examples(&["[{ date = 2026-11-02, field = \"target\", from = 1200, to = 1000, reason = \"A competitor gave up\", approved_by = \"content team lead\" }]"]),
         key(
             "rebases",
             Shape::Tables(&REBASE),
             "Changes of its measure whose both sides were measured: values from before are carried over instead of left out. All numbers of the key result, those of later amendments too, stay in the units of its first definition.",
-        ),
+        )
+        .examples(&["[{ date = 2026-11-12, old = 57000, new = 61000, reason = \"Bots are no longer counted\", approved_by = \"content team lead\" }]"]),
         key(
             "was",
             Shape::Slug,
@@ -196,7 +203,9 @@ static MILESTONE: TableKind = TableKind::new(
             "The day by whose end it is due; the last of the cycle when nothing is said.",
         )
         .examples(&["2026-11-15"]),
-        key("weight", Shape::Number, "What it weighs beside the others.").default("1"),
+        key("weight", Shape::Number, "What it weighs beside the others.")
+            .bounds(&[("exclusiveMinimum", 0)])
+            .default("1"),
         key(
             "done",
             Shape::Date,
@@ -244,7 +253,9 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
         key("to", Shape::Json, "What it became.")
             .needed()
             .examples(&["1000"]),
-        key("reason", Shape::Prose, "Why.").needed(),
+        key("reason", Shape::Prose, "Why.")
+            .needed()
+            .examples(&["\"Half of the budget went elsewhere\""]),
         key(
             "approved_by",
             Shape::Line,
@@ -350,7 +361,7 @@ static REBASE: TableKind = TableKind::new(
         )
         .needed()
         .examples(&["61000"]),
-        key("reason", Shape::Prose, "Why it is measured otherwise.").needed(),
+        key("reason", Shape::Prose, "Why it is measured otherwise.").needed().examples(&["\"Bots are no longer counted\""]),
         key(
             "approved_by",
             Shape::Line,
@@ -384,7 +395,7 @@ static INITIATIVE: TableKind = TableKind::new(
             "learned",
             Shape::Prose,
             "What was learned; for done and dropped.",
-        ),
+        ).examples(&["\"Half of the readers open it on a telephone\""]),
         key("jira", Shape::Line, "The key of its Jira issue.").examples(&["\"CONT-12\""]),
         key(
             "links",

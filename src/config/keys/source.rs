@@ -140,7 +140,8 @@ const LOGIN: Key = key(
     "auth",
     Shape::Table(&AUTH),
     "How to log in; absent: anonymous.",
-);
+)
+.examples(&["{ user = \"okrd@acme.example\", token = { file = \"jira.token\" } }"]);
 const HEADERS: Key = key(
     "headers",
     Shape::Map(Names::Header, &Shape::Setting),
@@ -151,7 +152,8 @@ const CA_FILE: Key = key(
     "ca_file",
     Shape::Path,
     "A private certificate authority (PEM), relative to the file that names it.",
-);
+)
+.examples(&["\"company-ca.pem\""]);
 const MAX_BODY: Key = key(
     "max_body",
     Shape::Size,

@@ -74,6 +74,24 @@ pub fn load(path: &Path) -> Result<Files, LoadError> {
     Ok(loader.files)
 }
 
+/// Reads one file and follows no include.
+///
+/// # Errors
+/// When it is absent, unreadable, no regular file or no text.
+pub fn one(path: &Path) -> Result<File, LoadError> {
+    let failed = |why: String| LoadError {
+        path: path.display().to_string(),
+        why,
+    };
+    let text = read(path).map_err(|error| match error {
+        Unreadable::Absent => failed("the file does not exist".into()),
+        Unreadable::System(why) | Unreadable::Content(why, _) => failed(why),
+    })?;
+    let absolute = std::path::absolute(path).map_err(|e| failed(e.to_string()))?;
+    let folder = absolute.parent().unwrap_or(Path::new("/"));
+    Ok(File::new(path.display().to_string(), folder, text))
+}
+
 /// Why a file gives no text.
 enum Unreadable {
     Absent,
