@@ -8,6 +8,7 @@ pub mod card;
 pub mod contributions;
 pub mod cycle;
 pub mod derive;
+pub mod effect;
 pub mod epoch;
 #[cfg(test)]
 pub(crate) mod example;
