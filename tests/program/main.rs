@@ -19,6 +19,7 @@ mod mistakes;
 mod people;
 mod record;
 mod reload;
+mod review;
 mod secrets;
 mod start;
 mod watch;
