@@ -10,11 +10,11 @@ use jiff::civil::Date;
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
 use okrd::config::render;
-use okrd::domain::epoch::Rebase;
-use okrd::domain::forecast::{KeptForecast, Method};
+use okrd::domain::forecast::{Holt, KeptForecast, Method, TheilSen, wilson};
 use okrd::domain::goals::Goals;
 use okrd::domain::history::{History, Point};
 use okrd::domain::id::{KeyResultId, KeyResultRef};
+use okrd::domain::rebase::Rebase;
 use okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
 use okrd::domain::verdict::Closing;
 use okrd::source::jq::judge;
@@ -27,6 +27,7 @@ fn cases() -> Vec<PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .collect();
     files.sort();
     assert!(files.len() >= 15, "only {} scorecards", files.len());
@@ -265,4 +266,79 @@ fn ended(closing: Option<Closing>, figure: &str) -> Figure {
         "outcome" => Figure::Word(outcome.map_or_else(|| "none".to_owned(), |o| o.words())),
         _ => Figure::Word(outcome.map_or("none", |o| o.verdict.as_str()).to_owned()),
     }
+}
+
+/// The formulas by themselves, where a scorecard would not show what they come to.
+#[test]
+fn every_formula_comes_out_as_expected() {
+    let text = include_str!("scorecards/formulas/forecast.toml");
+    let file: Table = text.parse().unwrap();
+    let cases = |kind: &str| file.get(kind).and_then(Value::as_array).unwrap();
+    cases("median_line").iter().for_each(median_line);
+    cases("damped_holt").iter().for_each(damped_holt);
+    cases("share").iter().for_each(share);
+}
+
+#[track_caller]
+fn close(found: f64, wanted: &Value, within: f64) {
+    let wanted = number(wanted).unwrap();
+    assert!(
+        (found - wanted).abs() < within,
+        "{found}, expected {wanted}"
+    );
+}
+
+fn median_line(case: &Value) {
+    let pair = |point: &Value| (number(&point[0]).unwrap(), number(&point[1]).unwrap());
+    let points: Vec<_> = case["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(pair)
+        .collect();
+    let line = TheilSen::through(&points).unwrap();
+    close(line.slope, &case["slope"], 1e-6);
+    close(line.intercept, &case["intercept"], 1e-6);
+    let x = number(&case["at"]["x"]).unwrap();
+    close(line.at(x), &case["at"]["y"], 1e-6);
+    if let (Some(low), Some(high)) = (case["at"].get("low"), case["at"].get("high")) {
+        let range = line.range_at(x).unwrap();
+        close(range.0, low, 1e-6);
+        close(range.1, high, 1e-6);
+    }
+    match case
+        .get("slopes")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+    {
+        Some([low, high]) => {
+            let slopes = line.slopes.unwrap();
+            close(slopes.0, low, 1e-6);
+            close(slopes.1, high, 1e-6);
+        }
+        Some(_) => assert_eq!(line.slopes, None),
+        None => {}
+    }
+}
+
+fn damped_holt(case: &Value) {
+    let weekly: Vec<_> = case["weekly"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(number)
+        .collect();
+    let holt = Holt::of(&weekly.into_iter().map(Option::unwrap).collect::<Vec<_>>()).unwrap();
+    close(holt.level, &case["level"], 1e-6);
+    close(holt.trend, &case["trend"], 1e-6);
+    close(holt.after(7.0), &case["after_7_weeks"], 1e-6);
+    close(holt.after(f64::INFINITY), &case["limit"], 1e-6);
+}
+
+/// Printed with four digits.
+fn share(case: &Value) {
+    let (k, n) = (number(&case["k"]).unwrap(), number(&case["n"]).unwrap());
+    let (low, high) = wilson(k, n).unwrap();
+    close(low, &case["low"], 5e-5);
+    close(high, &case["high"], 5e-5);
 }

@@ -65,6 +65,11 @@ pub enum Command {
     Annotate(AnnotateArgs),
     /// Keep for good how a cycle ended, seven days after its end, and show scores and verdicts
     Close(CloseArgs),
+    /// Copy the store into a new file, checked, beside a running daemon
+    Backup(BackupArgs),
+    /// Check the store, put a damaged one aside, put a backup in its place
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Print the JSON schema of the configuration, for editors
     Schema,
     /// Show okrd at work: example configuration, simulated sources, the real daemon
@@ -225,6 +230,47 @@ pub struct CheckinArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Options of `backup`.
+#[derive(Debug, clap::Args)]
+pub struct BackupArgs {
+    /// The new file; an existing one is not overwritten
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What `store` does.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Read every page of the store, or of a backup, and tell what is there; exit code 1 if it is damaged
+    Verify(VerifyArgs),
+    /// Put the store aside, renamed with its write-ahead log; the daemon must not run
+    Quarantine,
+    /// Put a backup where the store belongs; the daemon must not run, and no store may be there
+    Restore(RestoreArgs),
+}
+
+/// Options of `store verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// A backup [default: the store that the configuration names]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Options of `store restore`.
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// The backup; it stays as it is
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Options of `annotate`.

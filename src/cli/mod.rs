@@ -5,6 +5,7 @@ pub mod annotate;
 pub mod args;
 pub mod author;
 pub mod backfill;
+pub mod backup;
 pub mod check;
 pub mod checkin;
 pub mod close;
@@ -62,6 +63,8 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Checkin(args) => checkin::run(config, &args),
         Command::Annotate(args) => annotate::run(config, &args),
         Command::Close(args) => close::run(config, &args),
+        Command::Backup(args) => backup::run(config, &args),
+        Command::Store(command) => backup::store(config, &command),
         Command::Schema => schema::run(),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::progress::along;
+use super::polyline::along;
 
 /// At least two points, value → share, strictly monotone in both, from share 0 to share 1. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]

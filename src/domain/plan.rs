@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::cycle::Cycle;
-use super::progress::{Way, along, clamped};
+use super::polyline::along;
+use super::progress::{Way, clamped};
 
 /// Values that are due at instants, in their order. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::diary::Diary;
+use super::spread::spread;
 use crate::domain::card::KeyResultCard;
 use crate::domain::cycle::Cycle;
 use crate::domain::derive;
@@ -86,35 +87,37 @@ impl Ledger {
         goals
             .objectives
             .retain(|objective| cycles.contains_key(&objective.id.cycle));
-        let mut rows = Vec::new();
+        let mut drafts = Vec::new();
         let mut of_objective = Vec::new();
         for (place, objective) in goals.objectives.iter().enumerate() {
-            let first = rows.len();
+            let first = drafts.len();
             let Some(cycle) = cycles.get(&objective.id.cycle) else {
                 continue;
             };
-            rows.extend(objective.key_results.iter().map(|key_result| {
-                let record = derive::record(objective, key_result, &history);
-                let record = record.as_deref();
-                let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
-                let trend = trend.unwrap_or_default();
-                let terms = goals.terms(objective);
-                let card = judge_along(key_result, terms, cycle, record, &trend, now);
-                Row {
-                    objective: Arc::clone(objective),
-                    place,
-                    key_result: Arc::clone(key_result),
-                    cycle: Arc::clone(cycle),
-                    trend,
-                    drawn: now,
-                    outdated: None,
-                    turns: turns(&card, cycle, now),
-                    card,
-                    diary: Diary::default(),
-                }
-            }));
-            of_objective.push(first..rows.len());
+            let key_results = objective.key_results.iter();
+            drafts.extend(key_results.map(|key_result| (place, objective, key_result, cycle)));
+            of_objective.push(first..drafts.len());
         }
+        let rows = spread(&drafts, |(place, objective, key_result, cycle)| {
+            let record = derive::record(objective, key_result, &history);
+            let record = record.as_deref();
+            let trend = record.map(|record| Trend::draw(key_result, cycle, &record.series, now));
+            let trend = trend.unwrap_or_default();
+            let terms = goals.terms(objective);
+            let card = judge_along(key_result, terms, cycle, record, &trend, now);
+            Row {
+                objective: Arc::clone(objective),
+                place: *place,
+                key_result: Arc::clone(key_result),
+                cycle: Arc::clone(cycle),
+                trend,
+                drawn: now,
+                outdated: None,
+                turns: turns(&card, cycle, now),
+                card,
+                diary: Diary::default(),
+            }
+        });
         let places = rows
             .iter()
             .enumerate()
@@ -234,17 +237,24 @@ impl Ledger {
         self.draw_trends(now);
         let mut changes = Vec::new();
         let mut objectives = BTreeSet::new();
-        for place in std::mem::take(&mut self.changed) {
-            let row = &mut self.rows[place];
-            objectives.insert(row.place);
-            let id = &row.key_result.id;
+        let places: Vec<usize> = std::mem::take(&mut self.changed).into_iter().collect();
+        let cards = spread(&places, |place| {
+            let row = &self.rows[*place];
             let record = derive::record(&row.objective, &row.key_result, &self.history);
             let record = record.as_deref();
             let (terms, trend) = (self.goals.terms(&row.objective), &row.trend);
             let card = judge_along(&row.key_result, terms, &row.cycle, record, trend, now);
             let told = Some((card.status, card.status_since));
-            if record.and_then(|record| record.status_since) != told {
+            let is_news = record.and_then(|record| record.status_since) != told;
+            (card, is_news)
+        });
+        for (place, (card, is_news)) in places.into_iter().zip(cards) {
+            let row = &mut self.rows[place];
+            objectives.insert(row.place);
+            if is_news {
+                let id = &row.key_result.id;
                 changes.push((id.clone(), card.status, card.status_since));
+                let told = Some((card.status, card.status_since));
                 self.history.record(id).status_since = told;
             }
             let next = turns(&card, &row.cycle, now);
@@ -324,7 +334,7 @@ impl Ledger {
             let row = &mut self.rows[place];
             let record = derive::record(&row.objective, &row.key_result, &self.history);
             let record = record.as_deref();
-            let trend = record.map(|r| Trend::draw(&row.key_result, &row.cycle, r, now));
+            let trend = record.map(|r| Trend::draw(&row.key_result, &row.cycle, &r.series, now));
             row.trend = trend.unwrap_or_default();
             (row.drawn, row.outdated) = (now, None);
             pairs = pairs.saturating_sub(row.trend.pairs().max(1));

@@ -18,6 +18,7 @@ pub mod policy;
 pub mod poll;
 pub mod rota;
 pub mod sources;
+mod spread;
 pub mod ticker;
 pub mod told;
 pub mod vitals;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may fail loudly")]
 
 mod backfill;
+mod backup;
 mod catch_up;
 mod check;
 mod demo;
