@@ -11,7 +11,7 @@ use super::goals::{Goals, KeyResult, Objective, Parent, ParentLink};
 use super::history::History;
 use super::id::{KeyResultId, ObjectiveId};
 use super::objective::ObjectiveCard;
-use super::progress::EPSILON;
+use super::share::EPSILON;
 use super::scorecard::{Scorecard, score};
 use super::status::Status;
 
@@ -400,11 +400,11 @@ fn is_moved(shift: &Shift<KeyResultCard>, renamed: &Renamed) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::epoch::Rebase;
+    use crate::domain::rebase::Rebase;
     use crate::domain::example::{
         at_most, day, goals, key_result, objective, reach as aim, record, slug, under,
     };
-    use crate::domain::goals::Ambition;
+    use crate::domain::method::Ambition;
     use crate::domain::target::{Baseline, Target};
 
     fn to(path: &str, baseline: f64, target: f64) -> KeyResult {

@@ -3,6 +3,7 @@
 
 pub mod amendment;
 pub mod anchors;
+pub mod approval;
 pub mod band;
 pub mod card;
 pub mod committed;
