@@ -70,6 +70,8 @@ pub enum Command {
     /// Check the store, put a damaged one aside, put a backup in its place
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Tell what a change of the configuration means, against a revision in git or another folder
+    Diff(DiffArgs),
     /// Print the JSON schema of the configuration, for editors
     Schema,
     /// Show okrd at work: example configuration, simulated sources, the real daemon
@@ -230,6 +232,37 @@ pub struct CheckinArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Formats of `diff`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For a comment of a pull request
+    Markdown,
+    /// For programs
+    Json,
+}
+
+/// Options of `diff`.
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// The other side: a folder or file that exists, else a branch, tag or commit of the repository around the configuration
+    #[arg(long, value_name = "REF|PATH")]
+    pub base: String,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: DiffFormat,
+    /// Take current values from the running daemon at this address, such as http://127.0.0.1:10650; behind a login
+    /// OKRD_VALUES_TOKEN is its token, with OKRD_VALUES_USER the password of that user [default: from the store, if there
+    /// is one]
+    #[arg(long, value_name = "URL")]
+    pub values: Option<String>,
+    /// Ask the old and the new measure of what is measured otherwise, side by side; records nothing
+    #[arg(long)]
+    pub probe: bool,
 }
 
 /// Options of `backup`.

@@ -9,10 +9,9 @@ pub mod backup;
 pub mod check;
 pub mod checkin;
 pub mod close;
-pub mod comment;
 pub mod configuration;
 pub mod demo;
-pub mod effects;
+pub mod diff;
 pub mod exit;
 pub mod exposition;
 pub mod faces;
@@ -30,10 +29,8 @@ pub mod run;
 pub mod runtime;
 pub mod schema;
 pub mod series;
-pub mod side_by_side;
 pub mod status;
 pub mod table;
-pub mod values;
 pub mod when;
 
 use std::process::ExitCode;
@@ -70,6 +67,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Close(args) => close::run(config, &args),
         Command::Backup(args) => backup::run(config, &args),
         Command::Store(command) => backup::store(config, &command),
+        Command::Diff(args) => diff::run(config, &args),
         Command::Schema => schema::run(),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),

@@ -55,3 +55,23 @@ pub enum Change {
     /// Whether it counts or guards.
     Role(Step<Role>),
 }
+
+impl Change {
+    /// The field's key in the file.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Target(_) => "target",
+            Self::Baseline(_) => "baseline",
+            Self::AtMost(_) => "at_most",
+            Self::AtLeast(_) => "at_least",
+            Self::Between(_) => "between",
+            Self::Anchors(_) => "anchors",
+            Self::BaselineDays(_) => "baseline_days",
+            Self::Strict(_) => "strict",
+            Self::Compliance(_) => "compliance",
+            Self::Weight(_) => "weight",
+            Self::Role(_) => "role",
+        }
+    }
+}

@@ -49,6 +49,12 @@ impl Anchors {
         Ok(Self(points.into()))
     }
 
+    /// The points, value and share, in the order in which the way is made.
+    #[must_use]
+    pub fn points(&self) -> &[(f64, f64)] {
+        &self.0
+    }
+
     /// The same shares for values in other units, `k` of them for one; `None` when that makes no way.
     #[must_use]
     pub fn times(&self, k: f64) -> Option<Self> {

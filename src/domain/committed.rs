@@ -9,18 +9,21 @@ impl KeyResult {
     /// change of what the key result no longer has, such as the bound of a band that is now a target, is passed over.
     #[must_use]
     pub fn as_first_committed(&self) -> Option<Self> {
-        if self.amendments.is_empty() {
-            return None;
-        }
-        let mut newest_last: Vec<&Amendment> = self.amendments.iter().collect();
+        (!self.amendments.is_empty()).then(|| self.without(&self.amendments))
+    }
+
+    /// The key result as it was before these amendments of it: undone, the newest first.
+    #[must_use]
+    pub fn without(&self, amendments: &[Amendment]) -> Self {
+        let mut newest_last: Vec<&Amendment> = amendments.iter().collect();
         // Of one day, what stands later in the file is newer: the sort keeps their order.
         newest_last.sort_by_key(|amendment| amendment.date);
-        let mut first = self.clone();
-        first.amendments.clear();
+        let mut before = self.clone();
+        before.amendments.retain(|own| !amendments.contains(own));
         for amendment in newest_last.into_iter().rev() {
-            first.undo(&amendment.change);
+            before.undo(&amendment.change);
         }
-        Some(first)
+        before
     }
 
     fn undo(&mut self, change: &Change) {

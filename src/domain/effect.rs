@@ -11,8 +11,8 @@ use super::goals::{Goals, KeyResult, Objective, Parent, ParentLink};
 use super::history::History;
 use super::id::{KeyResultId, ObjectiveId};
 use super::objective::ObjectiveCard;
-use super::share::EPSILON;
 use super::scorecard::{Scorecard, score};
+use super::share::EPSILON;
 use super::status::Status;
 
 /// Names that changed: what stands before the change under the first is after it the second. Everything else keeps its name.
@@ -111,6 +111,12 @@ pub struct Effect {
 }
 
 impl Effect {
+    /// Whether no figure moves and nothing that moves figures changes.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.key_results.is_empty() && self.objectives.is_empty()
+    }
+
     /// The key result that has this name after the change, or had it before if it goes.
     #[must_use]
     pub fn key_result(&self, id: &KeyResultId) -> Option<&Shift<KeyResultCard>> {
@@ -208,7 +214,10 @@ pub fn only(goals: &Goals, objectives: &BTreeSet<ObjectiveId>) -> Goals {
 pub fn follow(old: &Goals, new: &Goals, renamed: &Renamed, known: &History, to: &mut History) {
     for (_, before) in old.key_results() {
         let name = renamed.key_result(&before.id);
-        let after = new.key_result(&name).filter(|_| name != before.id);
+        if name == before.id {
+            continue;
+        }
+        let after = new.key_result(&name);
         let same = after.is_some_and(|after| after.definition == before.definition);
         let own = to.get(&name);
         let silent = own.is_none_or(|record| record.series.points().is_empty());
@@ -400,11 +409,11 @@ fn is_moved(shift: &Shift<KeyResultCard>, renamed: &Renamed) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::rebase::Rebase;
     use crate::domain::example::{
         at_most, day, goals, key_result, objective, reach as aim, record, slug, under,
     };
     use crate::domain::method::Ambition;
+    use crate::domain::rebase::Rebase;
     use crate::domain::target::{Baseline, Target};
 
     fn to(path: &str, baseline: f64, target: f64) -> KeyResult {

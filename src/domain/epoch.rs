@@ -233,6 +233,24 @@ impl KeyResult {
     }
 }
 
+/// A key result that was carried over, with its numbers in the units of its first definition again, as the file has them.
+#[must_use]
+pub fn in_first_units(key_result: &KeyResult) -> KeyResult {
+    let Some(last) = key_result.rebases.last() else {
+        return key_result.clone();
+    };
+    let back = Rebase {
+        old: key_result.factor(),
+        new: 1.0,
+        ..last.clone()
+    };
+    let turned = KeyResult {
+        rebases: vec![back],
+        ..key_result.clone()
+    };
+    turned.carried_over().unwrap_or_else(|| key_result.clone())
+}
+
 /// Whether the digits name this epoch.
 fn names(from: &str, known: &[Epoch], place: usize) -> bool {
     known

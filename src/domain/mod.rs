@@ -3,7 +3,6 @@
 
 pub mod amendment;
 pub mod anchors;
-pub mod approval;
 pub mod band;
 pub mod card;
 pub mod committed;

@@ -22,6 +22,12 @@ impl Plan {
         Self(points.into())
     }
 
+    /// The points, in their order.
+    #[must_use]
+    pub fn points(&self) -> &[(Timestamp, f64)] {
+        &self.0
+    }
+
     /// The same plan in other units, `k` of them for one; `None` when a value is no longer finite.
     #[must_use]
     pub fn times(&self, k: f64) -> Option<Self> {

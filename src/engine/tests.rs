@@ -345,6 +345,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
         )]),
         polls: polls.collect(),
         catch_up: Duration::from_secs(30 * 86_400),
+        records: crate::config::spec::Records::default(),
         goals: Goals {
             cycles: BTreeMap::from([(name, cycle.unwrap())]),
             objectives: vec![Arc::new(objective)],

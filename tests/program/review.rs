@@ -1,5 +1,5 @@
 //! The review kit in `deploy/review`, run as a pipeline runs it: against a scratch git repository and strict fakes of the two
-//! services' APIs.
+//! services' APIs; and what `okrd diff` makes of values in a store and of a running daemon.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::fakes::wire::{Act, Asked, Wire, json as answer};
-use crate::home::{Done, finish};
+use crate::home::{DAEMON, Done, Home, SHOP, finish, growth, key_result};
 
 const MARKER: &str = "<!-- okrd-review -->";
 const TOKEN: &str = "ghs_0123456789abcdef";
@@ -325,4 +325,253 @@ fn the_owners_example_matches_the_example_configuration() {
         let rule = format!("/config/okrs/{name}");
         assert!(files.contains(&rule.as_str()), "nobody owns {rule}");
     }
+}
+
+/// A git repository with a configuration: `growth/recommend`, which people record, and `growth/posts`.
+struct Repository(Home);
+
+impl Repository {
+    fn new() -> Self {
+        let okrs = growth(&[&key_result("recommend", ""), &key_result("posts", "")]);
+        let home = Home::new(&[("okrd.toml", DAEMON), ("okrs/team.toml", &okrs)]);
+        home.write(".gitignore", "*.db*\n*.lock\n");
+        let repository = Self(home);
+        repository.git(&["init", "-q", "-b", "main"]);
+        repository.commit("what was agreed");
+        repository
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.0.path(""));
+        for name in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "OKRD_VALUES"] {
+            command.env_remove(name);
+        }
+        let settings = [
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_AUTHOR_NAME", "Ada"),
+            ("GIT_AUTHOR_EMAIL", "ada@acme.example"),
+            ("GIT_COMMITTER_NAME", "Ada"),
+            ("GIT_COMMITTER_EMAIL", "ada@acme.example"),
+            ("OKRD", env!("CARGO_BIN_EXE_okrd")),
+            ("OKRD_CONFIG", "okrd.toml"),
+            ("OKRD_REVIEW_CONFIG", "okrd.toml"),
+        ];
+        command.envs(settings);
+        command
+    }
+
+    fn try_git(&self, args: &[&str]) -> Done {
+        let mut command = self.command(Path::new("git"));
+        command.args(args);
+        finish(command, &format!("git {args:?}"))
+    }
+
+    fn git(&self, args: &[&str]) {
+        let done = self.try_git(args);
+        assert_eq!(done.code, 0, "git {args:?}: {done:?}");
+    }
+
+    fn commit(&self, message: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--no-verify", "-m", message]);
+    }
+
+    fn edit(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.0.path("okrs/team.toml")).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.0.write("okrs/team.toml", &text.replacen(from, to, 1));
+    }
+
+    /// Runs the gate; gives how it ended and the comment.
+    fn review(&self, base: &str) -> (Done, String) {
+        let place = self.0.path("comment.md");
+        let mut command = self.command(&kit("review"));
+        command.arg(base).arg(&place);
+        let done = finish(command, "review");
+        let comment = std::fs::read_to_string(&place).unwrap_or_default();
+        let _ = std::fs::remove_file(place);
+        (done, comment)
+    }
+}
+
+const AMENDMENT: &str = r#"
+[[objectives.growth.key_results.recommend.amendments]]
+date = 2026-02-02
+field = "target"
+from = 1000
+to = 800
+reason = "R"
+approved_by = "growth lead"
+"#;
+
+#[test]
+fn the_gate_tells_what_a_change_needs_and_does() {
+    let repository = Repository::new();
+    repository.0.ends(0, &["record", "growth/recommend", "500"]);
+    repository.edit("target = 1000", "target = 800");
+    repository.commit("nearer");
+    let (done, comment) = repository.review("HEAD^");
+    assert_eq!(done.code, 1, "{done:?}\n{comment}");
+    assert!(
+        comment.starts_with(&format!("{MARKER}\n### ❌ ")),
+        "{comment}"
+    );
+    for told in [
+        "`1,000`",
+        "`800`",
+        "**easier**",
+        "❌ missing",
+        "50\u{a0}% → 62.5\u{a0}%",
+    ] {
+        assert!(comment.contains(told), "{told} in {comment}");
+    }
+
+    let okrs = std::fs::read_to_string(repository.0.path("okrs/team.toml")).unwrap();
+    repository
+        .0
+        .write("okrs/team.toml", &format!("{okrs}{AMENDMENT}"));
+    repository.commit("on record");
+    let (done, comment) = repository.review("HEAD~2");
+    assert_eq!(done.code, 0, "{done:?}\n{comment}");
+    assert!(
+        comment.starts_with(&format!("{MARKER}\n### ✅ ")),
+        "{comment}"
+    );
+    assert!(comment.contains("growth lead"), "{comment}");
+}
+
+#[test]
+fn the_gate_tells_what_cannot_be_compared() {
+    let repository = Repository::new();
+    let (done, comment) = repository.review("no-such-branch");
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(
+        comment.starts_with(MARKER) && comment.contains("no-such-branch"),
+        "{comment}"
+    );
+
+    repository.edit("target = 1000", "target = 0");
+    repository.commit("nowhere to go");
+    let (done, comment) = repository.review("HEAD^");
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(
+        comment.contains("does not load") && comment.contains("    error[KR-FLAT]"),
+        "{comment}"
+    );
+}
+
+#[test]
+fn a_hook_looks_at_what_is_staged() {
+    let repository = Repository::new();
+    let hook = repository.0.path(".git/hooks/pre-commit");
+    std::fs::copy(kit("pre-commit"), &hook).unwrap();
+    let commit = || repository.try_git(&["commit", "-q", "-m", "a change"]);
+
+    repository.edit("target = 1000", "target = 800");
+    repository.git(&["add", "okrs"]);
+    let done = commit();
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.err.contains("--no-verify"), "{done:?}");
+
+    // What is staged is on record; what lies in the folder does not even load.
+    let okrs = std::fs::read_to_string(repository.0.path("okrs/team.toml")).unwrap();
+    repository
+        .0
+        .write("okrs/team.toml", &format!("{okrs}{AMENDMENT}"));
+    repository.git(&["add", "okrs"]);
+    repository.0.write("okrs/team.toml", "half a fi");
+    let done = commit();
+    assert_eq!(done.code, 0, "{done:?}");
+
+    // And the other way round.
+    repository.git(&["add", "okrs"]);
+    repository.0.write("okrs/team.toml", &okrs);
+    let done = commit();
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(
+        done.out.contains("CFG-SYNTAX") || done.err.contains("CFG-SYNTAX"),
+        "{done:?}"
+    );
+
+    // A commit of other things is let alone.
+    repository.git(&["reset", "-q", "--hard"]);
+    repository.0.write("okrd.toml", DAEMON);
+    repository.0.write("notes.md", "words\n");
+    repository.git(&["add", "notes.md"]);
+    assert_eq!(commit().code, 0);
+}
+
+#[test]
+fn a_running_daemon_gives_the_values() {
+    let home = Home::shop();
+    let daemon = home.start();
+    daemon.value("growth/subscribers");
+    // Another folder with the same company, without a store.
+    let count = |query: &str| {
+        format!("measure = {{ source = \"shop\", query = \"SELECT count(*) {query}\" }}")
+    };
+    let okrs = |target: &str, query: &str| {
+        let subscribers = key_result("subscribers", &count(query));
+        growth(&[
+            &subscribers.replace("1000", target),
+            &key_result("recommend", ""),
+        ])
+    };
+    let there = Home::new(&[("okrd.toml", &format!("{DAEMON}{SHOP}"))]);
+    there.make_shop();
+    there.write("okrs/team.toml", &okrs("10", "FROM subscribers"));
+    let base = home.path("").display().to_string();
+    let address = format!("http://{}", daemon.address);
+    let diff = |more: &[&str]| {
+        let mut args = vec!["diff", "--base", base.as_str(), "--format", "json"];
+        args.extend(more);
+        let done = there.ends(1, &args);
+        serde_json::from_str::<Value>(&done.out).unwrap()
+    };
+    let told = diff(&["--values", &address]);
+    let key_result = &told["effects"]["key_results"][0];
+    assert_eq!(key_result["id"], "growth/subscribers");
+    assert_eq!(key_result["before"]["value"], 7.0);
+    assert_eq!(key_result["before"]["progress"], 0.007);
+    assert_eq!(key_result["after"]["progress"], 0.7);
+    assert_eq!(key_result["becomes"], "easier");
+    assert_eq!(told["effects"]["objectives"][0]["id"], "growth");
+
+    // Nobody there: said, and everything else is told.
+    daemon.end();
+    let told = diff(&["--values", &address]);
+    assert!(told["effects"].is_null(), "{told}");
+    assert!(
+        told["values"]["absent"]
+            .as_str()
+            .unwrap()
+            .contains("127.0.0.1"),
+        "{told}"
+    );
+    assert_eq!(told["changes"][0]["field"], "target");
+    let told = diff(&[]);
+    assert!(
+        told["values"]["absent"]
+            .as_str()
+            .unwrap()
+            .contains("no store"),
+        "{told}"
+    );
+
+    // Asked side by side, a changed query tells what carries the figures over.
+    there.write(
+        "okrs/team.toml",
+        &okrs("1000", "FROM subscribers WHERE id > 2"),
+    );
+    let told = diff(&["--probe"]);
+    let both = &told["probes"][0];
+    assert_eq!(
+        (&both["old"]["value"], &both["new"]["value"]),
+        (&json!(7.0), &json!(5.0))
+    );
+    assert_eq!(both["agree"], false);
+    let rebase = both["rebase"].as_str().unwrap();
+    assert!(rebase.contains("old = 7\nnew = 5\n"), "{rebase}");
+    assert!(!there.path("okrd.db").exists(), "no store is made");
 }

@@ -53,6 +53,11 @@ pub(crate) static CYCLE: TableKind = TableKind::new(
         key("ends", Shape::Date, "Last day, included.")
             .needed()
             .examples(&["2026-12-31"]),
+        key(
+            "amendments",
+            Shape::Tables(&super::okr::CYCLE_AMENDMENT),
+            "Changes of its days, made after it began.",
+        ),
     ],
 );
 

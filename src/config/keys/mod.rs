@@ -328,6 +328,11 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             Shape::Map(Names::Slug, &Shape::Table(&okr::OBJECTIVE)),
             "Objectives by id, unique in their cycle.",
         ),
+        key(
+            "dropped",
+            Shape::Tables(&okr::DROPPED),
+            "Key results and objectives of this file's cycle that were given up after its start.",
+        ),
         later("lints"),
         later("notify"),
     ],

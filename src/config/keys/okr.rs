@@ -1,7 +1,7 @@
 //! The keys of objectives, key results and initiatives. Knows no meaning beyond a description.
 
 use super::daemon::{JITTER, SCHEDULE, TIMEOUT};
-use super::{Names, Shape, TableKind, key, later};
+use super::{Key, Names, Shape, TableKind, key, later};
 use crate::config::finding::Code;
 
 pub(crate) static OBJECTIVE: TableKind = TableKind::new(
@@ -45,7 +45,17 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
             Shape::Map(Names::Slug, &Shape::Table(&INITIATIVE)),
             "What is tried to get there, by id; never counts into progress.",
         ),
-        later("was"),
+        key(
+            "was",
+            Shape::Slug,
+            "The id it had before it was renamed: what was measured under that id stays with it.",
+        )
+        .examples(&["\"more-readers\""]),
+        key(
+            "amendments",
+            Shape::Tables(&OBJECTIVE_AMENDMENT),
+            "Changes of the objective itself, made after the start of the cycle.",
+        ),
         later("weight"),
     ],
 );
@@ -150,8 +160,13 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             Shape::Tables(&REBASE),
             "Changes of its measure whose both sides were measured: values from before are carried over instead of left out. All numbers of the key result, those of later amendments too, stay in the units of its first definition.",
         ),
+        key(
+            "was",
+            Shape::Slug,
+            "The id it had in its objective before it was renamed: what was measured under that id stays with it.",
+        )
+        .examples(&["\"readers\""]),
         later("zero_guard"),
-        later("was"),
     ],
 )
 .choices(&[
@@ -214,6 +229,8 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
                 "anchors",
                 "plan",
                 "baseline_days",
+                "milestones",
+                "score_by",
             ]),
             "What was changed.",
         )
@@ -234,6 +251,68 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
         .examples(&["\"content team lead\""]),
     ],
 );
+
+static OBJECTIVE_AMENDMENT: TableKind = TableKind::new(
+    "an amendment of an objective",
+    "A change of the objective itself: when, what, why and by whom.",
+    &[
+        DATE,
+        key("field", Shape::Words(&["ambition"]), "What was changed.").needed(),
+        FROM,
+        TO,
+        REASON,
+        APPROVED_BY,
+    ],
+);
+
+pub(crate) static CYCLE_AMENDMENT: TableKind = TableKind::new(
+    "an amendment of a cycle",
+    "A change of the days of a cycle: when, what, why and by whom.",
+    &[
+        DATE,
+        key(
+            "field",
+            Shape::Words(&["starts", "ends"]),
+            "What was changed.",
+        )
+        .needed(),
+        FROM,
+        TO,
+        REASON,
+        APPROVED_BY,
+    ],
+);
+
+pub(crate) static DROPPED: TableKind = TableKind::new(
+    "what was dropped",
+    "A key result or an objective of this file's cycle that was given up after its start: when, why and by whom.",
+    &[
+        key(
+            "id",
+            Shape::Line,
+            "Which: an objective, or objective/key_result.",
+        )
+        .needed()
+        .examples(&["\"more-visitors/orders\""]),
+        DATE,
+        REASON,
+        APPROVED_BY,
+    ],
+);
+
+const DATE: Key = key("date", Shape::Date, "The day of the change.")
+    .needed()
+    .examples(&["2026-11-02"]);
+const FROM: Key = key("from", Shape::Json, "What it was.").needed();
+const TO: Key = key("to", Shape::Json, "What it became.").needed();
+const REASON: Key = key("reason", Shape::Prose, "Why.").needed();
+const APPROVED_BY: Key = key(
+    "approved_by",
+    Shape::Line,
+    "Whose decision it was: a role rather than a person.",
+)
+.needed()
+.examples(&["\"content team lead\""]);
 
 static REBASE: TableKind = TableKind::new(
     "a rebase",

@@ -25,9 +25,9 @@ use crate::net::request::Request;
 use crate::store::{Reader, StoreError};
 
 /// The environment variable with the token that a daemon behind a login is asked with.
-pub const TOKEN: &str = "OKRD_VALUES_TOKEN";
+pub(super) const TOKEN: &str = "OKRD_VALUES_TOKEN";
 /// The one with the user that makes of the token a password.
-pub const USER: &str = "OKRD_VALUES_USER";
+pub(super) const USER: &str = "OKRD_VALUES_USER";
 
 /// How long a daemon may take for everything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,7 +40,7 @@ const LARGEST_SCORECARD: usize = 64 * 1024 * 1024;
 
 /// What is known of both states of the goals.
 #[derive(Clone, Debug)]
-pub struct Values {
+pub(super) struct Values {
     /// Where the values come from; or why there are none, as a sentence without its full stop.
     pub from: Result<String, String>,
     /// What should be known beside it, a line each.
@@ -53,7 +53,7 @@ pub struct Values {
 
 /// Two states of the goals, what is called otherwise in them, and what of them is to be judged.
 #[derive(Clone, Copy, Debug)]
-pub struct Compared<'g> {
+pub(super) struct Compared<'g> {
     /// Before the change.
     pub old: &'g Goals,
     /// After it.
@@ -65,8 +65,7 @@ pub struct Compared<'g> {
 }
 
 /// Reads the values from the store at this path. Never makes one.
-#[must_use]
-pub fn of_store(path: &Path, compared: Compared<'_>) -> Values {
+pub(super) fn of_store(path: &Path, compared: Compared<'_>) -> Values {
     let Compared {
         old,
         new,
@@ -97,7 +96,7 @@ pub fn of_store(path: &Path, compared: Compared<'_>) -> Values {
 }
 
 /// Asks the daemon at this address, with the login that the environment names.
-pub async fn of_daemon(address: &str, compared: Compared<'_>) -> Values {
+pub(super) async fn of_daemon(address: &str, compared: Compared<'_>) -> Values {
     let login = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
     let daemon = Daemon::at(address, login(USER), login(TOKEN));
     let asked = async { daemon?.values(compared).await };
@@ -446,4 +445,175 @@ fn finite(value: Option<&Value>) -> Option<f64> {
 
 fn is_definition(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::configuration::check;
+    use crate::config::files::{File, Files};
+    use crate::config::spec::Config;
+    use crate::domain::effect::reach;
+    use axum::http::{HeaderMap, StatusCode, header};
+    use axum::response::IntoResponse;
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+
+    fn config(query: &str, target: u32, more: &str) -> Config {
+        let text = format!(
+            "cycle = \"now\"\n[cycles.now]\nstarts = 2026-10-01\nends = 2026-12-31\n\
+             [sources.shop]\ntype = \"sqlite\"\npath = \"shop.db\"\n\
+             [objectives.o]\ntitle = \"O\"\n[objectives.o.key_results.k]\ntitle = \"T\"\nunit = \"u\"\n\
+             baseline = 0\ntarget = {target}\nmeasure = {{ source = \"shop\", query = \"SELECT {query}\" }}\n{more}\n\
+             [objectives.o.key_results.other]\ntitle = \"T\"\nunit = \"u\"\nat_most = 3\n"
+        );
+        let files = Files {
+            files: vec![File::new("okrd.toml", "/nowhere", text)],
+            findings: Vec::new(),
+        };
+        let (config, findings) = check(&files);
+        config.unwrap_or_else(|| panic!("{findings:?}"))
+    }
+
+    fn definition(config: &Config) -> String {
+        config.goals.objectives[0].key_results[0].definition.clone()
+    }
+
+    async fn serve(app: Router) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        format!("http://{address}/okrs")
+    }
+
+    /// A daemon of the old configuration, behind a path and a login.
+    fn daemon(config: &Config) -> Router {
+        let of = definition(config);
+        let card = json!({ "cycle": "now", "objective": "o", "key_result": "k", "definition": of,
+            "value": 57.0, "as_of": "2026-11-14T06:00:00Z", "baseline": 0.0 });
+        let scorecard = json!({ "objectives": [{ "key_results": [card] }] });
+        let point = |day: u32, value: f64| json!({ "as_of": format!("2026-11-{day}T06:00:00Z"), "value": value, "definition": of });
+        let history =
+            json!({ "measurements": [point(12, 40.0), point(14, 57.0)], "not_compared": [] });
+        let may = |headers: &HeaderMap| {
+            headers
+                .get(header::AUTHORIZATION)
+                .is_some_and(|token| token == "Bearer s3cr3t-token")
+        };
+        let answer = move |headers: HeaderMap, body: serde_json::Value| async move {
+            if may(&headers) {
+                Json(body).into_response()
+            } else {
+                (StatusCode::UNAUTHORIZED, "who is there? s3cr3t").into_response()
+            }
+        };
+        Router::new()
+            .route(
+                "/okrs/api/v1/scorecard",
+                get(move |h: HeaderMap| answer(h, scorecard)),
+            )
+            .route(
+                "/okrs/api/v1/key-results/now:o/k/history",
+                get(move |h: HeaderMap| answer(h, history)),
+            )
+    }
+
+    async fn values(
+        app: Router,
+        token: &str,
+        old: &Config,
+        new: &Config,
+    ) -> Result<Values, String> {
+        let renamed = Renamed::default();
+        let reach = reach(&old.goals, &new.goals, &renamed);
+        let compared = Compared {
+            old: &old.goals,
+            new: &new.goals,
+            renamed: &renamed,
+            reach: &reach,
+        };
+        let token = Some(token.to_owned()).filter(|token| !token.is_empty());
+        Daemon::at(&serve(app).await, None, token)?
+            .values(compared)
+            .await
+    }
+
+    fn newest(history: &History, config: &Config) -> Option<f64> {
+        let id = &config.goals.objectives[0].key_results[0].id;
+        let points = history
+            .get(id)
+            .map(|record| record.series.points().to_vec());
+        points.unwrap_or_default().last().map(|point| point.value)
+    }
+
+    const TOKEN: &str = "s3cr3t-token";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_daemon_tells_both_sides_as_far_as_they_compare() {
+        let old = config("1", 100, "");
+        let new = config("1", 80, "");
+        let told = values(daemon(&old), TOKEN, &old, &new).await.unwrap();
+        assert!(told.from.unwrap().ends_with("/okrs/"));
+        assert_eq!(newest(&told.before, &old), Some(57.0));
+        assert_eq!(newest(&told.after, &new), Some(57.0));
+        assert_eq!(told.remarks, Vec::<String>::new());
+
+        // Measured otherwise: only what a rebase carries over.
+        let other = config("2", 100, "");
+        let told = values(daemon(&old), TOKEN, &old, &other).await.unwrap();
+        assert_eq!(newest(&told.before, &old), Some(57.0));
+        assert_eq!(newest(&told.after, &other), None);
+        let rebase = "[[objectives.o.key_results.k.rebases]]\ndate = 2026-11-14\nold = 57\nnew = 61\nreason = \"R\"\napproved_by = \"lead\"";
+        let rebased = config("2", 100, rebase);
+        let told = values(daemon(&old), TOKEN, &old, &rebased).await.unwrap();
+        let carried = newest(&told.after, &rebased).unwrap();
+        assert!((carried - 61.0).abs() < 1e-9, "{carried}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_answers_wrongly_leaves_no_values_and_says_why() {
+        let (old, new) = (config("1", 100, ""), config("1", 80, ""));
+        let refused = values(daemon(&old), "", &old, &new).await.unwrap_err();
+        assert!(refused.contains("401"), "{refused}");
+        let refused = values(daemon(&old), "wrong-token", &old, &new)
+            .await
+            .unwrap_err();
+        assert!(!refused.contains("wrong-token"), "{refused}");
+
+        let says = |body: serde_json::Value| {
+            Router::new().route(
+                "/okrs/api/v1/scorecard",
+                get(move || async move { Json(body) }),
+            )
+        };
+        for (body, expected) in [
+            (json!({ "status": "ok" }), "no scorecard of okrd"),
+            (
+                json!({ "objectives": [{ "key_results": [{ "cycle": 5 }] }] }),
+                "no scorecard of okrd",
+            ),
+            (json!({ "objectives": [] }), "none of these key results"),
+        ] {
+            let why = values(says(body), "", &old, &new).await.unwrap_err();
+            assert!(why.contains(expected), "{why}");
+        }
+        let page = Router::new().route("/okrs/api/v1/scorecard", get(|| async { "<html>" }));
+        let why = values(page, "", &old, &new).await.unwrap_err();
+        assert!(why.contains("expected JSON"), "{why}");
+    }
+
+    #[test]
+    fn an_address_with_a_login_is_refused_without_repeating_it() {
+        for (address, expected) in [
+            ("http://ada:hunter22@127.0.0.1:1/", TOKEN_NAME),
+            ("ftp://127.0.0.1/hunter22", "no http address"),
+            ("hunter22", "relative URL"),
+        ] {
+            let why = Daemon::at(address, None, None).err().unwrap();
+            assert!(why.contains(expected) && !why.contains("hunter22"), "{why}");
+        }
+    }
+
+    const TOKEN_NAME: &str = super::TOKEN;
 }

@@ -7,16 +7,19 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::probe::{self, Answer};
+use crate::cli::markdown;
+use crate::cli::probe::{self, Answer};
+use crate::cli::table::{Align, Table, printable};
 use crate::config::spec::{Config, Poll};
 use crate::domain::id::KeyResultId;
+use crate::domain::number::show as number;
 
 /// Two numbers agree when they differ by no more than this share of the larger.
-pub const TOLERANCE: f64 = 0.01;
+pub(super) const TOLERANCE: f64 = 0.01;
 
 /// One key result, asked by both measures.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SideBySide {
+pub(super) struct SideBySide {
     /// Its name after the change.
     pub key_result: KeyResultId,
     /// What the measure before the change says.
@@ -35,7 +38,7 @@ pub struct SideBySide {
 
 /// What came of one question.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub(super) struct Told {
     /// The number, or why there is none.
     pub value: Result<f64, String>,
     /// How long it took.
@@ -43,7 +46,7 @@ pub struct Told {
 }
 
 /// Asks for these pairs of key results, before and after the change. `None` when the end came first.
-pub async fn ask(
+pub(super) async fn ask(
     (old, new): (&Config, &Config),
     pairs: &[(KeyResultId, KeyResultId)],
     now: Timestamp,
@@ -115,8 +118,7 @@ impl Told {
 
 impl SideBySide {
     /// Both numbers, where there are two.
-    #[must_use]
-    pub fn values(&self) -> Option<(f64, f64)> {
+    pub(super) fn values(&self) -> Option<(f64, f64)> {
         Some((
             *self.old.value.as_ref().ok()?,
             *self.new.value.as_ref().ok()?,
@@ -124,15 +126,26 @@ impl SideBySide {
     }
 
     /// Whether the two agree within [`TOLERANCE`]; `None` when there are no two.
-    #[must_use]
-    pub fn agree(&self) -> Option<bool> {
+    pub(super) fn agree(&self) -> Option<bool> {
         let (old, new) = self.values()?;
         Some((new - old).abs() <= TOLERANCE * old.abs().max(new.abs()))
     }
 
+    fn difference(&self) -> String {
+        let difference = self.values().map(|(old, new)| number(new - old));
+        difference.unwrap_or_else(|| "–".to_owned())
+    }
+
+    fn words(&self) -> &'static str {
+        match self.agree() {
+            Some(true) => "they agree",
+            Some(false) => "they differ",
+            None => "not both answered",
+        }
+    }
+
     /// The lines that carry what was measured before over the change; `None` where no factor can be made of the two.
-    #[must_use]
-    pub fn rebase(&self) -> Option<String> {
+    pub(super) fn rebase(&self) -> Option<String> {
         let (old, new) = self.values().filter(|_| self.is_other)?;
         let k = new / old;
         let id = &self.key_result;
@@ -145,8 +158,7 @@ impl SideBySide {
     }
 
     /// As JSON.
-    #[must_use]
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         json!({
             "cycle": self.key_result.cycle.as_str(),
             "key_result": self.key_result.to_string(),
@@ -158,6 +170,85 @@ impl SideBySide {
             "tolerance": TOLERANCE,
             "rebase": self.rebase(),
         })
+    }
+}
+
+/// Both numbers of each for a terminal; empty when nothing was asked.
+pub(super) fn text(all: &[SideBySide]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new([
+        ("WHAT", Align::Left),
+        ("OLD", Align::Right),
+        ("TOOK", Align::Right),
+        ("NEW", Align::Right),
+        ("TOOK", Align::Right),
+        ("DIFFERENCE", Align::Right),
+        ("", Align::Left),
+    ]);
+    let mut below = String::new();
+    for both in all {
+        let told = |told: &Told| told.value.as_ref().map_or("–".to_owned(), |v| number(*v));
+        for (which, told) in [("old", &both.old), ("new", &both.new)] {
+            if let Err(why) = &told.value {
+                let line = format!("{}, {which}: {why}", both.key_result);
+                below += &format!("  {}\n", printable(&line));
+            }
+        }
+        table.row([
+            both.key_result.to_string(),
+            told(&both.old),
+            took(both.old.took),
+            told(&both.new),
+            took(both.new.took),
+            both.difference(),
+            both.words().to_owned(),
+        ]);
+    }
+    let rebases = rebases(all).map_or_else(String::new, |lines| format!("\n{CARRIES}:\n\n{lines}"));
+    format!(
+        "\nOld and new measure, asked now\n{}{below}{rebases}",
+        table.render(2)
+    )
+}
+
+/// The same for a comment.
+pub(super) fn markdown(all: &[SideBySide]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let rows = all.iter().map(|both| {
+        let told = |told: &Told| match &told.value {
+            Ok(value) => format!("{} in {}", number(*value), took(told.took)),
+            Err(why) => markdown::escape(why),
+        };
+        [
+            markdown::code(&both.key_result.to_string()),
+            told(&both.old),
+            told(&both.new),
+            both.difference(),
+            both.words().to_owned(),
+        ]
+    });
+    let table = markdown::table(["What", ">Old", ">New", ">Difference", "Verdict"], rows);
+    let rebases = rebases(all).map_or_else(String::new, |lines| {
+        format!("\n{CARRIES}:\n\n{}", markdown::block(&lines, "toml"))
+    });
+    format!("\n#### Old and new measure, asked now\n\n{table}{rebases}")
+}
+
+const CARRIES: &str = "This carries the earlier figures over, once reason and approver stand in it";
+
+fn rebases(all: &[SideBySide]) -> Option<String> {
+    let blocks: Vec<String> = all.iter().filter_map(SideBySide::rebase).collect();
+    (!blocks.is_empty()).then(|| blocks.join("\n"))
+}
+
+fn took(took: Duration) -> String {
+    match took.as_millis() {
+        ms @ ..1_000 => format!("{ms} ms"),
+        _ => format!("{:.1} s", took.as_secs_f64()),
     }
 }
 
@@ -186,8 +277,8 @@ mod tests {
 
     async fn asked(old: &str, new: &str) -> SideBySide {
         let folder = tempfile::tempdir().unwrap();
-        // An empty file is an empty database.
-        std::fs::write(folder.path().join("shop.db"), "").unwrap();
+        let shop = rusqlite::Connection::open(folder.path().join("shop.db")).unwrap();
+        shop.execute_batch("CREATE TABLE orders (id)").unwrap();
         let (old, new) = (config(folder.path(), old), config(folder.path(), new));
         let id = old.goals.objectives[0].key_results[0].id.clone();
         let now = "2026-11-01T12:00:00Z".parse().unwrap();

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::markdown;
-use super::table::{Align, Table};
+use crate::cli::markdown;
+use crate::cli::table::{Align, Table};
 use crate::domain::card::KeyResultCard;
 use crate::domain::effect::{Ease, Effect, Shift};
 use crate::domain::number::show as number;
@@ -26,10 +26,9 @@ struct Row {
 }
 
 /// The effect for a terminal.
-#[must_use]
-pub fn text(effect: &Effect) -> String {
+pub(super) fn text(effect: &Effect) -> String {
     let mut table = Table::new([
-        ("", Align::Left),
+        ("WHAT", Align::Left),
         ("VALUE", Align::Left),
         ("PROGRESS", Align::Left),
         ("STATUS", Align::Left),
@@ -37,23 +36,20 @@ pub fn text(effect: &Effect) -> String {
         ("BECOMES", Align::Left),
     ]);
     for row in rows(effect) {
-        let Row {
-            id,
-            value,
-            progress,
-            status,
-            forecast,
-            ease,
-            ..
-        } = row;
-        table.row([id, value, progress, status, forecast, ease.to_owned()]);
+        table.row([
+            row.id,
+            row.value,
+            row.progress,
+            row.status,
+            row.forecast,
+            row.ease.to_owned(),
+        ]);
     }
-    table.render(0)
+    table.render(2)
 }
 
 /// The effect for a comment.
-#[must_use]
-pub fn markdown(effect: &Effect) -> String {
+pub(super) fn markdown(effect: &Effect) -> String {
     let head = ["What", "Value", "Progress", "Status", "Forecast", "Becomes"];
     let rows = rows(effect).into_iter().map(|row| {
         [
@@ -76,21 +72,30 @@ pub fn markdown(effect: &Effect) -> String {
 }
 
 /// The effect for programs; what is not known is `null`.
-#[must_use]
-pub fn json(effect: &Effect) -> Value {
-    let key_results = effect.key_results.iter().map(|shift| {
-        json!({
+pub(super) fn json(effect: &Effect) -> Value {
+    let key_results = effect.key_results.iter().filter_map(|shift| {
+        let of = &shift.card()?.key_result;
+        let progress = |card: &KeyResultCard| card.progress_raw;
+        Some(json!({
+            "cycle": of.id.cycle.as_str(),
+            "id": of.id.to_string(),
+            "unit": of.unit,
             "before": shift.before.as_deref().map(key_result_json),
             "after": shift.after.as_deref().map(key_result_json),
-            "becomes": shift.ease.as_str(),
-        })
+            "gain": gain(shift, progress),
+            "becomes": becomes(shift),
+        }))
     });
-    let objectives = effect.objectives.iter().map(|shift| {
-        json!({
+    let objectives = effect.objectives.iter().filter_map(|shift| {
+        let of = &shift.card()?.objective;
+        Some(json!({
+            "cycle": of.id.cycle.as_str(),
+            "id": of.id.objective.as_str(),
             "before": shift.before.as_deref().map(objective_json),
             "after": shift.after.as_deref().map(objective_json),
-            "becomes": shift.ease.as_str(),
-        })
+            "gain": gain(shift, |card: &ObjectiveCard| card.progress),
+            "becomes": becomes(shift),
+        }))
     });
     json!({
         "at": effect.at.to_string(),
@@ -99,17 +104,20 @@ pub fn json(effect: &Effect) -> Value {
     })
 }
 
+/// The change of progress, where both sides have one.
+fn gain<C>(shift: &Shift<C>, progress: impl Fn(&C) -> Option<f64>) -> Option<f64> {
+    let (before, after) = (shift.before.as_deref()?, shift.after.as_deref()?);
+    Some(progress(after)? - progress(before)?)
+}
+
 fn key_result_json(card: &KeyResultCard) -> Value {
     json!({
-        "cycle": card.key_result.id.cycle.as_str(),
-        "id": card.key_result.id.to_string(),
         "value": card.value.map(|(value, _)| value),
         "as_of": card.value.map(|(_, as_of)| as_of.to_string()),
         "stale": card.stale,
         "baseline": card.baseline,
         "target": card.target,
-        "progress": card.progress,
-        "progress_raw": card.progress_raw,
+        "progress": card.progress_raw,
         "expected_progress": card.expected_progress,
         "status": card.status.as_str(),
         "forecast": card.forecast.as_ref().ok().map(|forecast| forecast.value),
@@ -118,8 +126,6 @@ fn key_result_json(card: &KeyResultCard) -> Value {
 
 fn objective_json(card: &ObjectiveCard) -> Value {
     json!({
-        "cycle": card.objective.id.cycle.as_str(),
-        "id": card.objective.id.objective.as_str(),
         "progress": card.progress,
         "expected": card.expected,
         "coverage": card.coverage,
