@@ -7,6 +7,7 @@ mod backup;
 mod catch_up;
 mod check;
 mod demo;
+mod diff;
 mod epochs;
 mod everything;
 mod faults;

@@ -273,7 +273,7 @@ impl Daemon {
             (_, None) => request,
         };
         let answer = self.client.send(request).await;
-        let answer = answer.map_err(|fault| fault.to_string())?;
+        let answer = answer.map_err(|fault| format!("the daemon does not answer: {fault}"))?;
         let sound = answer.fail_on_status().and_then(|answer| answer.json());
         sound.map_err(|fault| answer.guard(fault).to_string())
     }

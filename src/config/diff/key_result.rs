@@ -11,6 +11,7 @@ use crate::domain::goals::{KeyResult, Role};
 use crate::domain::id::CycleName;
 use crate::domain::milestones::Milestones;
 use crate::domain::number::show;
+use crate::domain::rebase::Rebase;
 use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 
 /// The share of a cycle after which an easier goal deserves a second look.
@@ -22,6 +23,24 @@ type Side<'c> = (&'c KeyResult, Option<&'c Poll>);
 impl Comparing<'_> {
     pub(super) fn key_result(&mut self, before: Side<'_>, after: Side<'_>) {
         let (old, new) = (before.0, after.0);
+        // A field that is new finds its class here before it compiles.
+        let KeyResult {
+            id: _,
+            title: _,
+            why: _,
+            unit: _,
+            kind: _,
+            window: _,
+            aim: _,
+            plan: _,
+            role: _,
+            weight: _,
+            feed: _,
+            stale_after: _,
+            amendments: _,
+            rebases: _,
+            definition: _,
+        } = old;
         let subject = Subject::KeyResult(new.id.clone());
         let text = |text: &Option<String>| text.as_deref().map(short);
         for (field, was, is, same) in [
@@ -46,6 +65,7 @@ impl Comparing<'_> {
             new: &first_new,
             undone: first_new.without(&added),
             added,
+            rebases: (&old.rebases, &new.rebases),
         };
         self.records(&agreed, &subject);
         self.aims(&agreed, &subject);
@@ -89,7 +109,7 @@ impl Comparing<'_> {
         lean: Lean,
     ) {
         let mut change = plain(subject.clone(), Class::Goalpost, field);
-        let remedy = remedy(&agreed.new.id.to_string(), field);
+        let remedy = remedy(agreed, field);
         (change.before, change.after, change.lean) = (Some(was), Some(is), lean);
         let told = agreed.told_of(field).or_else(|| self.noted(agreed, field));
         self.goalpost(change, &agreed.old.id.cycle, told, remedy);
@@ -120,6 +140,31 @@ impl Comparing<'_> {
             let remedy = "put the amendment back as it was and add another one: what was agreed first is told by them";
             self.goalpost(change, &agreed.old.id.cycle, None, remedy.to_owned());
         }
+        self.rebases(agreed, subject);
+    }
+
+    /// A rebase that is gone or says something else: then earlier values stand for other numbers, or for none.
+    fn rebases(&mut self, agreed: &Agreed<'_>, subject: &Subject) {
+        let (known, kept) = agreed.rebases;
+        let Some(gone) = known.iter().find(|rebase| !kept.contains(rebase)) else {
+            return;
+        };
+        let mut change = plain(subject.clone(), Class::Comparability, "rebases");
+        change.before = Some(format!(
+            "{} is {} on {}",
+            show(gone.old),
+            show(gone.new),
+            gone.date
+        ));
+        change.lean = Lean::Open;
+        if self.has_begun(&agreed.old.id.cycle) {
+            let remedy =
+                "put the rebase back as it was: what was measured before it is carried over by it";
+            change.record = OnRecord::No(remedy.to_owned());
+            let words = "values from before and after do not compare".to_owned();
+            change.remarks.push((Rule::Epoch, words));
+        }
+        self.push(change);
     }
 
     fn aims(&mut self, agreed: &Agreed<'_>, subject: &Subject) {
@@ -183,7 +228,12 @@ impl Comparing<'_> {
                 band: new.band,
                 ..*old
             });
-            self.moved(agreed, subject, field, (band(old), band(new)), lean);
+            let both = if std::mem::discriminant(&old.band) == std::mem::discriminant(&new.band) {
+                (bounds(old.band), bounds(new.band))
+            } else {
+                (old.to_string(), new.to_string())
+            };
+            self.moved(agreed, subject, field, both, lean);
         }
         if old.strict != new.strict {
             let both = (old.strict.to_string(), new.strict.to_string());
@@ -262,6 +312,8 @@ struct Agreed<'k> {
     /// The new one as it was before the amendments of this change.
     undone: KeyResult,
     added: Vec<Amendment>,
+    /// As the files have them.
+    rebases: (&'k [Rebase], &'k [Rebase]),
 }
 
 impl Agreed<'_> {
@@ -320,16 +372,57 @@ fn same_amendment(a: &Amendment, b: &Amendment) -> bool {
     a.date == b.date && a.change == b.change && a.approved_by == b.approved_by
 }
 
-fn remedy(id: &str, field: &str) -> String {
+fn remedy(agreed: &Agreed<'_>, field: &str) -> String {
+    let id = agreed.new.id.to_string();
     if field == "aim" {
         return format!(
             "give what is another aim another id, and record that {id} was given up with [[dropped]]"
         );
     }
     let table = id.replacen('/', ".key_results.", 1);
+    let step = match (written(agreed.old, field), written(agreed.new, field)) {
+        (Some(from), Some(to)) => format!("from = {from}, to = {to}"),
+        _ => "from, to".to_owned(),
+    };
     format!(
-        "add [[objectives.{table}.amendments]] with field = \"{field}\", from, to, date, reason and approved_by"
+        "add [[objectives.{table}.amendments]] with field = \"{field}\", {step}, date, reason and approved_by"
     )
+}
+
+/// A field as the file writes it; `None` for lists, which are copied from the file.
+fn written(key_result: &KeyResult, field: &str) -> Option<String> {
+    Some(match (&key_result.aim, field) {
+        (Aim::Reach(reach), "target") => match reach.target {
+            Target::Absolute(value) => value.to_string(),
+            Target::Share(share) => format!("\"{:+}%\"", tidy(100.0 * share)),
+            Target::Plus(delta) => format!("\"{delta:+}\""),
+        },
+        (Aim::Reach(reach), "baseline") => match reach.baseline {
+            Baseline::Fixed(value) => value.to_string(),
+            Baseline::First => "\"first\"".to_owned(),
+        },
+        (Aim::Reach(reach), "strict") => reach.strict.to_string(),
+        (Aim::Hold(hold), "strict") => hold.strict.to_string(),
+        (Aim::Hold(hold), "compliance") => hold.compliance.to_string(),
+        (Aim::Hold(hold), "at_least" | "at_most") => match hold.band {
+            Band::AtLeast(bound) | Band::AtMost(bound) => bound.to_string(),
+            Band::Between(..) => return None,
+        },
+        (Aim::Hold(hold), "between") => match hold.band {
+            Band::Between(low, high) => format!("[{low}, {high}]"),
+            _ => return None,
+        },
+        (Aim::Hold(hold), "score_by") => format!("\"{}\"", score_by(hold.score_by)),
+        (Aim::Baseline(days), "baseline_days") => days.to_string(),
+        (_, "weight") => key_result.weight.to_string(),
+        (_, "role") => format!("\"{}\"", role(key_result.role)),
+        _ => return None,
+    })
+}
+
+/// A hundredfold without the noise of its last digits.
+fn tidy(percent: f64) -> f64 {
+    (percent * 1e9).round() / 1e9
 }
 
 fn close(a: f64, b: f64) -> bool {
@@ -426,8 +519,11 @@ fn target(target: Target) -> String {
     }
 }
 
-fn band(hold: &Hold) -> String {
-    hold.to_string()
+fn bounds(band: Band) -> String {
+    match band {
+        Band::AtLeast(bound) | Band::AtMost(bound) => show(bound),
+        Band::Between(low, high) => format!("{} to {}", show(low), show(high)),
+    }
 }
 
 fn anchors(reach: &Reach) -> String {
@@ -446,7 +542,7 @@ fn anchors(reach: &Reach) -> String {
 fn aim(aim: &Aim) -> String {
     match aim {
         Aim::Reach(reach) => format!("{} to {}", baseline(reach.baseline), target(reach.target)),
-        Aim::Hold(hold) => band(hold),
+        Aim::Hold(hold) => hold.to_string(),
         Aim::Milestones(milestones) => format!("{} milestones", milestones.steps().len()),
         Aim::Done => "so or not so".to_owned(),
         Aim::Baseline(days) => format!("a baseline of {days} days"),

@@ -121,11 +121,11 @@ impl Comparing<'_> {
                 fields.push((field, show_duration(of(before)), show_duration(of(after))));
             }
         }
-        fields.push((
-            "stale_after",
-            show_duration(old.stale_after),
-            show_duration(new.stale_after),
-        ));
+        // That of a computed number follows from those that it reads.
+        if !matches!(new.feed, Feed::Computed(_)) {
+            let (was, is) = (old.stale_after, new.stale_after);
+            fields.push(("stale_after", show_duration(was), show_duration(is)));
+        }
         for (field, was, is) in fields.into_iter().filter(|(_, was, is)| was != is) {
             let mut change = plain(subject.clone(), Class::Operational, field);
             (change.before, change.after) = (Some(was), Some(is));
