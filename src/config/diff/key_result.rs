@@ -146,7 +146,19 @@ impl Comparing<'_> {
     /// A rebase that is gone or says something else: then earlier values stand for other numbers, or for none.
     fn rebases(&mut self, agreed: &Agreed<'_>, subject: &Subject) {
         let (known, kept) = agreed.rebases;
+        let told = |rebase: &Rebase| {
+            let (old, new) = (show(rebase.old), show(rebase.new));
+            Some(format!("{old} is {new} on {}", rebase.date))
+        };
         let Some(gone) = known.iter().find(|rebase| !kept.contains(rebase)) else {
+            let came = kept.iter().find(|rebase| !known.contains(rebase));
+            // With another definition it is the bridge to that one.
+            if let Some(came) = came.filter(|_| agreed.old.definition == agreed.new.definition) {
+                let mut change = plain(subject.clone(), Class::Comparability, "rebases");
+                (change.after, change.lean) = (told(came), Lean::Open);
+                change.record = OnRecord::Yes(format!("by {}", came.approved_by));
+                self.push(change);
+            }
             return;
         };
         let mut change = plain(subject.clone(), Class::Comparability, "rebases");
