@@ -103,6 +103,21 @@ pub fn table<const N: usize>(
     text
 }
 
+/// So many lines of one kind are shown, so that a long list leaves room for what stands below it.
+const MOST: usize = 40;
+
+/// The first of these lines, and how many more there are.
+#[must_use]
+pub fn first<T>(mut lines: Vec<T>) -> (Vec<T>, String) {
+    let more = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    let told = match more {
+        0 => String::new(),
+        more => format!("\n… and {more} more; `okrd diff` shows them all.\n"),
+    };
+    (lines, told)
+}
+
 /// The text cut to [`LARGEST`] at the end of a line, with a line that says so.
 #[must_use]
 pub fn fit(text: String) -> String {
@@ -198,6 +213,14 @@ mod tests {
         let table = table(["What", ">Value"], [[escape("a|b\\|c"), code("1||2")]]);
         let row = "| a\\|b\\\\\\|c | `1\\|\\|2` |";
         assert_eq!(table, format!("| What | Value |\n| --- | ---: |\n{row}\n"));
+    }
+
+    #[test]
+    fn a_long_list_leaves_room() {
+        assert_eq!(first(vec![1; MOST]), (vec![1; MOST], String::new()));
+        let (kept, told) = first(vec![1; MOST + 2]);
+        assert_eq!(kept.len(), MOST);
+        assert!(told.contains("and 2 more"), "{told}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::effects;
 use super::report::{Report, name, record, words};
 use super::side_by_side;
-use crate::cli::markdown::{code, escape, fit, table};
+use crate::cli::markdown::{code, escape, first, fit, table};
 use crate::config::diff::{Change, Class, Lean, Subject};
 
 /// The first line, by which a program finds the comment again that it keeps up to date.
@@ -46,7 +46,9 @@ fn acts(report: &Report<'_>, out: &mut String) {
         return;
     }
     out.push_str("\n#### To do\n\n");
-    for (subject, _, change) in all(report).filter(|(_, _, change)| change.needs_an_act()) {
+    let open = all(report).filter(|(_, _, change)| change.needs_an_act());
+    let (open, more) = first(open.collect());
+    for (subject, _, change) in open {
         let what = format!("{} – {}", name(subject), words(change));
         let _ = write!(out, "- [ ] {}", code(&what));
         for (rule, words) in &change.remarks {
@@ -55,6 +57,7 @@ fn acts(report: &Report<'_>, out: &mut String) {
         let remedy = record(change).unwrap_or_default();
         let _ = writeln!(out, "<br>{}", escape(remedy));
     }
+    out.push_str(&more);
 }
 
 fn changes(report: &Report<'_>, out: &mut String) {
@@ -69,6 +72,7 @@ fn changes(report: &Report<'_>, out: &mut String) {
             headed(class.as_str()),
             class.words()
         );
+        let (of_class, more) = first(of_class);
         let mut last = None;
         let rows = of_class.into_iter().map(|(subject, title, change)| {
             let what = if last == Some(subject) {
@@ -99,21 +103,23 @@ fn changes(report: &Report<'_>, out: &mut String) {
         });
         let head = ["What", "Field", "Before", "After", "Becomes", "On record"];
         out.push_str(&table(head, rows));
+        out.push_str(&more);
         remarks(report, class, out);
     }
 }
 
 /// What rules have to say of changes that need no act: the others stand in what is to do.
 fn remarks(report: &Report<'_>, class: Class, out: &mut String) {
-    for (subject, _, change) in all(report) {
-        if change.class != class || change.needs_an_act() {
-            continue;
-        }
-        for (rule, words) in &change.remarks {
-            let (rule, words) = (rule.as_str(), escape(words));
-            let _ = writeln!(out, "\n⚠️ {rule} {}: {words}", code(&name(subject)));
-        }
+    let calm = all(report).filter(|(_, _, c)| c.class == class && !c.needs_an_act());
+    let told = calm.flat_map(|(subject, _, change)| {
+        let remarks = change.remarks.iter();
+        remarks.map(move |(rule, words)| (subject, rule.as_str(), escape(words)))
+    });
+    let (told, more) = first(told.collect());
+    for (subject, rule, words) in told {
+        let _ = writeln!(out, "\n⚠️ {rule} {}: {words}", code(&name(subject)));
     }
+    out.push_str(&more);
 }
 
 fn effect(report: &Report<'_>, out: &mut String) {
@@ -159,7 +165,8 @@ fn findings(report: &Report<'_>, out: &mut String) {
         return;
     }
     out.push_str("\n#### Newly found by the check\n\n");
-    for finding in &report.about.findings {
+    let (findings, more) = first(report.about.findings.iter().collect());
+    for finding in findings {
         let (severity, code_) = (finding.severity.as_str(), finding.code);
         let place = code(&format!("{}:{}", finding.file, finding.line));
         let message = escape(&finding.message);
@@ -169,6 +176,7 @@ fn findings(report: &Report<'_>, out: &mut String) {
         }
         out.push('\n');
     }
+    out.push_str(&more);
 }
 
 fn dash() -> String {

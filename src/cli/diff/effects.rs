@@ -51,7 +51,8 @@ pub(super) fn text(effect: &Effect) -> String {
 /// The effect for a comment.
 pub(super) fn markdown(effect: &Effect) -> String {
     let head = ["What", "Value", "Progress", "Status", "Forecast", "Becomes"];
-    let rows = rows(effect).into_iter().map(|row| {
+    let (rows, more) = markdown::first(rows(effect));
+    let rows = rows.into_iter().map(|row| {
         [
             format!(
                 "{} {}",
@@ -68,7 +69,7 @@ pub(super) fn markdown(effect: &Effect) -> String {
             },
         ]
     });
-    markdown::table(head, rows)
+    markdown::table(head, rows) + &more
 }
 
 /// The effect for programs; what is not known is `null`.
