@@ -320,9 +320,14 @@ pub struct DiffArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: DiffFormat,
-    /// Take current values from the running daemon at this address, such as http://127.0.0.1:10650 [default: from the store, if there is one]
+    /// Take current values from the running daemon at this address, such as http://127.0.0.1:10650; behind a login
+    /// OKRD_VALUES_TOKEN is its token, with OKRD_VALUES_USER the password of that user [default: from the store, if there
+    /// is one]
     #[arg(long, value_name = "URL")]
     pub values: Option<String>,
+    /// Ask the old and the new measure of what is measured otherwise, side by side; records nothing
+    #[arg(long)]
+    pub probe: bool,
 }
 
 /// Options of `backup`.

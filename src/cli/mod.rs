@@ -21,6 +21,7 @@ pub mod history;
 pub mod init;
 pub mod key_results;
 pub mod log;
+pub mod markdown;
 pub mod online;
 pub mod probe;
 pub mod rebase;

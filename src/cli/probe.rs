@@ -121,7 +121,7 @@ const EXAMPLES: usize = 5;
 /// first question to a source goes ahead alone, and a source that refuses our login or asks for patience is asked
 /// nothing more: twenty wrong passwords at once would lock the account. `None` when the end came first; then nothing
 /// is left at work.
-async fn ask<'a>(
+pub(super) async fn ask<'a>(
     config: &'a Config,
     polls: Vec<&'a Poll>,
     now: Timestamp,

@@ -129,12 +129,12 @@ fn the_effect_is_that_on_the_values_of_today() {
         assert_eq!(above["after"]["progress"], 0.45);
     }
     let text = home.ends(1, &["diff", "--base", "main"]).out;
-    assert!(text.contains("37.5 % → 50 %"), "{text}");
+    assert!(text.contains("37.5\u{a0}% → 50\u{a0}%"), "{text}");
     let markdown = home
         .ends(1, &["diff", "--base", "main", "--format", "markdown"])
         .out;
     assert!(
-        markdown.starts_with("<!-- okrd diff -->\n❌ **1 change needs an act"),
+        markdown.starts_with("<!-- okrd-review -->\n### ❌ 1 change needs an act"),
         "{markdown}"
     );
     daemon.end();
@@ -142,7 +142,10 @@ fn the_effect_is_that_on_the_values_of_today() {
     let told = json(&home, 1, &["--base", "main", "--values", &url]);
     assert_eq!(told["effects"], Value::Null);
     assert!(
-        told["values"].as_str().unwrap().contains("does not answer"),
+        told["values"]["absent"]
+            .as_str()
+            .unwrap()
+            .contains("does not answer"),
         "{told}"
     );
 }

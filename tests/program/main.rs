@@ -23,6 +23,7 @@ mod mistakes;
 mod people;
 mod record;
 mod reload;
+mod review;
 mod secrets;
 mod start;
 mod watch;

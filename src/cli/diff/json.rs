@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::effects;
 use super::report::Report;
+use super::side_by_side::SideBySide;
 use crate::config::diff::{Change, OnRecord, Subject};
-use crate::domain::effect::Figures;
 
 /// The whole of it.
 pub(super) fn json(report: &Report<'_>) -> String {
@@ -13,25 +14,6 @@ pub(super) fn json(report: &Report<'_>) -> String {
         .iter()
         .flat_map(|group| group.changes.iter().map(|change| one(change, &group.title)))
         .collect();
-    let effects = report.effects.as_ref().map(|effects| {
-        json!({
-            "key_results": effects.key_results.iter().map(|effect| json!({
-                "cycle": effect.id.cycle.as_str(),
-                "id": effect.id.to_string(),
-                "unit": report.unit(&effect.id),
-                "before": figures(effect.before),
-                "after": figures(effect.after),
-                "gain": effect.gain(),
-            })).collect::<Vec<_>>(),
-            "objectives": effects.objectives.iter().map(|effect| json!({
-                "cycle": effect.id.cycle.as_str(),
-                "id": effect.id.objective.as_str(),
-                "before": figures(effect.before),
-                "after": figures(effect.after),
-                "gain": effect.gain(),
-            })).collect::<Vec<_>>(),
-        })
-    });
     let findings: Vec<Value> = report
         .about
         .findings
@@ -54,8 +36,13 @@ pub(super) fn json(report: &Report<'_>) -> String {
         "verdict": report.verdict(),
         "changes": changes,
         "not_compared": report.about.unread,
-        "values": report.about.values,
-        "effects": effects,
+        "values": {
+            "from": report.about.values.as_ref().ok(),
+            "absent": report.about.values.as_ref().err(),
+            "remarks": report.about.remarks,
+        },
+        "effects": report.effect.as_ref().map(effects::json),
+        "probes": report.probes.iter().map(SideBySide::json).collect::<Vec<_>>(),
         "owners": owners,
         "new_findings": findings,
     });
@@ -109,13 +96,4 @@ fn place(subject: &Subject) -> (&'static str, Option<&str>, Option<String>) {
         Subject::Company => ("company", None, None),
         Subject::Daemon => ("daemon", None, None),
     }
-}
-
-fn figures(figures: Figures) -> Value {
-    json!({
-        "value": figures.value,
-        "progress": figures.progress,
-        "status": figures.status.as_str(),
-        "forecast": figures.forecast,
-    })
 }

@@ -2,14 +2,15 @@
 //! effect on today's figures, findings that are new. Formats choose words and lines and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::side_by_side::SideBySide;
 use crate::config::diff::{Change, Class, Diff, OnRecord, Subject};
 use crate::config::finding::{Finding, Severity};
 use crate::config::spec::Config;
-use crate::domain::effect::{Effects, Figures};
-use crate::domain::goals::Goals;
+use crate::domain::effect::Effect;
+use crate::domain::goals::{Goals, KeyResult};
 use crate::domain::id::{KeyResultId, ObjectiveId, Slug};
-use crate::domain::number::show;
 
 /// Both configurations.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +28,10 @@ pub(super) struct Circumstances {
     pub base: String,
     /// What of the base could not be compared, a line each.
     pub unread: Vec<String>,
-    /// Where current values come from, or why there are none.
-    pub values: String,
+    /// Where current values come from; or why there are none, a sentence without its full stop.
+    pub values: Result<String, String>,
+    /// What should be known of these values, a line each.
+    pub remarks: Vec<String>,
     /// Findings of the check that the base has not.
     pub findings: Vec<Finding>,
 }
@@ -45,10 +48,11 @@ pub(super) struct Report<'d> {
     /// Changes that need an act before it may be merged.
     pub acts: usize,
     /// The effect on today's figures; `None` without values.
-    pub effects: Option<Effects>,
+    pub effect: Option<Effect>,
+    /// Old and new measures asked side by side.
+    pub probes: Vec<SideBySide>,
     /// Who must approve, and why.
     pub owners: Vec<(String, BTreeSet<&'static str>)>,
-    units: BTreeMap<String, String>,
 }
 
 /// The changes of one subject.
@@ -67,7 +71,8 @@ impl<'d> Report<'d> {
     pub(super) fn new(
         sides: Sides<'_>,
         diff: &'d Diff,
-        effects: Option<Effects>,
+        effect: Option<Effect>,
+        probes: Vec<SideBySide>,
         about: Circumstances,
     ) -> Self {
         let mut groups: Vec<Group<'d>> = Vec::new();
@@ -85,17 +90,14 @@ impl<'d> Report<'d> {
             let many = diff.changes.iter().filter(|c| c.class == class).count();
             (many > 0).then_some((class, many))
         });
-        let units = sides.new.goals.key_results();
         Self {
             counts: counts.collect(),
             acts: diff.changes.iter().filter(|c| c.needs_an_act()).count(),
             owners: owners(sides, diff),
-            units: units
-                .map(|(_, kr)| (kr.id.full(), kr.unit.clone()))
-                .collect(),
             about,
             groups,
-            effects,
+            effect,
+            probes,
         }
     }
 
@@ -119,11 +121,6 @@ impl<'d> Report<'d> {
         let each = self.counts.iter();
         let each = each.map(|(class, many)| format!("{many} {}", class.as_str()));
         each.collect::<Vec<_>>().join(", ")
-    }
-
-    /// The unit of a key result; empty when it has none.
-    pub(super) fn unit(&self, id: &KeyResultId) -> &str {
-        self.units.get(&id.full()).map_or("", String::as_str)
     }
 }
 
@@ -254,7 +251,42 @@ fn owners(sides: Sides<'_>, diff: &Diff) -> Vec<(String, BTreeSet<&'static str>)
                 .insert(change.class.as_str());
         }
     }
+    for (role, class) in named(sides, diff) {
+        let role = format!("{role}, named by a new record");
+        owners.entry(role).or_default().insert(class);
+    }
     owners.into_iter().collect()
+}
+
+/// The roles that new amendments, rebases and records of what was given up name.
+fn named(sides: Sides<'_>, diff: &Diff) -> Vec<(String, &'static str)> {
+    let mut roles = Vec::new();
+    let by_id = |goals: &Goals| -> BTreeMap<KeyResultId, Arc<KeyResult>> {
+        let all = goals.key_results();
+        all.map(|(_, kr)| (kr.id.clone(), Arc::clone(kr))).collect()
+    };
+    let (before, after) = (by_id(&sides.old.goals), by_id(&sides.new.goals));
+    for (was, is) in &diff.key_results {
+        let (Some(old), Some(new)) = (before.get(was), after.get(is)) else {
+            continue;
+        };
+        // Numbers are carried over by later rebases, so the words tell which is which.
+        let known = |date, reason: &str| {
+            let mut amendments = old.amendments.iter();
+            amendments.any(|a| a.date == date && a.reason == reason)
+        };
+        let amendments = new.amendments.iter().filter(|a| !known(a.date, &a.reason));
+        let goalpost = Class::Goalpost.as_str();
+        roles.extend(amendments.map(|a| (a.approved_by.clone(), goalpost)));
+        let rebases = new.rebases.iter().filter(|r| !old.rebases.contains(r));
+        let comparability = Class::Comparability.as_str();
+        roles.extend(rebases.map(|r| (r.approved_by.clone(), comparability)));
+    }
+    let (old, new) = (&sides.old.records, &sides.new.records);
+    let dropped = new.dropped.iter().filter(|d| !old.dropped.contains(d));
+    roles.extend(dropped.map(|d| (d.approved_by.clone(), Class::Goalpost.as_str())));
+    roles.retain(|(role, _)| !role.is_empty());
+    roles
 }
 
 /// Whoever answers for the parents of before and after.
@@ -304,42 +336,4 @@ pub(super) fn new_findings(known: &[Finding], findings: &[Finding]) -> Vec<Findi
         Severity::Info => 2,
     });
     new
-}
-
-/// A figure before and after, `same` where it did not move.
-pub(super) fn step(
-    before: Option<f64>,
-    after: Option<f64>,
-    shown: impl Fn(f64) -> String,
-) -> String {
-    let told = |x: Option<f64>| x.map_or_else(|| "not known".to_owned(), &shown);
-    let (before, after) = (told(before), told(after));
-    if before == after {
-        return before;
-    }
-    format!("{before} → {after}")
-}
-
-/// A share of the way in percent, with a decimal where it has one.
-pub(super) fn percent(share: f64) -> String {
-    format!("{} %", show((share * 1000.0).round() / 10.0))
-}
-
-/// A status before and after.
-pub(super) fn statuses(before: Figures, after: Figures) -> String {
-    let (was, is) = (before.status, after.status);
-    if was == is {
-        return was.to_string();
-    }
-    format!("{was} → {is}")
-}
-
-/// `easier`, `harder`, or nothing to say.
-pub(super) fn lean_of(gain: Option<f64>) -> &'static str {
-    match gain {
-        Some(gain) if gain > 0.0 => "easier",
-        Some(gain) if gain < 0.0 => "harder",
-        Some(_) => "same",
-        None => "not known",
-    }
 }

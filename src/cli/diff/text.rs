@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Report, lean_of, name, percent, record, statuses, step, words};
-use crate::cli::table::{Align, Table, printable};
+use super::effects;
+use super::report::{Report, name, record, words};
+use super::side_by_side;
+use crate::cli::table::printable;
 use crate::config::diff::Lean;
-use crate::domain::number::show;
 
 /// The whole of it.
 pub(super) fn text(report: &Report<'_>) -> String {
@@ -67,44 +68,24 @@ fn effect(report: &Report<'_>, out: &mut String) {
     if report.groups.is_empty() {
         return;
     }
-    let Some(effects) = &report.effects else {
-        let _ = writeln!(out, "\nEffect today: {}", report.about.values);
-        return;
-    };
-    let _ = writeln!(out, "\nEffect today, {}", report.about.values);
-    if effects.key_results.is_empty() && effects.objectives.is_empty() {
-        let _ = writeln!(out, "  none: every figure stays what it is");
-        return;
+    match &report.about.values {
+        Ok(from) => {
+            let _ = writeln!(out, "\nEffect today, by the values of {}", printable(from));
+        }
+        Err(why) => {
+            let why = printable(why);
+            let _ = writeln!(out, "\nEffect today: not known, no values: {why}");
+        }
     }
-    let mut table = Table::new([
-        ("WHAT", Align::Left),
-        ("VALUE", Align::Left),
-        ("PROGRESS", Align::Left),
-        ("", Align::Left),
-        ("STATUS", Align::Left),
-        ("FORECAST", Align::Left),
-    ]);
-    for effect in &effects.key_results {
-        let (before, after) = (effect.before, effect.after);
-        table.row([
-            effect.id.to_string(),
-            step(before.value, after.value, show),
-            step(before.progress, after.progress, percent),
-            lean_of(effect.gain()).to_owned(),
-            statuses(before, after),
-            step(before.forecast, after.forecast, show),
-        ]);
+    for remark in &report.about.remarks {
+        let _ = writeln!(out, "  note: {}", printable(remark));
     }
-    for effect in &effects.objectives {
-        let (before, after) = (effect.before, effect.after);
-        table.row([
-            effect.id.objective.to_string(),
-            String::new(),
-            step(before.progress, after.progress, percent),
-            lean_of(effect.gain()).to_owned(),
-            statuses(before, after),
-            String::new(),
-        ]);
+    if let Some(effect) = &report.effect {
+        if effect.is_nothing() {
+            let _ = writeln!(out, "  none: every figure stays what it is");
+        } else {
+            out.push_str(&effects::text(effect));
+        }
     }
-    out.push_str(&table.render(2));
+    out.push_str(&side_by_side::text(&report.probes));
 }
