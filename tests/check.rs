@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use jiff::Timestamp;
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
 use okrd::config::finding::{Code, Finding, Severity};
@@ -37,9 +38,14 @@ fn assert_same(path: &Path, text: &str) {
     );
 }
 
+/// When the files are read: in the middle of the cycle of most of them.
+fn today() -> Timestamp {
+    "2026-11-15T12:00:00Z".parse().unwrap()
+}
+
 fn check_text(text: &str) -> (Option<spec::Config>, Vec<Finding>, Files) {
     let files = Files::one(File::new("okrd.toml", "/etc/okrd", text.to_owned()));
-    let (config, findings) = check(&files, judge);
+    let (config, findings) = check(&files, judge, today());
     (config, findings, files)
 }
 
@@ -47,7 +53,7 @@ fn check_text(text: &str) -> (Option<spec::Config>, Vec<Finding>, Files) {
 fn the_examples_load_clean() {
     let files = load(&root().join("config")).unwrap();
     assert_eq!(files.files.len(), 3);
-    let (config, findings) = check(&files, judge);
+    let (config, findings) = check(&files, judge, today());
     assert_eq!(render::text(&findings, &files), "");
     let config = config.unwrap();
     assert_eq!(config.goals.objectives.len(), 4);
@@ -132,9 +138,9 @@ fn each_faulty_file_gives_its_text() {
     // These need a file that is missing, or a source that answers, and have tests of their own.
     let mut seen = BTreeSet::from([Code::CfgFile, Code::SrcAnswer, Code::SrcOne]);
     for (files, path) in cases {
-        let (config, findings) = check(&files, judge);
+        let (config, findings) = check(&files, judge, today());
         assert!(!findings.is_empty(), "{} has no fault", path.display());
-        let errors = findings.iter().any(|f| f.severity == Severity::Error);
+        let errors = findings.iter().any(Finding::refuses);
         assert_eq!(config.is_none(), errors, "{}", path.display());
         seen.extend(findings.iter().map(|f| f.code));
         assert_same(
@@ -283,7 +289,7 @@ fn asking_http(keys: &str) -> String {
 
 /// A sound objective but for this source and this line of a key result.
 fn measuring(source: &str, line: &str) -> String {
-    let head = "cycle = \"q\"\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n";
+    let head = "cycle = \"q\"\ncycles.q = { starts = 2026-10-01, ends = 2026-12-31 }\n\nlints.KR-WHY = \"off\"\n";
     let tail = "[objectives.a.key_results.c]\ntitle = \"C\"\nunit = \"u\"\nat_most = 3\n";
     format!(
         "{head}{source}\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results.b]\ntitle = \"B\"\nunit = \"u\"\nat_most = 3\n{line}\n{tail}"
@@ -461,7 +467,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 /// Loads and checks a folder; the findings as `code file:line message`, the folder's own path left out.
 fn check_folder(folder: &Path) -> Vec<String> {
     let files = load(folder).unwrap();
-    let (_, findings) = check(&files, judge);
+    let (_, findings) = check(&files, judge, today());
     let prefix = format!("{}/", folder.display());
     findings
         .iter()
@@ -533,7 +539,7 @@ fn includes_are_followed_once_each_and_bad_ones_are_findings() {
 fn f56_duplicates_name_both_places() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path();
-    let okr = "cycle = \"q\"\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results]\nb = { title = \"B\", unit = \"u\", at_most = 1 }\nc = { title = \"C\", unit = \"u\", at_most = 1 }\n";
+    let okr = "cycle = \"q\"\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results]\nb = { title = \"B\", why = \"It shows it\", unit = \"u\", at_most = 1 }\nc = { title = \"C\", why = \"It shows it\", unit = \"u\", at_most = 1 }\n";
     write(
         folder,
         "okrd.toml",
@@ -562,7 +568,7 @@ fn parents_stand_in_the_same_cycle_and_not_under_a_team() {
     let folder = dir.path();
     let okr = |head: &str, id: &str, parent: &str| {
         format!(
-            "{head}\n[objectives.{id}]\ntitle = \"A\"\nparent = \"{parent}\"\n[objectives.{id}.key_results]\nb = {{ title = \"B\", unit = \"u\", at_most = 1 }}\nc = {{ title = \"C\", unit = \"u\", at_most = 1 }}\n"
+            "{head}\n[objectives.{id}]\ntitle = \"A\"\nparent = \"{parent}\"\n[objectives.{id}.key_results]\nb = {{ title = \"B\", why = \"It shows it\", unit = \"u\", at_most = 1 }}\nc = {{ title = \"C\", why = \"It shows it\", unit = \"u\", at_most = 1 }}\n"
         )
     };
     let main = "include = [\"*.toml\"]\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n[cycles.r]\nstarts = 2027-01-01\nends = 2027-03-31\n[teams.t]\nname = \"T\"\n";
@@ -591,6 +597,7 @@ fn parents_stand_in_the_same_cycle_and_not_under_a_team() {
     assert_eq!(
         check_folder(folder),
         [
+            "info ALN-EMPTY company.toml:2 no team's objective serves this one, and it has no initiative",
             "error ALN-LEVEL company.toml:5 an objective of the company serves an objective of team t",
             "error ALN-CYCLE team.toml:5 no objective of cycle q is called `later`",
         ]
@@ -641,7 +648,7 @@ fn f57_only_regular_files_of_a_sane_size_are_read() {
     assert!(load(&folder.join("fifo")).is_err());
     let files = load(&folder.join("bytes")).unwrap();
     assert_eq!(files.findings.len(), 1, "a main file that is no text");
-    assert!(check(&files, judge).0.is_none());
+    assert!(check(&files, judge, today()).0.is_none());
 }
 
 /// Two links back make more ways than anyone can walk; the daemon once waited for ever and could not be ended.
@@ -725,7 +732,7 @@ fn f58_a_missing_secret_file_is_no_finding() {
     );
 }
 
-const SMALL: &str = r#"
+const SMALL: &str = r#"lints.KR-WHY = "off"
 cycle = "2026-Q4"
 timezone = "europe/amsterdam"
 [cycles."2026-Q4"]
@@ -1443,10 +1450,7 @@ fn examples() -> Vec<String> {
 /// Nothing may panic, and a configuration never comes with an error.
 fn survives(text: &str) {
     let (config, findings, files) = check_text(text);
-    assert_eq!(
-        config.is_none(),
-        findings.iter().any(|f| f.severity == Severity::Error)
-    );
+    assert_eq!(config.is_none(), findings.iter().any(Finding::refuses));
     if config.is_some() {
         assert!(
             schema_accepts(text),
@@ -1511,4 +1515,131 @@ proptest! {
     fn f57_arbitrary_text_never_panics(text in "\\PC{0,300}|[a-z\\[\\].=\"'{}#\\n0-9 -]{0,300}") {
         survives(&text);
     }
+}
+
+/// F52: of a hundred faults in one file each is told, whatever they are and wherever they stand.
+#[test]
+fn f52_a_hundred_faults_are_a_hundred_findings() {
+    let faults = [
+        ("wieght = 1", Code::CfgKey),
+        ("weight = \"1\"", Code::CfgType),
+        ("schedule = \"now and then\"", Code::CfgValue),
+        ("weight = -1", Code::KrWeight),
+        (
+            "measure = { source = \"nobody\", query = \"SELECT 1\" }",
+            Code::CfgRef,
+        ),
+        (
+            "measure = { source = \"shop\", query = \"DELETE FROM t\" }",
+            Code::SrcWrite,
+        ),
+        ("zero_guard = true", Code::CfgUnsupported),
+        ("why = 3", Code::CfgType),
+        ("amendments = [{}]", Code::CfgMissing),
+        ("stale_after = \"0s\"", Code::CfgValue),
+    ];
+    let mut text = String::from(
+        "cycle = \"q\"\nlints.KR-WHY = \"off\"\ncycles.q = { starts = 2026-10-01, ends = 2026-12-31 }\n[sources.shop]\ntype = \"sqlite\"\npath = \"shop.db\"\n",
+    );
+    let mut expected = Vec::new();
+    for nth in 0..100 {
+        if nth % 5 == 0 {
+            text.push_str(&format!("[objectives.o{nth}]\ntitle = \"More of it\"\n"));
+        }
+        let (line, code) = faults[nth % faults.len()];
+        let head = format!(
+            "[objectives.o{}.key_results.k{nth}]\ntitle = \"K\"\nunit = \"u\"\nat_most = 1\n",
+            nth - nth % 5
+        );
+        text.push_str(&head);
+        let at = text.lines().count() + 1;
+        text.push_str(&format!("{line}\n"));
+        expected.push((code, at));
+    }
+    let (config, findings, files) = check_text(&text);
+    assert!(config.is_none());
+    let errors = findings.iter().filter(|f| f.severity == Severity::Error);
+    let mut found: Vec<_> = errors.map(|f| (f.code, f.line)).collect();
+    // An empty amendment lacks each of its six keys.
+    found.dedup();
+    assert_eq!(found, expected, "{}", render::text(&findings, &files));
+    let lost = expected
+        .iter()
+        .filter(|(code, line)| !findings.iter().any(|f| f.code == *code && f.line == *line));
+    assert_eq!(lost.count(), 0);
+}
+
+/// A hundred broken lines are a hundred findings, too: what cannot be parsed hides nothing that stands behind it.
+#[test]
+fn f52_a_hundred_broken_lines_are_a_hundred_findings() {
+    let text: String = (0..100)
+        .map(|n| format!("[objectives.o{n}]\ntitle = Ship it\n"))
+        .collect();
+    let (_, findings, _) = check_text(&text);
+    let broken: Vec<usize> = findings
+        .iter()
+        .filter(|f| f.code == Code::CfgSyntax)
+        .map(|f| f.line)
+        .collect();
+    assert_eq!(broken, (1..=100).map(|n| 2 * n).collect::<Vec<_>>());
+}
+
+/// A file that an editor or a copy was interrupted in: whatever is left of it is read, and nothing panics.
+#[test]
+fn f57_half_written_files_give_findings() {
+    let whole = std::fs::read_to_string(root().join("config/okrs/content.toml")).unwrap();
+    let main = std::fs::read_to_string(root().join("config/okrd.toml")).unwrap();
+    let main = main.replace("include ", "# include ");
+    for length in (0..whole.len())
+        .step_by(37)
+        .filter(|n| whole.is_char_boundary(*n))
+    {
+        let half = &whole[..length];
+        let files = Files {
+            files: vec![
+                File::new("okrd.toml", "/etc/okrd", main.clone()),
+                File::new("content.toml", "/etc/okrd", half.to_owned()),
+            ],
+            findings: Vec::new(),
+        };
+        let (_, findings) = check(&files, judge, today());
+        well_formed(&findings, &files);
+    }
+    // Cut within a text, a list and a header.
+    for (text, line) in [
+        ("[company]\nname = \"Ac", 2),
+        ("include = [\"a\",", 1),
+        ("[objectives.a", 1),
+    ] {
+        let (config, findings, _) = check_text(text);
+        assert!(config.is_none());
+        assert!(
+            findings
+                .iter()
+                .any(|f| f.code == Code::CfgSyntax && f.line == line),
+            "{findings:?}"
+        );
+    }
+    // A disk that was full left zeros.
+    let (config, findings, _) = check_text(&format!("{SMALL}\0\0\0\0"));
+    assert!(config.is_none() && findings.iter().any(|f| f.code == Code::CfgSyntax));
+}
+
+/// The gravest findings are not lost behind those that only warn.
+#[test]
+fn a_capped_list_keeps_its_errors() {
+    let mut text =
+        String::from("cycle = \"q\"\ncycles.q = { starts = 2026-10-01, ends = 2026-12-31 }\n");
+    for nth in 0..1500 {
+        text.push_str(&format!("[objectives.o{nth}.key_results.k]\ntitle = \"K\"\nunit = \"u\"\nat_most = 1\n[objectives.o{nth}]\ntitle = \"O\"\n"));
+    }
+    text.push_str("[server]\nlisten = \"x\"\n");
+    let (config, findings, _) = check_text(&text);
+    assert!(config.is_none());
+    assert_eq!(findings.len(), 1001);
+    assert!(
+        findings
+            .iter()
+            .any(|f| f.code == Code::CfgValue && f.message.contains("listen"))
+    );
 }

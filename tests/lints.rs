@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
-use okrd::config::finding::Severity;
+use okrd::config::finding::{Bend, Code, Finding, Needs, Severity};
 use okrd::config::render;
 use okrd::config::spec::Config;
 use okrd::domain::goals::Goals;
@@ -246,6 +246,11 @@ fn rows() -> Vec<(&'static str, Vec<String>, Vec<String>)> {
     ]
 }
 
+/// When the files are judged: in the middle of the cycle of most of them.
+fn today() -> Timestamp {
+    "2026-11-15T12:00:00Z".parse().unwrap()
+}
+
 fn checked(texts: &[String]) -> (Option<Config>, BTreeSet<&'static str>, String) {
     let named =
         |(n, text): (usize, &String)| File::new(format!("{n}.toml"), "/etc/okrd", text.clone());
@@ -253,7 +258,7 @@ fn checked(texts: &[String]) -> (Option<Config>, BTreeSet<&'static str>, String)
         files: texts.iter().enumerate().map(named).collect(),
         findings: Vec::new(),
     };
-    let (config, findings) = check(&files, judge);
+    let (config, findings) = check(&files, judge, today());
     let errors = findings.iter().filter(|f| f.severity == Severity::Error);
     let codes = errors.map(|f| f.code.as_str()).collect();
     (config, codes, render::text(&findings, &files))
@@ -527,5 +532,501 @@ proptest! {
                 objective.key_results.iter().for_each(|kr| is_sound(kr));
             }
         }
+    }
+}
+
+/// What the check says as `severity code line`, on a day of November 2026, and whether the configuration can be used.
+fn told(text: &str, day: i8) -> (bool, Vec<String>) {
+    let files = Files::one(File::new("okrd.toml", "/etc/okrd", text.to_owned()));
+    let now = jiff::civil::date(2026, 11, day).at(23, 59, 59, 0);
+    let (config, findings) = check(&files, judge, now.in_tz("UTC").unwrap().timestamp());
+    let told = |f: &Finding| format!("{} {} {}", f.severity.as_str(), f.code, f.line);
+    (config.is_some(), findings.iter().map(told).collect())
+}
+
+/// One objective with one key result: a warning, OBJ-KRS in line 6. `{top}`, `{objective}` and `{key}` are put into it.
+fn lonely(top: &str, objective: &str, key: &str) -> String {
+    format!(
+        "cycle = \"q\"\n{top}\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n[objectives.a]\ntitle = \"A\"\n{objective}\n[objectives.a.key_results.x]\ntitle = \"X\"\nwhy = \"It shows the aim\"\nunit = \"u\"\nat_most = 1\n{key}\n"
+    )
+}
+
+const UNTIL_15: &str =
+    "allow = [{ code = \"OBJ-KRS\", reason = \"the second one is sought\", until = 2026-11-15 }]";
+
+#[test]
+fn a_level_is_what_the_main_file_says() {
+    for (level, expected) in [
+        ("error", vec!["error OBJ-KRS 6"]),
+        ("warning", vec!["warning OBJ-KRS 6"]),
+        ("info", vec!["info OBJ-KRS 6"]),
+        ("off", vec![]),
+    ] {
+        let text = lonely(&format!("lints.OBJ-KRS = \"{level}\""), "", "");
+        // A lint never takes the configuration away, whatever it is called.
+        assert_eq!(
+            told(&text, 15),
+            (true, expected.iter().map(|s| (*s).to_owned()).collect())
+        );
+    }
+    // What cannot be used stays an error, at any level of its code.
+    let none = "cycle = \"q\"\nlints.OBJ-KRS = \"off\"\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results]\n";
+    assert_eq!(told(none, 15), (false, vec!["error OBJ-KRS 6".to_owned()]));
+    for code in Code::ALL.into_iter().filter(|c| c.bend() == Bend::Firm) {
+        for level in ["warning", "info", "off"] {
+            let text = lonely(&format!("lints.{code} = \"{level}\""), "", "");
+            assert_eq!(told(&text, 15).1[0], "error CFG-VALUE 2", "{code}");
+        }
+        let text = lonely(&format!("lints.{code} = \"error\""), UNTIL_15, "");
+        assert_eq!(told(&text, 15), (true, vec![]));
+        let allow = UNTIL_15.replace("OBJ-KRS", code.as_str());
+        let (sound, findings) = told(&lonely("", &allow, ""), 15);
+        assert!(
+            !sound && findings.contains(&"error CFG-VALUE 8".to_owned()),
+            "{code}"
+        );
+    }
+}
+
+#[test]
+fn an_allowance_holds_where_it_stands_until_its_last_day() {
+    for (place, line) in [("top", 2), ("objective", 8)] {
+        let at = |here: &str| if here == place { UNTIL_15 } else { "" };
+        let text = lonely(at("top"), at("objective"), "");
+        for day in [1, 14, 15] {
+            assert_eq!(told(&text, day), (true, vec![]), "{place}");
+        }
+        let after = vec![
+            format!("warning LINT-EXPIRED {line}"),
+            "warning OBJ-KRS 6".into(),
+        ];
+        let (sound, mut findings) = told(&text, 16);
+        findings.sort();
+        assert_eq!(
+            (sound, findings),
+            (true, after),
+            "an expired one takes nothing away"
+        );
+    }
+    // Beside the finding, or below it, it allows nothing, and that is told.
+    let idle = "info LINT-ALLOW 14".to_owned();
+    let text = lonely("", "", UNTIL_15);
+    assert_eq!(
+        told(&text, 15),
+        (true, vec!["warning OBJ-KRS 6".into(), idle])
+    );
+    // Unless an error may have hidden what it allows.
+    let (sound, findings) = told(&text.replace("at_most = 1", "at_mst = 1"), 15);
+    assert!(
+        !sound && !findings.iter().any(|f| f.contains("LINT")),
+        "{findings:?}"
+    );
+    // What the check alone cannot see it does not miss.
+    let text = lonely("", &UNTIL_15.replace("OBJ-KRS", "SRC-ONE"), "");
+    assert_eq!(told(&text, 15), (true, vec!["warning OBJ-KRS 6".into()]));
+    assert_eq!(
+        told(&lonely("lints.LINT-EXPIRED = \"off\"", UNTIL_15, ""), 30)
+            .1
+            .len(),
+        1
+    );
+}
+
+/// However tables are written, an allowance holds for what stands in its own.
+#[test]
+fn an_allowance_finds_its_table_in_any_writing() {
+    let allow = "allow = [{ code = \"KR-WEIGHT\", reason = \"R\", until = 2026-12-31 }]";
+    let heavy = "weight = 9, title = \"X\", why = \"It shows it\", unit = \"u\", at_most = 1";
+    let light = heavy.replace("weight = 9, ", "");
+    let head = "cycle = \"q\"\n[cycles.q]\nstarts = 2026-10-01\nends = 2026-12-31\n";
+    let lines = |keys: &str| keys.replace(", ", "\n");
+    for (right, wrong) in [
+        // Headers in any order.
+        (
+            format!(
+                "[objectives.a.key_results.x]\n{}\n{allow}\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results.y]\n{}\n",
+                lines(heavy),
+                lines(&light)
+            ),
+            format!(
+                "[objectives.a.key_results.x]\n{}\n[objectives.a]\ntitle = \"A\"\n[objectives.a.key_results.y]\n{}\n{allow}\n",
+                lines(heavy),
+                lines(&light)
+            ),
+        ),
+        // Tables in braces, one in another.
+        (
+            format!(
+                "[objectives]\na = {{ title = \"A\", key_results = {{ y = {{ {light} }}, x = {{ {heavy}, {allow} }} }} }}\n"
+            ),
+            format!(
+                "[objectives]\na = {{ title = \"A\", key_results = {{ y = {{ {light}, {allow} }}, x = {{ {heavy} }} }} }}\n"
+            ),
+        ),
+        (
+            format!(
+                "[objectives]\na = {{ title = \"A\", key_results = {{ y = {{ {light} }}, x = {{ {heavy} }} }}, {allow} }}\n"
+            ),
+            format!(
+                "[objectives]\na = {{ title = \"A\", key_results = {{ y = {{ {light} }}, x = {{ {heavy} }} }} }}\nb = {{ title = \"B\", {allow}, key_results = {{ y = {{ {light} }}, x = {{ {light} }} }} }}\n"
+            ),
+        ),
+        // Keys with dots, and a list of tables.
+        (
+            format!(
+                "[objectives.a]\ntitle = \"A\"\nkey_results.y = {{ {light} }}\n[objectives.a.key_results.x]\n{}\n[[objectives.a.key_results.x.allow]]\ncode = \"KR-WEIGHT\"\nreason = \"R\"\nuntil = 2026-12-31\n",
+                lines(heavy)
+            ),
+            format!(
+                "[objectives.a]\ntitle = \"A\"\nkey_results.y = {{ {light}, {allow} }}\n[objectives.a.key_results.x]\n{}\n",
+                lines(heavy)
+            ),
+        ),
+    ] {
+        let (sound, findings) = told(&format!("{head}{right}"), 15);
+        assert!(sound && findings.is_empty(), "{right}\n{findings:?}");
+        let (sound, findings) = told(&format!("{head}{wrong}"), 15);
+        let codes: BTreeSet<&str> = findings
+            .iter()
+            .filter_map(|f| f.split(' ').nth(1))
+            .collect();
+        assert!(
+            sound && codes == BTreeSet::from(["KR-WEIGHT", "LINT-ALLOW"]),
+            "{wrong}\n{findings:?}"
+        );
+    }
+}
+
+/// What the examples of the pages stand in: two files that are sound, the first with all that is no objective.
+const MAIN: &str = r#"
+cycles."2026-Q4" = { starts = 2026-10-01, ends = 2026-12-31 }
+teams.content = { name = "Content" }
+sources.shop = { type = "sqlite", path = "shop.db" }
+sources.tracker = { type = "jira", url = "https://acme.atlassian.net" }
+sources.site = { type = "plausible", url = "https://plausible.io", site = "acme.example" }
+"#;
+const OBJECTIVE: &str = r#"
+title = "More people find their way to us"
+[key_results]
+subscribers = { title = "Pass 1,000 subscribers", why = "Who subscribes comes back", unit = "subscribers", baseline = 640, target = 1000 }
+complaints = { title = "Few complaints", why = "Reach that annoys is no reach", unit = "complaints", at_most = 30, role = "guardrail" }
+"#;
+
+/// The code blocks of a page, in their order.
+fn blocks(page: &str) -> Vec<&str> {
+    let parts = page.split("```toml\n").skip(1);
+    parts
+        .map(|part| part.split("```").next().unwrap())
+        .collect()
+}
+
+/// An example with what it leaves out: an objective without key results gets some, the objective `more-visitors` those
+/// that it lacks. Comments such as `# okrs/one.toml` cut it into files.
+fn completed(example: &str) -> Vec<String> {
+    let mut texts = vec![String::new()];
+    for line in example.lines() {
+        if line.starts_with("# okrs/") {
+            texts.push(String::new());
+        }
+        let last = texts.last_mut().unwrap();
+        *last = format!("{last}{line}\n");
+    }
+    let several = texts.len() > 1;
+    let aimless = !example.contains("[objectives");
+    let complete = |(nth, text): (usize, &String)| {
+        let Ok(mut table) = toml::from_str::<toml::Table>(text) else {
+            return text.clone();
+        };
+        let usual: toml::Table = toml::from_str(OBJECTIVE).unwrap();
+        let empty = || toml::Value::Table(toml::Table::new());
+        if !several || (aimless && nth == 0) {
+            table.entry("cycle").or_insert("2026-Q4".into());
+            let objectives = table.entry("objectives").or_insert_with(empty);
+            if objectives.as_table().unwrap().is_empty() {
+                objectives
+                    .as_table_mut()
+                    .unwrap()
+                    .insert("more-visitors".into(), empty());
+            }
+        }
+        for (name, objective) in table
+            .get_mut("objectives")
+            .into_iter()
+            .flat_map(|o| o.as_table_mut().unwrap())
+        {
+            let objective = objective.as_table_mut().unwrap();
+            objective.entry("title").or_insert(usual["title"].clone());
+            let given = objective
+                .entry("key_results")
+                .or_insert_with(empty)
+                .as_table_mut()
+                .unwrap();
+            if given.is_empty() || name == "more-visitors" {
+                for (name, key_result) in usual["key_results"].as_table().unwrap() {
+                    given.entry(name).or_insert(key_result.clone());
+                }
+            }
+        }
+        if nth == 0 {
+            let mut main: toml::Table = toml::from_str(MAIN).unwrap();
+            for (key, value) in table {
+                match (
+                    main.get_mut(&key).and_then(toml::Value::as_table_mut),
+                    value,
+                ) {
+                    (Some(there), toml::Value::Table(more)) => there.extend(more),
+                    (_, value) => drop(main.insert(key, value)),
+                }
+            }
+            table = main;
+        }
+        toml::to_string(&table).unwrap()
+    };
+    texts.iter().enumerate().map(complete).collect()
+}
+
+/// The codes of all findings, and what is shown of them.
+fn all_codes(texts: &[String]) -> (BTreeSet<&'static str>, String) {
+    let named =
+        |(n, text): (usize, &String)| File::new(format!("{n}.toml"), "/etc/okrd", text.clone());
+    let files = Files {
+        files: texts.iter().enumerate().map(named).collect(),
+        findings: Vec::new(),
+    };
+    let (_, findings) = check(&files, judge, today());
+    let codes = findings.iter().map(|f| f.code.as_str()).collect();
+    (codes, render::text(&findings, &files))
+}
+
+/// The example that a page advises against has the finding and no other; the one that it advises has none.
+#[test]
+fn the_examples_of_every_page_are_what_it_says() {
+    let mut wrong = Vec::new();
+    for code in Code::ALL {
+        let blocks = blocks(code.page());
+        let [bad, good, ..] = blocks.as_slice() else {
+            panic!("{code} has {} examples", blocks.len());
+        };
+        // What is no fault of the text has tests of its own: with files, with sources, with a history.
+        let elsewhere = code == Code::CfgFile || code.needs() != Needs::Files;
+        let mut expected = BTreeSet::from([code.as_str()]);
+        expected.retain(|_| !elsewhere);
+        for (example, expected) in [(good, BTreeSet::new()), (bad, expected)] {
+            let texts = completed(example);
+            let (codes, told) = all_codes(&texts);
+            if codes != expected {
+                wrong.push(format!(
+                    "{code}: {codes:?}\n{told}\n{}",
+                    texts.join("\n# ---\n")
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Whatever the code: a level of its own, off, or an allowance at the top of the file. All work for all of them, and
+/// none of them changes what the files mean.
+#[test]
+fn every_lint_of_the_text_has_its_level_and_can_be_allowed() {
+    for code in Code::ALL {
+        if code.bend() == Bend::Firm
+            || code.needs() != Needs::Files
+            || code.as_str().starts_with("LINT")
+        {
+            continue;
+        }
+        let bad = completed(blocks(code.page())[0]);
+        let with = |first: &str| {
+            let texts: Vec<String> = bad.iter().map(|text| format!("{first}\n{text}")).collect();
+            let named =
+                |(n, text): (usize, &String)| File::new(format!("{n}.toml"), "/", text.clone());
+            let files = Files {
+                files: texts.iter().enumerate().map(named).collect(),
+                findings: Vec::new(),
+            };
+            let (config, findings) = check(&files, judge, today());
+            let severities: BTreeSet<_> = findings
+                .iter()
+                .filter(|f| f.code == code)
+                .map(|f| f.severity.as_str())
+                .collect();
+            (config.map(|c| (c.goals, c.polls)), severities)
+        };
+        let (agreed, _) = with("");
+        assert!(agreed.is_some(), "{code}");
+        let main = |level: &str| {
+            let mut bad = bad.clone();
+            bad[0] = format!("lints.{code} = \"{level}\"\n{}", bad[0]);
+            bad
+        };
+        for level in ["error", "warning", "info", "off"] {
+            let (config, _, told) = checked(&main(level));
+            let config = config.map(|c| (c.goals, c.polls));
+            assert_eq!(config, agreed, "{code} {level}");
+            let shown = format!("{level}[{code}]");
+            assert_eq!(told.contains(&shown), level != "off", "{told}");
+            assert_eq!(
+                told.contains(&format!("[{code}]")),
+                level != "off",
+                "{told}"
+            );
+        }
+        let allow =
+            format!("allow = [{{ code = \"{code}\", reason = \"R\", until = 2026-11-15 }}]");
+        assert_eq!(with(&allow), (agreed.clone(), BTreeSet::new()), "{code}");
+        let over = allow.replace("2026-11-15", "2026-11-14");
+        // The error of this code is another finding.
+        let usual = if code == Code::KrWeight {
+            "warning"
+        } else {
+            code.severity().as_str()
+        };
+        assert_eq!(with(&over), (agreed, BTreeSet::from([usual])), "{code}");
+    }
+}
+
+/// The last day ends at midnight where the company is.
+#[test]
+fn an_allowance_ends_in_the_time_zone_of_the_configuration() {
+    let late = |zone: &str| {
+        let text = lonely(&format!("timezone = \"{zone}\""), UNTIL_15, "");
+        let files = Files::one(File::new("okrd.toml", "/", text));
+        let now = "2026-11-15T23:30:00Z".parse().unwrap();
+        !check(&files, judge, now).1.is_empty()
+    };
+    assert!(late("Europe/Amsterdam") && !late("UTC") && !late("America/New_York"));
+}
+
+fn docs(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs/lints")
+        .join(name)
+}
+
+#[test]
+fn every_page_says_what_the_table_of_codes_says() {
+    for code in Code::ALL {
+        let page = code.page();
+        let seen = match code.needs() {
+            Needs::Files => "the files",
+            Needs::Sources => "answers of the sources (`--online`)",
+            Needs::History => "what was measured",
+            Needs::Base => "the configuration as it was before",
+        };
+        let head = format!(
+            "# {code}\n\nLevel: {}. Seen in {seen}.\n\n",
+            code.severity().as_str()
+        );
+        assert!(page.starts_with(&head), "{code}: expected\n{head}");
+        assert!(
+            page.contains(&format!("\nWhy: {}.\n", code.reason())),
+            "{code}"
+        );
+        let silence = page.split("\n## Silence\n\n").nth(1).unwrap();
+        match code.bend() {
+            Bend::Firm => assert_eq!(
+                silence,
+                "It cannot be silenced: a configuration with such an error cannot be used.\n"
+            ),
+            Bend::Lint => {
+                assert!(
+                    silence.starts_with(&format!("`{code} = \"off\"` in `[lints]`")),
+                    "{code}"
+                );
+                let allow = format!("allow = [{{ code = \"{code}\"");
+                let of_allow = matches!(code, Code::LintAllow | Code::LintExpired);
+                assert_eq!(silence.contains(&allow), !of_allow, "{code}");
+            }
+        }
+    }
+    let pages = std::fs::read_dir(docs("")).unwrap();
+    assert_eq!(pages.count(), Code::COUNT + 1, "a page without a code");
+}
+
+/// The list of all codes; `OKRD_GOLDEN=write` writes it anew.
+#[test]
+fn the_list_of_codes_is_current() {
+    let mut list = String::from(
+        "# What okrd check finds\n\n`okrd check --explain CODE` prints these pages. A level is what a finding has unless `[lints]` says otherwise;\nwhat is always an error cannot be silenced.\n\n| code | level | why |\n|---|---|---|\n",
+    );
+    for code in Code::ALL {
+        let level = match code.bend() {
+            Bend::Firm => "always an error",
+            Bend::Lint => code.severity().as_str(),
+        };
+        let why = code.reason();
+        list.push_str(&format!("| [{code}]({code}.md) | {level} | {why} |\n"));
+    }
+    let path = docs("README.md");
+    if std::env::var("OKRD_GOLDEN").is_ok_and(|value| value == "write") {
+        std::fs::write(&path, &list).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), list);
+}
+
+/// What people sensibly write is left alone, in any of the four languages that the lints know.
+#[test]
+fn sensible_text_is_left_alone() {
+    const HEAD: &str = r#"
+cycle = "2026-Q4"
+timezone = "Europe/Amsterdam"
+cycles."2026-Q4" = { starts = 2026-10-01, ends = 2026-12-31 }
+cycles."2027-Q1" = { starts = 2027-01-01, ends = 2027-03-31 }
+cycles."2026" = { starts = 2026-01-01, ends = 2026-12-31 }
+sources.crm = { type = "postgres", url = { env = "CRM" } }
+sources.shop = { type = "mysql", url = { env = "SHOP" } }
+sources.lite = { type = "sqlite", path = "lite.db" }
+sources.jira = { type = "jira", url = "https://acme.atlassian.net" }
+sources.site = { type = "plausible", url = "https://plausible.io", site = "acme.example" }
+sources.api = { type = "http", url = "https://api.acme.example", refresh = "15m" }
+"#;
+    let titles = [
+        "More people find their way to our website",
+        "B2B customers renew without being asked",
+        "Our answers are there 24/7",
+        "Everyone in Europe's #1 market knows us",
+        "Klanten kunnen zelf bestellen en betalen",
+        "Lezers vertrouwen wat wij schrijven",
+        "Unsere Kunden empfehlen uns weiter",
+        "Les lecteurs nous font confiance",
+        "A 2026 that our team is proud of",
+    ];
+    let key_results = [
+        "title = \"Pass 1,000 subscribers\", unit = \"subscribers\", baseline = 640, target = 1000, strict = true",
+        "title = \"Van 12 naar 9 klachten per week\", unit = \"klachten per week\", baseline = 12, target = 9",
+        "title = \"30% more orders than last quarter\", unit = \"orders\", kind = \"cumulative\", baseline = 200, target = \"+30%\", measure = { source = \"crm\", query = \"SELECT count(*) FROM orders WHERE at >= :cycle_start AND at < :now\" }",
+        "title = \"Answers within 2 hours for 95% of questions\", unit = \"% of questions\", at_least = 95, measure = { source = \"jira\", jql = \"project = CARE AND created >= {window_start}\", value = { ratio_of = \"project = CARE\" }, window = \"28d\" }",
+        "title = \"Conversion up by 1.5 points\", unit = \"%\", kind = \"ratio\", baseline = 2.5, target = \"+1.5pp\", measure = { source = \"site\", metric = \"conversion_rate\", goal = \"Signup\", window = \"30d\" }",
+        "title = \"Revenue of € 1.2 million\", unit = \"k€\", baseline = 900, target = 1200, measure = { source = \"shop\", query = \"SELECT sum(amount) / 1000 FROM orders WHERE at >= :cycle_start\" }",
+        "title = \"Fewer open tickets\", unit = \"tickets\", baseline = 120, target = 60, measure = { source = \"jira\", jql = \"project = CARE AND statusCategory != Done\" }",
+        "title = \"Readers of a day\", unit = \"readers\", baseline = 4000, target = 6000, measure = { source = \"crm\", query = \"SELECT count(DISTINCT reader) FROM visits WHERE at >= :today AND at < :now\" }",
+        "title = \"Posts read to the end\", unit = \"posts read\", baseline = 400, target = 600, measure = { source = \"lite\", query = \"SELECT count(*) FROM reads WHERE day >= date(:cycle_start)\" }",
+        "title = \"The letter is opened\", unit = \"share\", kind = \"ratio\", baseline = 0.31, target = 0.4, schedule = \"0 6 * * *\", measure = { source = \"api\", path = \"/opens\", query = { since = \"{cycle_start:date}\" }, value = \"[.days[].opened] | add / 100\" }",
+        "title = \"Days with the archive in reach\", unit = \"days\", baseline_days = 28",
+        "title = \"All 3 archives can be searched\", unit = \"steps\", milestones = [{ title = \"First of 3\" }, { title = \"All\" }]",
+    ];
+    let mut text = HEAD.to_owned();
+    for (nth, title) in titles.iter().take(5).enumerate() {
+        text.push_str(&format!(
+            "[objectives.o{nth}]\ntitle = \"{title}\"\n[objectives.o{nth}.key_results]\n"
+        ));
+        text.push_str("guard = { title = \"Few complaints\", why = \"Reach that annoys is no reach\", unit = \"complaints\", at_most = 300, role = \"guardrail\" }\n");
+        let of_it = key_results
+            .iter()
+            .enumerate()
+            .filter(|(kr, _)| kr % 5 == nth);
+        for (kr, keys) in of_it {
+            text.push_str(&format!(
+                "kr{kr} = {{ why = \"It shows that we are found\", {keys} }}\n"
+            ));
+        }
+    }
+    let (codes, told) = all_codes(&[text.clone()]);
+    assert_eq!(codes, BTreeSet::new(), "{told}");
+    for title in titles {
+        let other = text.replace(titles[0], title);
+        let (codes, told) = all_codes(&[other]);
+        assert_eq!(codes, BTreeSet::new(), "{told}");
     }
 }

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::config::finding::Code;
 use crate::source::worker::COMMAND;
 
 /// Measures OKRs: polls the sources behind key results, keeps every value, exports progress to Prometheus.
@@ -126,6 +128,16 @@ pub struct CheckArgs {
     /// Also ask each source; records nothing
     #[arg(long)]
     pub online: bool,
+    /// Tell what a code means, why it matters, what to write instead and how to silence it; checks nothing
+    #[arg(
+        long,
+        value_name = "CODE",
+        value_parser = PossibleValuesParser::new(Code::WORDS),
+        hide_possible_values = true,
+        ignore_case = true,
+        exclusive = true
+    )]
+    pub explain: Option<String>,
 }
 
 /// Options of `probe`.

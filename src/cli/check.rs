@@ -5,22 +5,30 @@ use std::path::Path;
 use super::args::{CheckArgs, CheckFormat};
 use super::exit::{Failure, Verdict, complain, say};
 use super::{configuration, online, runtime};
+use crate::config::check::levels::Levels;
 use crate::config::files::Files;
-use crate::config::finding::{Finding, Severity};
+use crate::config::finding::{Code, Finding, Needs, Severity};
 use crate::config::render;
 use crate::engine::clock::{Clock, SystemClock};
 
-/// Prints every finding.
+/// Prints every finding, or the page of one code.
 ///
 /// # Errors
 /// When the main file cannot be read.
 pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> {
+    let explained = args.explain.as_deref();
+    if let Some(code) = explained.and_then(|word| Code::parse(&word.to_ascii_uppercase())) {
+        say(code.page())?;
+        return Ok(Verdict::Yes);
+    }
     let path = configuration::locate(config)?;
     let files = configuration::read(&path)?;
     let (config, mut findings) = configuration::check(&files);
     if let Some(config) = config.as_ref().filter(|_| args.online) {
-        let asking = online::ask(config, &files, SystemClock.now());
-        findings.extend(runtime::small()?.block_on(asking));
+        let now = SystemClock.now();
+        let mut answers = runtime::small()?.block_on(online::ask(config, &files, now));
+        Levels::of(&files, now).settle(&files, &mut answers, &[Needs::Sources]);
+        findings.extend(answers);
     }
     say(&render(args.format, &findings, &files))?;
     if findings.is_empty() {
@@ -36,9 +44,13 @@ pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> 
     Ok(Verdict::of(!findings.iter().any(|f| fails(f.severity))))
 }
 
+/// Where the text for people ends.
+const MORE: &str = "`okrd check --explain CODE` tells more of a code, and how to silence it\n";
+
 fn render(format: CheckFormat, findings: &[Finding], files: &Files) -> String {
     match format {
-        CheckFormat::Text => render::text(findings, files),
+        CheckFormat::Text if findings.is_empty() => String::new(),
+        CheckFormat::Text => render::text(findings, files) + MORE,
         CheckFormat::Json => render::json(findings, files),
         CheckFormat::Github => render::github(findings, files),
         CheckFormat::Sarif => render::sarif(findings, files),

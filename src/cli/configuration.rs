@@ -9,6 +9,7 @@ use crate::config::finding::{Finding, Severity};
 use crate::config::load;
 use crate::config::render;
 use crate::config::spec::Config;
+use crate::engine::clock::{Clock, SystemClock};
 use crate::source::jq;
 
 /// Where a configuration is looked for when none is named.
@@ -48,39 +49,69 @@ pub fn read(path: &Path) -> Result<Files, Failure> {
 /// When the configuration is not valid.
 pub fn valid(named: Option<&Path>) -> Result<Config, Failure> {
     let files = read(&locate(named)?)?;
-    judged(&files).map_err(|findings| {
-        complain(&render::text(&findings, &files));
-        Failure::usage(String::new())
-    })
+    judged(&files)
+        .map(|(config, _)| config)
+        .map_err(|findings| {
+            complain(&render::text(&findings, &files));
+            Failure::usage(String::new())
+        })
 }
 
-/// The valid configuration at a path.
+/// The valid configuration at a path, for the daemon: it takes what can be used, and logs what `[lints]` calls an error
+/// all the same.
+///
+/// # Errors
+/// When the configuration is not valid.
+pub fn to_run(path: &Path) -> Result<Config, Failure> {
+    let files = read(path)?;
+    match judged(&files) {
+        Ok((config, findings)) => {
+            log_raised(&findings);
+            Ok(config)
+        }
+        Err(findings) => {
+            complain(&render::text(&findings, &files));
+            Err(Failure::usage(String::new()))
+        }
+    }
+}
+
+/// The valid configuration at a path, for the running daemon; logs what `to_run` does.
 ///
 /// # Errors
 /// What is wrong with it, one line each: code, place and message, nothing of the files themselves, since this goes to
 /// a log and over the network.
 pub fn sound(path: &Path) -> Result<Config, String> {
     let files = load::load(path).map_err(|error| error.to_string())?;
-    judged(&files).map_err(|findings| render::brief(&findings))
+    let (config, findings) = judged(&files).map_err(|findings| render::brief(&findings))?;
+    log_raised(&findings);
+    Ok(config)
 }
 
-/// The configuration, or the findings that fail.
-fn judged(files: &Files) -> Result<Config, Vec<Finding>> {
-    let (config, findings) = check(files);
-    config.ok_or_else(|| failing(findings))
+/// The configuration with its findings, or the findings that refuse it.
+fn judged(files: &Files) -> Result<(Config, Vec<Finding>), Vec<Finding>> {
+    let (config, mut findings) = check(files);
+    match config {
+        Some(config) => Ok((config, findings)),
+        None => {
+            findings.retain(Finding::refuses);
+            Err(findings)
+        }
+    }
 }
 
-/// Everything there is to say of files, filters included.
+/// Everything there is to say of files, filters included, as of now.
 pub fn check(files: &Files) -> (Option<Config>, Vec<Finding>) {
-    config::check::check(files, jq::judge)
+    config::check::check(files, jq::judge, SystemClock.now())
 }
 
-/// Only what keeps a configuration from being used.
-fn failing(findings: Vec<Finding>) -> Vec<Finding> {
-    findings
-        .into_iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .collect()
+fn log_raised(findings: &[Finding]) {
+    let raised = findings.iter().filter(|f| f.severity == Severity::Error);
+    let raised: Vec<Finding> = raised.cloned().collect();
+    if !raised.is_empty() {
+        let told = render::brief(&raised);
+        tracing::warn!("the configuration is used although `okrd check` fails:\n{told}");
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub fn run(config: Option<&Path>, args: &RunArgs) -> Result<Verdict, Failure> {
     }
     let metrics = faces::metrics()?;
     log::start(metrics.log_layer())?;
-    let config = configuration::valid(Some(&path))?;
+    let config = configuration::to_run(&path)?;
     runtime::daemon()?.block_on(async {
         let ending = end_on_signal()?;
         Daemon::start(config, path, metrics, ending, None)

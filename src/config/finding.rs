@@ -28,176 +28,207 @@ impl Severity {
             Self::Info => "info",
         }
     }
+
+    /// The same as TOML.
+    pub(super) const fn quoted(self) -> &'static str {
+        match self {
+            Self::Error => "\"error\"",
+            Self::Warning => "\"warning\"",
+            Self::Info => "\"info\"",
+        }
+    }
 }
 
-/// What kind of thing is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Code {
+/// What must be at hand for a finding to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// The files, and what day it is.
+    Files,
+    /// Answers of the sources.
+    Sources,
+    /// What was measured so far.
+    History,
+    /// The configuration as it was before.
+    Base,
+}
+
+/// Whether people may judge for themselves how bad a finding of a code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bend {
+    /// No: such a configuration cannot be used. It would divide by zero, go the wrong way, leak or write.
+    Firm,
+    /// Yes, unless a finding of the code refuses the configuration all the same.
+    Lint,
+}
+
+/// The table of codes: what it is called, how bad it usually is, what must be at hand to see it, whether its level may
+/// be set, why it matters. Everything that knows all codes is made from it: the keys of `[lints]`, the rules of SARIF,
+/// and the page in `docs/lints/` that each must have.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident $word:literal $severity:ident $needs:ident $bend:ident: $reason:literal;)*) => {
+        /// What kind of thing is wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $code,)*
+        }
+
+        impl Code {
+            /// How many codes there are.
+            pub const COUNT: usize = [$($word),*].len();
+
+            /// Every code, in the order of their declaration.
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$code),*];
+
+            /// The words of all codes, in the same order.
+            pub const WORDS: [&'static str; Self::COUNT] = [$($word),*];
+
+            /// The code as written.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $word,)*
+                }
+            }
+
+            /// Why it matters, in one line.
+            #[must_use]
+            pub const fn reason(self) -> &'static str {
+                match self {
+                    $(Self::$code => $reason,)*
+                }
+            }
+
+            /// The severity it has unless a finding says otherwise.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self {
+                    $(Self::$code => Severity::$severity,)*
+                }
+            }
+
+            /// What must be at hand to see it.
+            #[must_use]
+            pub const fn needs(self) -> Needs {
+                match self {
+                    $(Self::$code => Needs::$needs,)*
+                }
+            }
+
+            /// Its page in Markdown: what it finds, why it matters, what to write instead, how to silence it.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$code => include_str!(concat!("../../docs/lints/", $word, ".md")),)*
+                }
+            }
+
+            /// Whether its level may be set and single findings allowed.
+            #[must_use]
+            pub const fn bend(self) -> Bend {
+                match self {
+                    $(Self::$code => Bend::$bend,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
     /// Not TOML.
-    CfgSyntax,
+    CfgSyntax "CFG-SYNTAX" Error Files Firm: "a file that is not TOML says nothing for sure";
     /// A key that does not exist.
-    CfgKey,
+    CfgKey "CFG-KEY" Error Files Firm: "a misspelt key would be a setting that silently does nothing";
     /// A value of another type.
-    CfgType,
+    CfgType "CFG-TYPE" Error Files Firm: "a value of another type cannot mean what was meant";
     /// A required key is absent.
-    CfgMissing,
+    CfgMissing "CFG-MISSING" Error Files Firm: "nothing sensible can be assumed for this key";
     /// A value outside what is allowed.
-    CfgValue,
+    CfgValue "CFG-VALUE" Error Files Firm: "a value outside what is allowed would fail later, at night";
     /// Said twice.
-    CfgDuplicate,
+    CfgDuplicate "CFG-DUPLICATE" Error Files Firm: "of two definitions nobody knows which one holds";
     /// A file that cannot be used.
-    CfgFile,
+    CfgFile "CFG-FILE" Error Files Firm: "a file that is left out would make goals vanish";
     /// A name that nothing has.
-    CfgRef,
+    CfgRef "CFG-REF" Error Files Firm: "a name that nothing has cannot be followed";
     /// Known, but not yet possible.
-    CfgUnsupported,
+    CfgUnsupported "CFG-UNSUPPORTED" Error Files Firm: "a setting that this version does not act on must not look as if it did";
+    /// An allowance whose last day has passed.
+    LintExpired "LINT-EXPIRED" Warning Files Lint: "what was allowed for a while was to be mended by then";
+    /// An allowance that allows nothing.
+    LintAllow "LINT-ALLOW" Info Files Lint: "an allowance that is no longer needed would hide the next finding of its kind";
     /// No measurable number.
-    KrNum,
+    KrNum "KR-NUM" Error Files Firm: "a key result without unit, baseline and target is not measurable";
     /// Baseline and target are equal.
-    KrFlat,
+    KrFlat "KR-FLAT" Error Files Firm: "with baseline and target equal there is no way to go and progress is undefined";
     /// A percentage of nothing.
-    KrRel,
-    /// A weight that cannot be.
-    KrWeight,
+    KrRel "KR-REL" Error Files Firm: "a percentage of a baseline at or below zero is no change or the wrong way";
+    /// A weight that cannot be, or that counts for everything.
+    KrWeight "KR-WEIGHT" Error Files Lint: "such weights make the roll-up meaningless";
     /// A plan that leaves its cycle or does not end at the target.
-    KrPlan,
+    KrPlan "KR-PLAN" Error Files Firm: "a plan that does not end at the target was left behind when the target moved";
     /// A day outside the cycle.
-    KrDate,
+    KrDate "KR-DATE" Error Files Firm: "what is due outside the cycle is never scored";
+    /// A percentage of percentages.
+    KrPp "KR-PP" Warning Files Lint: "of a number in percent, \"+5%\" may mean five points or a twentieth more";
+    /// Nothing says how it proves the objective.
+    KrWhy "KR-WHY" Warning Files Lint: "a number proves an aim only if somebody can say how";
+    /// It counts what is done.
+    KrActivity "KR-ACTIVITY" Info Files Lint: "effort is not outcome: much may be done and nothing change";
+    /// A volume without a guardrail.
+    KrPair "KR-PAIR" Info Files Lint: "a volume alone is reached most easily at the cost of what nobody measures";
+    /// A window that is long for its cycle.
+    KrWindow "KR-WINDOW" Warning Files Lint: "most of the first window lies before the cycle, and what is done now shows late";
+    /// Distinct counts that are added up.
+    KrDistinct "KR-DISTINCT" Warning Files Lint: "whoever comes on ten days is counted ten times";
+    /// A title that tells other numbers.
+    KrTitle "KR-TITLE" Warning Files Lint: "a title that tells another number than the target makes two truths";
     /// A parent that does not exist or leads in a circle.
-    AlnCycle,
+    AlnCycle "ALN-CYCLE" Error Files Firm: "objectives that lead in a circle or to nothing are a broken tree";
     /// A company objective under a team.
-    AlnLevel,
+    AlnLevel "ALN-LEVEL" Error Files Firm: "a company objective that serves a team turns the tree upside down";
+    /// A team's objective that serves none of the company's.
+    AlnOrphan "ALN-ORPHAN" Warning Files Lint: "work that serves no aim of the company competes with the work that does";
+    /// A company objective that nothing serves.
+    AlnEmpty "ALN-EMPTY" Info Files Lint: "an aim that nobody works for is a wish";
     /// A secret in the file.
-    SrcSecret,
+    SrcSecret "SRC-SECRET" Error Files Firm: "configuration is reviewed, copied and kept in git: a secret in it is no secret";
     /// A query that is no single read.
-    SrcWrite,
+    SrcWrite "SRC-WRITE" Error Files Firm: "okrd reads sources and never writes to them";
+    /// Trailing days where the cycle is counted.
+    SrcReldate "SRC-RELDATE" Warning Files Lint: "trailing days turn a count since the start of the cycle into a rolling one, and nobody sees it";
+    /// Days that begin where the server is.
+    SrcTz "SRC-TZ" Warning Files Lint: "days that begin in another time zone put the last hours into the wrong one";
+    /// Asked more often than there is news.
+    SrcFast "SRC-FAST" Warning Files Lint: "asking more often than the data changes is load, and makes old data look fresh";
+    /// Two key results that ask the same.
+    SrcDup "SRC-DUP" Warning Files Lint: "one number that stands twice counts twice";
     /// A source that does not answer.
-    SrcAnswer,
+    SrcAnswer "SRC-ANSWER" Error Sources Lint: "a source that does not answer now may not answer the daemon either";
     /// An answer that is not one number.
-    SrcOne,
+    SrcOne "SRC-ONE" Error Sources Lint: "a key result is exactly one number";
+    /// A number in the title of an objective.
+    ObjNum "OBJ-NUM" Warning Files Lint: "an objective says what shall change, its key results say how much";
+    /// An objective that names a deliverable.
+    ObjVerb "OBJ-VERB" Info Files Lint: "what is built or launched is output; an objective is the change that it is for";
     /// Too few or too many key results.
-    ObjKrs,
+    ObjKrs "OBJ-KRS" Warning Files Lint: "one key result rarely proves an aim, none never does, and more than five are no focus";
+    /// Too many objectives at a time.
+    ObjCount "OBJ-COUNT" Warning Files Lint: "whoever has many aims has none that comes first";
     /// Nobody whose objectives these are.
-    ObjOwner,
+    ObjOwner "OBJ-OWNER" Error Files Firm: "nobody acts on objectives that are nobody's";
     /// One team in two cycles at once.
-    CycOverlap,
+    CycOverlap "CYC-OVERLAP" Error Files Firm: "work that serves two cycles of one kind at once is scored twice";
+    /// Days between two cycles.
+    CycGap "CYC-GAP" Info Files Lint: "what happens on days without a cycle is seen by nobody";
     /// A person where a label or a level would name them.
-    PplLabel,
+    PplLabel "PPL-LABEL" Error Files Firm: "okrd judges aims, so no person may stand beside a figure";
 }
 
 impl Code {
-    /// Every code, in the order of their declaration.
-    pub const ALL: [Self; 25] = [
-        Self::CfgSyntax,
-        Self::CfgKey,
-        Self::CfgType,
-        Self::CfgMissing,
-        Self::CfgValue,
-        Self::CfgDuplicate,
-        Self::CfgFile,
-        Self::CfgRef,
-        Self::CfgUnsupported,
-        Self::KrNum,
-        Self::KrFlat,
-        Self::KrRel,
-        Self::KrWeight,
-        Self::KrPlan,
-        Self::KrDate,
-        Self::AlnCycle,
-        Self::AlnLevel,
-        Self::SrcSecret,
-        Self::SrcWrite,
-        Self::SrcAnswer,
-        Self::SrcOne,
-        Self::ObjKrs,
-        Self::ObjOwner,
-        Self::CycOverlap,
-        Self::PplLabel,
-    ];
-
-    /// The code as written.
+    /// The code of this word.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CfgSyntax => "CFG-SYNTAX",
-            Self::CfgKey => "CFG-KEY",
-            Self::CfgType => "CFG-TYPE",
-            Self::CfgMissing => "CFG-MISSING",
-            Self::CfgValue => "CFG-VALUE",
-            Self::CfgDuplicate => "CFG-DUPLICATE",
-            Self::CfgFile => "CFG-FILE",
-            Self::CfgRef => "CFG-REF",
-            Self::CfgUnsupported => "CFG-UNSUPPORTED",
-            Self::KrNum => "KR-NUM",
-            Self::KrFlat => "KR-FLAT",
-            Self::KrRel => "KR-REL",
-            Self::KrWeight => "KR-WEIGHT",
-            Self::KrPlan => "KR-PLAN",
-            Self::KrDate => "KR-DATE",
-            Self::AlnCycle => "ALN-CYCLE",
-            Self::AlnLevel => "ALN-LEVEL",
-            Self::SrcSecret => "SRC-SECRET",
-            Self::SrcWrite => "SRC-WRITE",
-            Self::SrcAnswer => "SRC-ANSWER",
-            Self::SrcOne => "SRC-ONE",
-            Self::ObjKrs => "OBJ-KRS",
-            Self::ObjOwner => "OBJ-OWNER",
-            Self::CycOverlap => "CYC-OVERLAP",
-            Self::PplLabel => "PPL-LABEL",
-        }
-    }
-
-    /// Why it matters, in one line.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::CfgSyntax => "a file that is not TOML says nothing for sure",
-            Self::CfgKey => "a misspelt key would be a setting that silently does nothing",
-            Self::CfgType => "a value of another type cannot mean what was meant",
-            Self::CfgMissing => "nothing sensible can be assumed for this key",
-            Self::CfgValue => "a value outside what is allowed would fail later, at night",
-            Self::CfgDuplicate => "of two definitions nobody knows which one holds",
-            Self::CfgFile => "a file that is left out would make goals vanish",
-            Self::CfgRef => "a name that nothing has cannot be followed",
-            Self::CfgUnsupported => {
-                "a setting that this version does not act on must not look as if it did"
-            }
-            Self::KrNum => "a key result without unit, baseline and target is not measurable",
-            Self::KrFlat => {
-                "with baseline and target equal there is no way to go and progress is undefined"
-            }
-            Self::KrRel => {
-                "a percentage of a baseline at or below zero is no change or the wrong way"
-            }
-            Self::KrWeight => "such weights make the roll-up meaningless",
-            Self::KrPlan => {
-                "a plan that does not end at the target was left behind when the target moved"
-            }
-            Self::KrDate => "what is due outside the cycle is never scored",
-            Self::AlnCycle => "objectives that lead in a circle or to nothing are a broken tree",
-            Self::AlnLevel => "a company objective that serves a team turns the tree upside down",
-            Self::SrcSecret => {
-                "configuration is reviewed, copied and kept in git: a secret in it is no secret"
-            }
-            Self::SrcWrite => "okrd reads sources and never writes to them",
-            Self::SrcAnswer => "a source that does not answer now may not answer the daemon either",
-            Self::SrcOne => "a key result is exactly one number",
-            Self::ObjKrs => {
-                "one key result rarely proves an aim, none never does, and more than five are no focus"
-            }
-            Self::ObjOwner => "nobody acts on objectives that are nobody's",
-            Self::CycOverlap => "work that serves two cycles of one kind at once is scored twice",
-            Self::PplLabel => "okrd judges aims, so no person may stand beside a figure",
-        }
-    }
-
-    /// The severity it has unless a finding says otherwise.
-    #[must_use]
-    pub fn severity(self) -> Severity {
-        match self {
-            Self::ObjKrs => Severity::Warning,
-            _ => Severity::Error,
-        }
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
     }
 }
 
@@ -233,6 +264,8 @@ pub struct Finding {
     pub also: Option<Also>,
     /// The text at the place may be secret and must not be shown.
     pub hidden: bool,
+    /// It is an error only because `[lints]` says so: the configuration can be used.
+    pub raised: bool,
     /// What it rests on.
     pub(super) rests: Rests,
 }
@@ -287,6 +320,7 @@ impl Finding {
             label: String::new(),
             also: None,
             hidden: false,
+            raised: false,
             rests: Rests::Itself,
         }
     }
@@ -342,6 +376,12 @@ impl Finding {
             label: one_line(label.as_ref()),
         });
         self
+    }
+
+    /// Whether the configuration cannot be used with it.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        self.severity == Severity::Error && !self.raised && self.code.needs() == Needs::Files
     }
 
     /// The same finding, to be withheld where what it rests on could not be read.

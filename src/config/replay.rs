@@ -7,6 +7,7 @@
 //! of Plausible) are whole days: for a past instant they hold what came later that day, too.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::check::braces::{FORMS, braces};
 use super::secret::Setting;
@@ -149,7 +150,7 @@ const BARE_CLOCKS: [&str; 6] = [
 ];
 
 /// Whether the first of these tokens asks the database's clock.
-fn reads_clock(tokens: &[Token<'_>], dialect: Dialect) -> bool {
+pub(super) fn reads_clock(tokens: &[Token<'_>], dialect: Dialect) -> bool {
     let [first, rest @ ..] = tokens else {
         return false;
     };
@@ -197,9 +198,16 @@ const JQL_CLOCKS: [&str; 11] = [
     "endofyear",
 ];
 
-/// The first word of a JQL that stands for an instant near the present: a function, or an age such as `-7d`.
+/// The first word of a JQL that stands for an instant near the present.
 fn relative(jql: &str) -> Option<&str> {
+    let first = clocks(jql).into_iter().next()?;
+    jql.get(first)
+}
+
+/// The words of a JQL that stand for an instant near the present: functions, and ages such as `-7d`.
+pub(super) fn clocks(jql: &str) -> Vec<Range<usize>> {
     let part_of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+');
+    let mut found = Vec::new();
     let mut rest = jql;
     while let Some(start) = rest.find(part_of_word) {
         let (gap, from) = rest.split_at(start);
@@ -212,11 +220,12 @@ fn relative(jql: &str) -> Option<&str> {
                 .iter()
                 .any(|name| word.eq_ignore_ascii_case(name));
         if clock || is_age(word, before) {
-            return Some(word);
+            let start = jql.len() - from.len();
+            found.push(start..start + word.len());
         }
         rest = after;
     }
-    None
+    found
 }
 
 /// Whether a word is an age, such as `-7d`; without a sign only behind a comparison, for names may look so.

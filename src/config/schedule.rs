@@ -151,6 +151,22 @@ impl Schedule {
         }
     }
 
+    /// The shortest gap between the slots that follow `from`, of the first hundred.
+    #[must_use]
+    pub fn shortest_gap(&self, from: Timestamp) -> Duration {
+        const SLOTS: usize = 100;
+        if let Self::Every(every) = self {
+            return *every;
+        }
+        let slots = std::iter::successors(self.next_after(from), |slot| self.next_after(*slot));
+        let slots: Vec<Timestamp> = slots.take(SLOTS).collect();
+        let gaps = slots.windows(2).filter_map(|pair| match pair {
+            [a, b] => Duration::try_from(b.duration_since(*a)).ok(),
+            _ => None,
+        });
+        gaps.min().unwrap_or(Duration::ZERO)
+    }
+
     /// The longest gap between the slots that follow `from`: what "three missed polls" is measured by. Looks over a whole
     /// week, so that the nights and the weekend of office hours are seen, and over a dozen slots of rarer patterns.
     #[must_use]

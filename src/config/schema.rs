@@ -120,6 +120,7 @@ fn shape(shape_: &Shape) -> Value {
         Shape::Words(words) | Shape::SomeWords(words, _) => {
             json!({ "type": "string", "enum": words })
         }
+        Shape::Lint => json!({ "type": "string", "enum": super::finding::Code::WORDS.as_slice() }),
         Shape::Number => json!({ "type": "number" }),
         Shape::Relative => text(RELATIVE),
         Shape::Bool => json!({ "type": "boolean" }),
@@ -269,7 +270,7 @@ mod tests {
             "timezone = 3".into(),
             "include = \"a\"".into(),
             "include = [\"~/a\"]".into(),
-            "lints = {}".into(),
+            "notify = {}".into(),
             "[cycles.\"-x\"]\nstarts = 2026-10-01\nends = 2026-12-31".into(),
             "[cycles.x]\nstarts = 2026-10-01".into(),
             "[teams.A]\nname = \"A\"".into(),

@@ -5,14 +5,14 @@
 use std::ops::Range;
 
 use super::check::suggest::nearest;
-use super::keys::{ROOT, Shape, TableKind, measure, source};
+use super::keys::{ROOT, Shape, TableKind, lints, measure, source};
 use super::login::{is_login, is_speakable, passwords};
 
 /// Keys of a source whose values hold no secret.
-const OF_SOURCE: [&str; 2] = ["type", "deployment"];
+const OF_SOURCE: [&str; 3] = ["type", "deployment", "refresh"];
 /// Keys of a measure whose values hold no secret.
-const OF_MEASURE: [&str; 9] = [
-    "source", "formula", "jql", "fail_if", "window", "metric", "goal", "method", "empty",
+const OF_MEASURE: [&str; 10] = [
+    "refresh", "source", "formula", "jql", "fail_if", "window", "metric", "goal", "method", "empty",
 ];
 /// Words with which a statement begins, whether it may run or not.
 const OF_SQL: [&str; 23] = [
@@ -143,6 +143,7 @@ impl Ground {
                 meant.map_or(Self::Dark, |key| Self::of(&key.shape))
             }
             Self::Named(each) => Self::of(each),
+            Self::Source if key == "allow" => Self::Table(&lints::ALLOWED),
             Self::Source if OF_SOURCE.contains(&key) => Self::Open,
             Self::Measure if OF_MEASURE.contains(&key) => Self::Open,
             Self::Measure if key == "query" => Self::Statement,

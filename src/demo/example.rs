@@ -44,7 +44,8 @@ pub fn made_ready(text: &str, today: Date, addresses: [(&str, SocketAddr); 3]) -
         text = text
             .replace("2026-Q4", &name)
             .replace("starts = 2026-10-01", &format!("starts = {first}"))
-            .replace("ends   = 2026-12-31", &format!("ends   = {last}"));
+            .replace("ends   = 2026-12-31", &format!("ends   = {last}"))
+            .replace("until = 2026-12-31", &format!("until = {last}"));
     }
     for (written, used) in addresses {
         text = text.replace(written, &used.to_string());

@@ -58,6 +58,11 @@ impl Anchors {
         Self::new(&points).ok()
     }
 
+    /// The values of all points, in their order.
+    pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
+        self.0.iter().map(|(value, _)| *value)
+    }
+
     /// The value at share 0.
     #[must_use]
     pub fn baseline(&self) -> f64 {

@@ -155,7 +155,9 @@ fn the_schema_takes_the_examples_and_a_new_folder_with_them_is_clean() {
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     for name in ["okrd.toml", "okrs/company.toml", "okrs/content.toml"] {
+        // What is allowed in the example is allowed whenever the test runs.
         let text = std::fs::read_to_string(examples.join(name)).unwrap();
+        let text = text.replace("until = 2026-12-31", "until = 2099-12-31");
         let valid = |text: &str| {
             let document: toml::Table = toml::from_str(text).unwrap();
             validator.is_valid(&as_json(&toml::Value::Table(document)))
@@ -176,4 +178,164 @@ fn as_json(value: &toml::Value) -> Value {
         }
         other => serde_json::to_value(other).unwrap(),
     }
+}
+
+#[test]
+fn a_code_is_explained_without_any_configuration() {
+    let home = Home::new(&[]);
+    let page = home.ends(0, &["check", "--explain", "KR-WHY"]).out;
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lints/KR-WHY.md");
+    assert_eq!(page, std::fs::read_to_string(file).unwrap());
+    assert_eq!(home.ends(0, &["check", "--explain", "kr-why"]).out, page);
+    let told = home.ends(2, &["check", "--explain", "KR-WYH"]).err;
+    assert!(
+        told.contains("'KR-WHY'"),
+        "the nearest code is named: {told}"
+    );
+}
+
+/// The text names the pages once, at its end; formats for programs do not.
+#[test]
+fn findings_in_text_end_with_where_more_is_told() {
+    let [right, warned, _] = homes();
+    let more = "`okrd check --explain CODE` tells more of a code, and how to silence it\n";
+    assert_eq!(right.ends(0, &["check"]).out, "");
+    let text = warned.ends(0, &["check"]).out;
+    assert!(
+        text.ends_with(more) && text.matches(more).count() == 1,
+        "{text}"
+    );
+    for format in ["json", "github", "sarif"] {
+        assert!(
+            !warned
+                .ends(0, &["check", "--format", format])
+                .out
+                .contains("tells more of a code")
+        );
+    }
+}
+
+/// What people call an error fails the check and stops no daemon; an allowance that ends takes nothing away either.
+#[test]
+fn a_lint_raised_to_an_error_fails_the_check_and_no_daemon() {
+    let [_, home, _] = homes();
+    let main = std::fs::read_to_string(home.path("okrd.toml")).unwrap();
+    let raised = main.replace("[server]", "[lints]\nOBJ-KRS = \"error\"\n[server]");
+    let raised = raised
+        .replace("lints.KR-WHY = \"off\"\n", "")
+        .replace("[lints]", "[lints]\nKR-WHY = \"off\"");
+    home.write("okrd.toml", &raised);
+    let text = home.ends(1, &["check"]).out;
+    assert!(
+        text.starts_with("error[OBJ-KRS]: the objective has 6 key results"),
+        "{text}"
+    );
+    home.ends(0, &["run", "--once"]);
+    let daemon = home.start();
+    daemon.value("growth/kr1");
+    assert!(daemon.log().contains("error[OBJ-KRS]"), "{}", daemon.log());
+
+    let okrs = std::fs::read_to_string(home.path("okrs/team.toml")).unwrap();
+    let allowed = |until: &str| {
+        let allow = format!(
+            "title = \"Grow\"\nallow = [{{ code = \"OBJ-KRS\", reason = \"six weeks of trying\", until = {until} }}]"
+        );
+        okrs.replacen("title = \"Grow\"", &allow, 1)
+    };
+    home.write("okrs/team.toml", &allowed("2099-12-31"));
+    assert_eq!(home.ends(0, &["check", "--deny-warnings"]).out, "");
+    home.write("okrs/team.toml", &allowed("2020-01-31"));
+    let text = home.ends(1, &["check"]).out;
+    assert!(
+        text.contains("warning[LINT-EXPIRED]") && text.contains("error[OBJ-KRS]"),
+        "{text}"
+    );
+    daemon.signal(rustix::process::Signal::HUP);
+    let reloads = |metrics: &crate::home::Metrics| {
+        metrics.sample("okrd_config_reloads_total", &[]) == Some(1.0)
+    };
+    let metrics = daemon.until("the reload", reloads);
+    assert_eq!(
+        metrics.sample("okrd_config_last_reload_successful", &[]),
+        Some(1.0)
+    );
+    daemon.end();
+}
+
+/// What a source says is taken as bad as the files say, and may be allowed where it is asked.
+#[test]
+fn findings_of_sources_have_levels_and_allowances_too() {
+    let home = Home::shop();
+    let many = |more: &str| {
+        let measure = format!(
+            "measure = {{ source = \"shop\", query = \"SELECT id FROM subscribers\" }}\n{more}"
+        );
+        growth(&[&key_result("many", &measure), &counted("one", 1)])
+    };
+    home.write("okrs/team.toml", &many(""));
+    let text = home.ends(1, &["check", "--online"]).out;
+    assert!(text.contains("error[SRC-ONE]"), "{text}");
+    let allow = |until: &str| {
+        format!("allow = [{{ code = \"SRC-ONE\", reason = \"being mended\", until = {until} }}]")
+    };
+    home.write("okrs/team.toml", &many(&allow("2099-12-31")));
+    home.ends(0, &["check", "--deny-warnings"]);
+    let text = home.ends(0, &["check", "--online"]).out;
+    assert!(!text.contains("SRC-ONE"), "{text}");
+    home.write("okrs/team.toml", &many(&allow("2020-01-31")));
+    let text = home.ends(1, &["check", "--online"]).out;
+    assert!(
+        text.contains("error[SRC-ONE]") && text.contains("warning[LINT-EXPIRED]"),
+        "{text}"
+    );
+    // The question is mended and the allowance forgotten.
+    home.write(
+        "okrs/team.toml",
+        &growth(&[
+            &counted("one", 1),
+            &counted("two", 2).replacen("measure", &format!("{}\nmeasure", allow("2099-12-31")), 1),
+        ]),
+    );
+    let text = home.ends(0, &["check", "--online"]).out;
+    assert!(
+        text.contains("info[LINT-ALLOW]: SRC-ONE is allowed here and not found"),
+        "{text}"
+    );
+    let main = std::fs::read_to_string(home.path("okrd.toml")).unwrap();
+    home.write("okrd.toml", &format!("lints.SRC-ONE = \"warning\"\n{main}"));
+    home.write("okrs/team.toml", &many(""));
+    let text = home.ends(0, &["check", "--online"]).out;
+    assert!(text.contains("warning[SRC-ONE]"), "{text}");
+}
+
+/// A file that okrd may not read is named, and everything else is checked; without its main file it says so.
+#[test]
+fn f57_an_unreadable_file_hides_no_other() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut home = Home::shop();
+    home.write("okrs/closed.toml", "[teams.a]\nname = \"A\"\n");
+    home.append("okrs/team.toml", "wieght = 1\n");
+    let close = |name: &str| {
+        let nobodys = std::fs::Permissions::from_mode(0o000);
+        std::fs::set_permissions(home.path(name), nobodys).unwrap();
+    };
+    close("okrs/closed.toml");
+    let main = home.path("okrd.toml");
+    home.run_as_nobody();
+    let text = home.ends(1, &["check"]).out;
+    assert!(
+        text.contains("error[CFG-FILE]") && text.contains("okrs/closed.toml"),
+        "{text}"
+    );
+    assert!(text.contains("Permission denied"), "{text}");
+    assert!(
+        text.contains("error[CFG-KEY]: unknown key `wieght`"),
+        "{text}"
+    );
+    std::fs::set_permissions(main, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let told = home.refuses(2, &["check"]);
+    assert!(
+        told.contains("okrd.toml") && told.contains("Permission denied"),
+        "{told}"
+    );
 }

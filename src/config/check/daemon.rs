@@ -32,7 +32,7 @@ pub(super) struct Zone {
 
 /// The values of this key over all files; every one after the first is a finding. The first one holds, the others are
 /// there to be judged, too.
-fn every<'a, T>(
+pub(super) fn every<'a, T>(
     roots: &[Table<'a>],
     key: &str,
     read: impl Fn(Table<'a>) -> Option<T>,

@@ -49,6 +49,7 @@ pub(super) struct Reader<'a, 'r> {
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     pub(super) name: At<'a, &'a str>,
+    pub(super) table: Table<'a>,
     pub(super) parent: Option<At<'a, &'a str>>,
     pub(super) objective: Objective,
     pub(super) polls: Vec<Poll>,
@@ -111,6 +112,7 @@ impl<'a> Reader<'a, '_> {
         }
         Some(Draft {
             name: name.clone(),
+            table,
             parent,
             objective,
             polls,

@@ -9,6 +9,7 @@ mod edition;
 mod faults;
 mod formula;
 mod goals;
+pub mod levels;
 mod links;
 mod measure;
 mod method;
@@ -17,6 +18,7 @@ mod people;
 pub mod places;
 mod points;
 mod rebases;
+mod review;
 mod rules;
 mod shape;
 mod source;
@@ -29,6 +31,8 @@ mod tree;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeTable;
@@ -36,11 +40,13 @@ use toml::de::DeTable;
 use self::daemon::{Schedules, named};
 use self::faults::Faults;
 use self::goals::{Draft, Reader, Shared};
+use self::levels::Levels;
+use self::review::Review;
 use self::shape::Shapes;
 use self::suggest::did_you_mean;
 use self::table::Table;
 use super::files::Files;
-use super::finding::{Code, Finding, Rests, Severity, quoted};
+use super::finding::{Code, Finding, Needs, Rests, Severity, quoted};
 use super::keys::ROOT;
 use super::spec::{Config, StoreSpec};
 use crate::domain::cycle::Cycle;
@@ -54,9 +60,14 @@ const MOST_FINDINGS: usize = 1000;
 /// what a filter may hold; so whoever checks brings their word along.
 pub type FilterJudge = fn(&str) -> Result<(), String>;
 
-/// Checks all files. Never aborts: the configuration comes with all findings, or all findings without it.
+/// Checks all files as of an instant, which tells what is still allowed. Never aborts: the configuration comes with all
+/// findings, or all findings without it. A finding that `[lints]` raised to an error takes no configuration away.
 #[must_use]
-pub fn check(files: &Files, filters: FilterJudge) -> (Option<Config>, Vec<Finding>) {
+pub fn check(
+    files: &Files,
+    filters: FilterJudge,
+    now: Timestamp,
+) -> (Option<Config>, Vec<Finding>) {
     let mut out = files.findings.clone();
     let parsed: Vec<(Spanned<DeTable<'_>>, bool)> = files
         .files
@@ -76,6 +87,7 @@ pub fn check(files: &Files, filters: FilterJudge) -> (Option<Config>, Vec<Findin
         .collect();
     let mut judged = Vec::new();
     let config = read(files, &roots, filters, &mut judged);
+    let mut levels = Levels::read(&roots, now, &mut judged);
     let faults = Faults::of(&out, files);
     judged.retain(|finding| !faults.explain(finding));
     out.extend(judged);
@@ -84,17 +96,15 @@ pub fn check(files: &Files, filters: FilterJudge) -> (Option<Config>, Vec<Findin
             out.extend(edition::newer(file, table.get_ref()));
         }
     }
-    if !out
-        .iter()
-        .any(|finding| finding.severity == Severity::Error)
-    {
+    if !out.iter().any(Finding::refuses) {
         out.extend(nothing_to_do(&roots));
     }
+    levels.settle(files, &mut out, &[Needs::Files]);
     let config = finish(files, &mut out, config);
     (config, out)
 }
 
-/// Puts findings in order and holds the configuration back when one is an error.
+/// Puts findings in order and holds the configuration back when one of them refuses it.
 fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Config> {
     let order: BTreeMap<&str, usize> = files
         .files
@@ -102,23 +112,24 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
         .enumerate()
         .map(|(n, file)| (file.shown(), n))
         .collect();
-    out.sort_by_key(|f| {
-        (
-            order.get(f.file.as_str()).copied(),
-            f.line,
-            f.column,
-            f.code,
-        )
-    });
+    let in_order = |f: &Finding| {
+        let nth = order.get(f.file.as_str()).copied();
+        (nth, f.line, f.column, f.code)
+    };
+    out.sort_by_key(in_order);
     out.dedup();
     let errors = out.iter().any(|f| f.severity == Severity::Error);
+    let refused = out.iter().any(Finding::refuses);
     let warnings = out
         .iter()
         .filter(|f| f.severity == Severity::Warning)
         .count();
     // Whoever looks stops there, too, so that of more nobody knows how many.
     if out.len() >= MOST_FINDINGS {
+        // The gravest are not to be lost behind the others.
+        out.sort_by_key(|f| f.severity);
         out.truncate(MOST_FINDINGS);
+        out.sort_by_key(in_order);
         if let Some(last) = out.last().cloned() {
             let note = Finding {
                 severity: if errors {
@@ -126,6 +137,7 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
                 } else {
                     Severity::Warning
                 },
+                raised: !refused,
                 label: String::new(),
                 also: None,
                 message: format!("only {MOST_FINDINGS} findings are shown, there may be more"),
@@ -135,7 +147,7 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
             out.push(note);
         }
     }
-    (!errors).then_some(Config { warnings, ..config })
+    (!refused).then_some(Config { warnings, ..config })
 }
 
 /// The type of every source of all files; `None` where it has no usable one.
@@ -178,8 +190,10 @@ fn read(
     let teams = daemon::teams(roots, out);
     let store = daemon::store(roots, out);
     let mut sources = BTreeMap::new();
+    let mut source_tables = BTreeMap::new();
     for (name, table) in named(roots, "sources", "source", out) {
         let spec = source::source(table, &store, out);
+        source_tables.insert(name.value, table);
         if let (Ok(name), Some(spec)) = (Slug::parse(name.value), spec) {
             sources.insert(name, spec);
         }
@@ -198,6 +212,15 @@ fn read(
     let drafts = drafts(roots, reader, &cycle_names, &teams);
     tree::tree(&drafts, out);
     overlap::overlap(roots, &cycles, &drafts, out);
+    let review = Review {
+        roots,
+        drafts: &drafts,
+        cycles: &cycles,
+        sources: &sources,
+        source_tables,
+        utc: zone.zone == TimeZone::UTC,
+    };
+    review.all(out);
     let polls = drafts
         .iter()
         .flat_map(|draft| draft.polls.iter().cloned())

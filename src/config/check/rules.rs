@@ -2,7 +2,7 @@
 //! neither files nor findings.
 
 use super::suggest::did_you_mean;
-use crate::config::finding::quoted;
+use crate::config::finding::{Code, quoted};
 use crate::config::keys::{Names, Shape};
 use crate::config::schedule::parse_duration;
 use crate::domain::fault::is_bidi_control;
@@ -81,6 +81,10 @@ pub(super) fn text_fits(shape: &Shape, text: &str, named: &str) -> Result<(), (S
         Shape::Words(words) | Shape::SomeWords(words, _) if !words.contains(&text) => Err((
             format!("found {named}, expected {}", shape.expected()),
             did_you_mean(text, words.iter().copied(), "words"),
+        )),
+        Shape::Lint if Code::parse(text).is_none() => Err((
+            format!("{named} is not the code of a lint"),
+            did_you_mean(text, Code::WORDS.into_iter(), "codes"),
         )),
         Shape::Duration => parse_duration(text).map(drop).map_err(|_| {
             (

@@ -1,5 +1,6 @@
 //! The keys of the daemon's own tables. Knows no meaning beyond a description.
 
+use super::lints::ALLOW;
 use super::{Key, Shape, TableKind, key, later};
 
 pub(crate) static COMPANY: TableKind = TableKind::new(
@@ -53,6 +54,7 @@ pub(crate) static CYCLE: TableKind = TableKind::new(
         key("ends", Shape::Date, "Last day, included.")
             .needed()
             .examples(&["2026-12-31"]),
+        ALLOW,
     ],
 );
 
@@ -64,6 +66,7 @@ pub(crate) static TEAM: TableKind = TableKind::new(
             .needed()
             .examples(&["\"Content\""]),
         key("slack", Shape::Line, "Its Slack channel.").examples(&["\"#team-content\""]),
+        ALLOW,
     ],
 );
 

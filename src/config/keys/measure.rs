@@ -1,5 +1,6 @@
 //! The keys of measures, one table a type of source. Knows no meaning beyond a description.
 
+use super::source::REFRESH;
 use super::{Key, Names, Shape, TableKind, key, later};
 
 /// The keys of a measure by the type of its source.
@@ -60,6 +61,7 @@ static SQL: TableKind = TableKind::new(
         .needed()
         .examples(&["\"SELECT count(*) FROM subscribers WHERE confirmed\""]),
         WINDOW,
+        REFRESH,
     ],
 );
 
@@ -119,6 +121,7 @@ static JIRA: TableKind = TableKind::new(
         .default("\"count\"")
         .examples(&["\"count\"", "{ sum = \"Story Points\" }"]),
         WINDOW,
+        REFRESH,
     ],
 );
 
@@ -154,6 +157,7 @@ static HTTP: TableKind = TableKind::new(
         )
         .default("\"error\""),
         WINDOW,
+        REFRESH,
     ],
 );
 
@@ -182,5 +186,6 @@ static PLAUSIBLE: TableKind = TableKind::new(
         )
         .examples(&["\"Signup\""]),
         WINDOW,
+        REFRESH,
     ],
 );

@@ -2,6 +2,7 @@
 //! of types, the search for misspelt keys and the JSON schema, so that the three cannot drift apart.
 
 pub(crate) mod daemon;
+pub(crate) mod lints;
 pub(crate) mod measure;
 pub(crate) mod okr;
 pub(crate) mod source;
@@ -56,6 +57,8 @@ pub(crate) enum Shape {
     Words(&'static [&'static str]),
     /// One of the first words; the second ones are known, but not yet possible.
     SomeWords(&'static [&'static str], &'static [&'static str]),
+    /// The code of a finding.
+    Lint,
     /// A finite number.
     Number,
     /// A number written relative to the baseline, such as "+30%".
@@ -143,6 +146,7 @@ impl Shape {
             Self::Words(words) | Self::SomeWords(words, _) => {
                 format!("one of \"{}\"", words.join("\", \""))
             }
+            Self::Lint => "the code of a lint in quotes, such as \"KR-WHY\"".into(),
             Self::Number => "a number".into(),
             Self::Relative => "a change such as \"+30%\", \"-25%\", \"+150\" or \"+5pp\"".into(),
             Self::Bool => "true or false".into(),
@@ -328,7 +332,12 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             Shape::Map(Names::Slug, &Shape::Table(&okr::OBJECTIVE)),
             "Objectives by id, unique in their cycle.",
         ),
-        later("lints"),
+        key(
+            "lints",
+            Shape::Table(&lints::LINTS),
+            "How bad findings are taken, by their code.",
+        ),
+        lints::ALLOW,
         later("notify"),
     ],
 );

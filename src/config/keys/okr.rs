@@ -1,6 +1,7 @@
 //! The keys of objectives, key results and initiatives. Knows no meaning beyond a description.
 
 use super::daemon::{JITTER, SCHEDULE, TIMEOUT};
+use super::lints::ALLOW;
 use super::{Names, Shape, TableKind, key, later};
 use crate::config::finding::Code;
 
@@ -45,6 +46,7 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
             Shape::Map(Names::Slug, &Shape::Table(&INITIATIVE)),
             "What is tried to get there, by id; never counts into progress.",
         ),
+        ALLOW,
         later("was"),
         later("weight"),
     ],
@@ -150,6 +152,7 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             Shape::Tables(&REBASE),
             "Changes of its measure whose both sides were measured: values from before are carried over instead of left out. All numbers of the key result, those of later amendments too, stay in the units of its first definition.",
         ),
+        ALLOW,
         later("zero_guard"),
         later("was"),
     ],
@@ -310,5 +313,6 @@ static INITIATIVE: TableKind = TableKind::new(
             "Where more is told about it: addresses that begin with https:// or http://, shown on the page.",
         )
         .examples(&["[\"https://wiki.acme.example/letter\"]"]),
+        ALLOW,
     ],
 );

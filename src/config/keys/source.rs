@@ -1,5 +1,6 @@
 //! The keys of sources, one table a type. Knows no meaning beyond a description.
 
+use super::lints::ALLOW;
 use super::{Key, Names, Shape, TableKind, key};
 
 /// Every type of source with its keys.
@@ -38,6 +39,14 @@ const WORDS: &[&str] = &["sqlite", "postgres", "mysql", "jira", "http", "plausib
 
 const TYPE: Key = key("type", Shape::Words(WORDS), "What kind of source it is.").needed();
 
+/// How often there is news behind a source, or behind one measure.
+pub(crate) const REFRESH: Key = key(
+    "refresh",
+    Shape::Duration,
+    "How often its data is renewed, by an export at night for instance; what is asked more often is a finding.",
+)
+.examples(&["\"1d\""]);
+
 static SQLITE: TableKind = TableKind::new(
     "a source of type sqlite",
     "A SQLite file, opened read-only.",
@@ -50,6 +59,8 @@ static SQLITE: TableKind = TableKind::new(
         )
         .needed()
         .examples(&["\"shop.db\""]),
+        REFRESH,
+        ALLOW,
     ],
 );
 
@@ -68,6 +79,8 @@ static POSTGRES: TableKind = TableKind::new(
             "{ env = \"CRM_DATABASE_URL\" }",
             "\"postgres://okrd@db.acme.example/crm\"",
         ]),
+        REFRESH,
+        ALLOW,
     ],
 );
 
@@ -86,6 +99,8 @@ static MYSQL: TableKind = TableKind::new(
             "{ env = \"SHOP_DATABASE_URL\" }",
             "\"mysql://okrd@db.acme.example/shop\"",
         ]),
+        REFRESH,
+        ALLOW,
     ],
 );
 
@@ -158,6 +173,8 @@ pub(crate) static ANY: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        REFRESH,
+        ALLOW,
     ],
 );
 
@@ -177,6 +194,8 @@ static JIRA: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        REFRESH,
+        ALLOW,
     ],
 );
 
@@ -190,6 +209,8 @@ static HTTP: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        REFRESH,
+        ALLOW,
     ],
 );
 
@@ -210,5 +231,7 @@ static PLAUSIBLE: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        REFRESH,
+        ALLOW,
     ],
 );

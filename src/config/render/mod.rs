@@ -3,8 +3,12 @@
 
 mod text;
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use self::text::Lines;
 pub use self::text::{styled, text};
 use super::files::Files;
 use super::finding::{Code, Finding, Severity};
@@ -91,7 +95,8 @@ pub fn sarif(findings: &[Finding], files: &Files) -> String {
     let rules: Vec<Value> = Code::ALL.iter().map(|code| rule(*code)).collect();
     let results: Vec<Value> = findings
         .iter()
-        .map(|finding| result(finding, files))
+        .zip(fingerprints(findings, files))
+        .map(|(finding, fingerprint)| result(finding, files, &fingerprint))
         .collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -118,14 +123,50 @@ fn level(severity: Severity) -> &'static str {
 }
 
 fn rule(code: Code) -> Value {
+    let page = code.page();
+    // The paragraph that says what it finds, on one line.
+    let finds = page
+        .split("\n\n")
+        .nth(2)
+        .unwrap_or_default()
+        .replace('\n', " ");
     json!({
         "id": code.as_str(),
         "shortDescription": { "text": code.reason() },
+        "fullDescription": { "text": finds },
+        "help": { "text": page, "markdown": page },
         "defaultConfiguration": { "level": level(code.severity()) },
     })
 }
 
-fn result(finding: &Finding, files: &Files) -> Value {
+/// What tells each finding from all others and stays the same when lines move: code, file, the line as it may be shown,
+/// and which of several alike it is. Two runs are compared by it.
+fn fingerprints(findings: &[Finding], files: &Files) -> Vec<String> {
+    let lines = Lines::new(findings, files);
+    let mut alike: BTreeMap<String, usize> = BTreeMap::new();
+    let each = findings.iter().map(|finding| {
+        let line = lines.at(&finding.file, &finding.span);
+        let line = line.map_or_else(String::new, |(line, _)| line);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut hash = Sha256::new();
+        for part in [finding.code.as_str(), &uri(&finding.file), &words.join(" ")] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let hash: String = hash
+            .finalize()
+            .iter()
+            .take(12)
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let nth = alike.entry(hash.clone()).or_default();
+        *nth += 1;
+        format!("{hash}:{nth}")
+    });
+    each.collect()
+}
+
+fn result(finding: &Finding, files: &Files, fingerprint: &str) -> Value {
     let (end_line, end_column) = end(finding, files);
     let mut message = finding.message.clone();
     if !finding.help.is_empty() {
@@ -146,6 +187,7 @@ fn result(finding: &Finding, files: &Files) -> Value {
                 "endColumn": end_column,
             },
         } }],
+        "partialFingerprints": { "okrdFinding/v1": fingerprint },
     });
     if let Some(also) = &finding.also
         && let Some(members) = result.as_object_mut()
@@ -218,6 +260,23 @@ mod tests {
         );
     }
 
+    /// What is found again elsewhere in the file is the same finding; two alike are two.
+    #[test]
+    fn fingerprints_stay_when_lines_move() {
+        let prints = |text: &str, places: &[usize]| {
+            let file = File::new("okrd.toml", "/", text.to_owned());
+            let find = |at: &usize| file.finding(&(*at..at + 3), Code::CfgKey, "unknown key");
+            let findings: Vec<_> = places.iter().map(find).collect();
+            fingerprints(&findings, &Files::one(file))
+        };
+        let one = prints("key = 1\n", &[0]);
+        assert_eq!(prints("# more\n\n  key  = 1\n", &[10]), one);
+        assert_ne!(prints("yek = 1\n", &[0]), one);
+        let two = prints("key = 1\nkey = 1\n", &[0, 8]);
+        assert_eq!(two.first(), one.first());
+        assert_ne!(two.first(), two.get(1));
+    }
+
     #[test]
     fn sarif_has_rules_and_regions() {
         let (files, findings) = sample();
@@ -251,6 +310,14 @@ mod tests {
                 .unwrap(),
             1
         );
+        let rule = rules.get(index).unwrap();
+        assert_eq!(rule.pointer("/help/markdown").unwrap(), Code::CfgKey.page());
+        let finds = rule
+            .pointer("/fullDescription/text")
+            .unwrap()
+            .as_str()
+            .unwrap();
+        assert!(finds.starts_with("A key that nothing reads") && !finds.contains('\n'));
         assert_eq!(uri("/etc/okrd/ö.toml"), "file:///etc/okrd/%C3%B6.toml");
     }
 }

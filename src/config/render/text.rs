@@ -25,7 +25,7 @@ pub fn styled(findings: &[Finding], files: &Files) -> String {
 }
 
 fn render(findings: &[Finding], files: &Files, renderer: &Renderer) -> String {
-    let pages = Pages::new(findings, files);
+    let pages = Lines::new(findings, files);
     let mut shown = String::new();
     for finding in findings {
         shown.push_str(&one(finding, &pages, renderer));
@@ -57,7 +57,7 @@ fn count(findings: &[Finding]) -> String {
 }
 
 /// The files by their shown path, with what of them must not be seen.
-struct Pages<'f> {
+pub(super) struct Lines<'f> {
     pages: BTreeMap<&'f str, Page<'f>>,
 }
 
@@ -67,9 +67,9 @@ struct Page<'f> {
     hidden: Vec<Range<usize>>,
 }
 
-impl<'f> Pages<'f> {
+impl<'f> Lines<'f> {
     /// Takes the files that a finding speaks of.
-    fn new(findings: &'f [Finding], files: &'f Files) -> Self {
+    pub(super) fn new(findings: &'f [Finding], files: &'f Files) -> Self {
         let mut pages: BTreeMap<&str, Page<'f>> = BTreeMap::new();
         for finding in findings {
             let also = finding.also.as_ref().map(|also| also.file.as_str());
@@ -87,7 +87,7 @@ impl<'f> Pages<'f> {
     }
 
     /// The line at an offset with its secrets hidden, and the bytes of it that a span covers.
-    fn line(&self, shown: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {
+    pub(super) fn at(&self, shown: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {
         let page = self.pages.get(shown)?;
         let line = page.file.line(span.start);
         let text = page.file.slice(&line);
@@ -116,7 +116,7 @@ impl<'f> Pages<'f> {
     }
 }
 
-fn one(finding: &Finding, pages: &Pages<'_>, renderer: &Renderer) -> String {
+fn one(finding: &Finding, pages: &Lines<'_>, renderer: &Renderer) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -125,11 +125,11 @@ fn one(finding: &Finding, pages: &Pages<'_>, renderer: &Renderer) -> String {
     let title = level
         .primary_title(finding.message.as_str())
         .id(finding.code.as_str());
-    let here = pages.line(&finding.file, &finding.span);
+    let here = pages.at(&finding.file, &finding.span);
     let also = finding
         .also
         .as_ref()
-        .and_then(|also| Some((also, pages.line(&also.file, &also.span)?)));
+        .and_then(|also| Some((also, pages.at(&also.file, &also.span)?)));
     let mut group = match &here {
         Some((line, mark)) => title.element(snippet(line, &finding.file, finding.line).annotation(
             label(AnnotationKind::Primary.span(mark.clone()), &finding.label),
