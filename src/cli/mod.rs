@@ -15,6 +15,7 @@ pub mod exit;
 pub mod exposition;
 pub mod faces;
 pub mod filters;
+pub mod hindsight;
 pub mod history;
 pub mod key_results;
 pub mod log;
