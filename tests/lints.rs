@@ -911,7 +911,7 @@ fn every_page_says_what_the_table_of_codes_says() {
         let seen = match code.needs() {
             Needs::Files => "the files",
             Needs::Sources => "answers of the sources (`--online`)",
-            Needs::History => "what was measured",
+            Needs::History => "what was measured (`--online`)",
             Needs::Base => "the configuration as it was before",
         };
         let head = format!(

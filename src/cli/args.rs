@@ -180,7 +180,7 @@ pub struct CheckArgs {
     /// Let warnings fail too
     #[arg(long)]
     pub deny_warnings: bool,
-    /// Also ask each source; records nothing
+    /// Also ask each source who okrd is to it and for each number, and judge what the store holds; records nothing
     #[arg(long)]
     pub online: bool,
     /// Tell what a code means, why it matters, what to write instead and how to silence it; checks nothing

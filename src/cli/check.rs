@@ -1,10 +1,11 @@
-//! `okrd check`: every finding of the configuration; with `--online` also what the sources say to each question.
+//! `okrd check`: every finding of the configuration; with `--online` also what the sources say to each question, and what
+//! the store tells of the goals. Without it nothing but the files is read, so that it works where neither can be reached.
 
 use std::path::Path;
 
 use super::args::{CheckArgs, CheckFormat};
 use super::exit::{Failure, Verdict, complain, say};
-use super::{configuration, online, runtime};
+use super::{configuration, hindsight, online, runtime};
 use crate::config::check::levels::Levels;
 use crate::config::files::Files;
 use crate::config::finding::{Code, Finding, Needs, Severity};
@@ -14,7 +15,7 @@ use crate::engine::clock::{Clock, SystemClock};
 /// Prints every finding, or the page of one code.
 ///
 /// # Errors
-/// When the main file cannot be read.
+/// When the main file cannot be read, or with `--online` the store.
 pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> {
     let explained = args.explain.as_deref();
     if let Some(code) = explained.and_then(|word| Code::parse(&word.to_ascii_uppercase())) {
@@ -26,9 +27,15 @@ pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> 
     let (config, mut findings) = configuration::check(&files);
     if let Some(config) = config.as_ref().filter(|_| args.online) {
         let now = SystemClock.now();
-        let mut answers = runtime::small()?.block_on(online::ask(config, &files, now));
-        Levels::of(&files, now).settle(&files, &mut answers, &[Needs::Sources]);
-        findings.extend(answers);
+        let past = hindsight::Past::read(config, now)?;
+        let answers = runtime::small()?.block_on(online::ask(config, &files, now));
+        let mut more = hindsight::remarks(config, &files, past.as_ref(), &answers.numbers, now);
+        more.extend(answers.findings);
+        put_in_order(&files, &mut more);
+        let seen = [Needs::Sources, Needs::History];
+        let seen = if past.is_some() { &seen[..] } else { &seen[..1] };
+        Levels::of(&files, now).settle(&files, &mut more, seen);
+        findings.extend(more);
     }
     say(&render(args.format, &findings, &files))?;
     if findings.is_empty() {
@@ -42,6 +49,12 @@ pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> 
         Severity::Info => false,
     };
     Ok(Verdict::of(!findings.iter().any(|f| fails(f.severity))))
+}
+
+/// By file, line and column; what stands at one place keeps its order.
+pub(super) fn put_in_order(files: &Files, found: &mut [Finding]) {
+    let nth = |file: &str| files.files.iter().position(|f| f.shown() == file);
+    found.sort_by_key(|f| (nth(&f.file), f.line, f.column));
 }
 
 /// Where the text for people ends.

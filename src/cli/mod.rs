@@ -17,6 +17,7 @@ pub mod exposition;
 pub mod faces;
 pub mod filters;
 pub mod fmt;
+pub mod hindsight;
 pub mod history;
 pub mod init;
 pub mod key_results;

@@ -1,9 +1,10 @@
 //! What the sources say to the questions of a configuration, as findings with the places of those questions. Each
-//! source is asked for each of its key results once, a statement is prepared before it is run, and a source that cannot
-//! be reached or refuses us is left alone. Records nothing.
+//! source is asked for each of its key results twice in a row, a statement is prepared before it is run, and a source that
+//! cannot be reached, refuses us or is slow is left alone. Records nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -18,18 +19,30 @@ use crate::config::finding::{Code, Finding, Severity};
 use crate::config::spec::{Config, Measure, Poll, SourceSpec};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::Slug;
+use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::number;
 use crate::domain::reading::Reading;
+use crate::domain::review;
 use crate::domain::window::Moments;
+use crate::net::fault::shown_time;
 use crate::source::jira::{Api, Identity, Jira};
 use crate::source::{Question, Source, sql};
 
 /// How long a source may take to say who it is when no key result says more.
 const GREETING: Duration = Duration::from_secs(30);
 
+/// What the sources answered.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// What is to be said of it, not in order.
+    pub findings: Vec<Finding>,
+    /// The numbers that came.
+    pub numbers: BTreeMap<KeyResultId, f64>,
+}
+
 /// Asks all sources, all at a time. Key results of cycles that are over are not asked for, as the daemon does not
 /// either.
-pub async fn ask(config: &Config, files: &Files, now: Timestamp) -> Vec<Finding> {
+pub async fn ask(config: &Config, files: &Files, now: Timestamp) -> Answers {
     let places = Places::of(files);
     let inquiries: Vec<_> = config
         .sources
@@ -39,12 +52,13 @@ pub async fn ask(config: &Config, files: &Files, now: Timestamp) -> Vec<Finding>
     let open = filters::opener();
     let found = inquiries
         .iter()
-        .map(|inquiry| inquiry.findings(open(inquiry.spec)));
-    let found = join_all(found).await;
-    let mut found: Vec<Finding> = found.into_iter().flatten().collect();
-    let nth = |file: &str| files.files.iter().position(|f| f.shown() == file);
-    found.sort_by_key(|f| (nth(&f.file), f.line, f.column));
-    found
+        .map(|inquiry| inquiry.answers(open(inquiry.spec)));
+    let mut all = Answers::default();
+    for answers in join_all(found).await {
+        all.findings.extend(answers.findings);
+        all.numbers.extend(answers.numbers);
+    }
+    all
 }
 
 /// The questions to one source.
@@ -59,7 +73,8 @@ struct Inquiry<'a> {
 
 /// What came of a question that did not fail.
 enum Asked {
-    Number(Reading),
+    /// A number, how long it took, and what came of asking again.
+    Number(Reading, Duration, Option<Reading>),
     /// The window is still empty, so there is nothing to ask about yet.
     TooEarly,
 }
@@ -87,13 +102,18 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    async fn findings(&self, source: Arc<dyn Source>) -> Vec<Finding> {
+    async fn answers(&self, source: Arc<dyn Source>) -> Answers {
         let mut found = Vec::new();
+        let mut numbers = BTreeMap::new();
         match self.greet().await {
             Ok(greeting) => found.extend(greeting),
             Err(fault) => {
                 let message = format!("source {} does not answer: {}", self.name, told(&fault));
-                return vec![self.at_source(Finding::new(Code::SrcAnswer, message), &fault)];
+                found.push(self.at_source(Finding::new(Code::SrcAnswer, message), &fault));
+                return Answers {
+                    findings: found,
+                    numbers,
+                };
             }
         }
         let questions = self.polls.iter().map(|(poll, cycle)| {
@@ -106,7 +126,12 @@ impl<'a> Inquiry<'a> {
             heard += 1;
             match answer {
                 Ok(Asked::TooEarly) => early += 1,
-                Ok(Asked::Number(reading)) => found.extend(self.doubt(poll, &reading)),
+                Ok(Asked::Number(reading, took, again)) => {
+                    found.extend(self.doubt(poll, &reading));
+                    found.extend(self.slow(poll, took));
+                    found.extend(again.and_then(|again| self.fuzzy(poll, &reading, &again)));
+                    numbers.insert(poll.key_result.clone(), reading.value);
+                }
                 Err(fault) if is_of_the_source(&fault) => {
                     found.push(self.unanswered(poll, &fault, self.polls.len() - heard));
                     break;
@@ -119,7 +144,10 @@ impl<'a> Inquiry<'a> {
         }
         let remarks = source.remarks().into_iter();
         found.extend(remarks.map(|remark| self.remarked(&remark)));
-        found
+        Answers {
+            findings: found,
+            numbers,
+        }
     }
 
     /// Asks the source itself, where it can be asked without a question of ours.
@@ -134,6 +162,7 @@ impl<'a> Inquiry<'a> {
                 let identity = jira.identify(timeout).await?;
                 let mut found = vec![introduced(self.name, &identity)];
                 found.extend(self.other_clock(&identity));
+                found.extend(self.blind(&identity));
                 let placed = |finding| self.places.at_source(finding, self.name);
                 Ok(found.into_iter().map(placed).collect())
             }
@@ -142,8 +171,14 @@ impl<'a> Inquiry<'a> {
                 Ok(Vec::new())
             }
             SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. } => {
+                let account = sql::account(self.spec, timeout).await?;
+                let message = format!("source {} takes us for {account}", self.name);
+                let known = Finding::new(Code::SrcAnswer, message).severity(Severity::Info);
+                let known = known.help("it sees what this account may see");
                 let powers = sql::powers(self.spec, timeout).await?;
-                Ok(powers.iter().map(|power| self.powerful(power)).collect())
+                let powers = powers.iter().map(|power| self.powerful(power));
+                let known = self.places.at_source(known, self.name);
+                Ok(std::iter::once(known).chain(powers).collect())
             }
             _ => Ok(Vec::new()),
         }
@@ -179,7 +214,59 @@ impl<'a> Inquiry<'a> {
             moments: &moments,
             timeout: poll.timeout,
         };
-        source.measure(question).await.map(Asked::Number)
+        let began = Instant::now();
+        let reading = source.measure(question).await?;
+        let took = began.elapsed();
+        // Whoever is slow is not asked for more. A second answer that fails says what the next poll will tell.
+        let again = match review::is_slow(took) {
+            true => None,
+            false => source.measure(question).await.ok(),
+        };
+        Ok(Asked::Number(reading, took, again))
+    }
+
+    /// An answer that took long.
+    fn slow(&self, poll: &Poll, took: Duration) -> Option<Finding> {
+        if !review::is_slow(took) {
+            return None;
+        }
+        let message = format!(
+            "source {} took {} to answer for {}, expected {} at most",
+            self.name,
+            shown_time(took),
+            poll.key_result,
+            shown_time(review::SLOW)
+        );
+        let finding = Finding::new(Code::SrcSlow, message).label("takes long").help(
+            "count in a table that is kept ready, add an index, or ask for fewer days",
+        );
+        Some(self.places.at_measure(finding, &poll.key_result))
+    }
+
+    /// Two answers to one question that contradict each other.
+    fn fuzzy(&self, poll: &Poll, first: &Reading, second: &Reading) -> Option<Finding> {
+        if !review::contradict(first, second) {
+            return None;
+        }
+        let digits = |reading: &Reading| {
+            let exact = reading.exact.clone();
+            exact.unwrap_or_else(|| number::show(reading.value))
+        };
+        let message = format!(
+            "source {} gave {} and then {} for {}, asked twice for the same instant",
+            self.name,
+            digits(first),
+            digits(second),
+            poll.key_result
+        );
+        let help = match self.spec {
+            SourceSpec::Sqlite { .. } | SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. } => {
+                "leave out what is drawn at random or ordered by chance; hold what moves still by a condition on :now"
+            }
+            _ => "leave out what is drawn at random; hold what moves still by a condition on {now}",
+        };
+        let finding = Finding::new(Code::SrcSame, message).label("two answers");
+        Some(self.places.at_measure(finding.help(help), &poll.key_result))
     }
 
     /// A number that came and is perhaps not meant: one that its source has a remark on, or a JQL that finds nothing.
@@ -222,6 +309,21 @@ impl<'a> Inquiry<'a> {
         Some(finding.label("another clock").help(
             "{now}, {cycle_start} and their like mean the same in both, but startOfDay(), -1d or \"2026/10/01\" in a JQL do not: \
              give the account the same time zone in its Jira profile",
+        ))
+    }
+
+    /// A Jira that shows us no project at all.
+    fn blind(&self, identity: &Identity) -> Option<Finding> {
+        if identity.browses != Some(false) {
+            return None;
+        }
+        let message = format!(
+            "source {} shows this account no project, expected the permission Browse Projects",
+            self.name
+        );
+        let finding = Finding::new(Code::SrcAnswer, message).severity(Severity::Warning);
+        Some(finding.label("sees nothing").help(
+            "every JQL finds nothing then: give the account Browse Projects in the projects whose issues count",
         ))
     }
 
@@ -392,7 +494,9 @@ path = \"shop.db\"
         let (config, findings) = check(&files);
         let config = config.unwrap_or_else(|| panic!("{findings:?}"));
         let now = "2026-11-01T12:00:00Z".parse().unwrap();
-        ask(&config, &files, now).await
+        let mut found = ask(&config, &files, now).await.findings;
+        crate::cli::check::put_in_order(&files, &mut found);
+        found
     }
 
     /// A folder with a shop of three orders.

@@ -182,6 +182,14 @@ codes! {
     KrDistinct "KR-DISTINCT" Warning Files Lint: "whoever comes on ten days is counted ten times";
     /// A title that tells other numbers.
     KrTitle "KR-TITLE" Warning Files Lint: "a title that tells another number than the target makes two truths";
+    /// A first value that is not the baseline.
+    KrStart "KR-START" Warning History Lint: "progress that starts with a jump was made before anybody tried";
+    /// A target that is met at the start.
+    KrDone "KR-DONE" Warning History Lint: "a target that is met already leaves nothing to achieve";
+    /// A target far from the past trend.
+    KrReach "KR-REACH" Info History Lint: "what goes on as before needs no objective, and a multiple of it is a fantasy";
+    /// A draft that those who wrote it are sure of, or do not believe.
+    KrConf "KR-CONF" Info History Lint: "what is almost certain is too safe, and what nobody believes in moves nobody";
     /// A parent that does not exist or leads in a circle.
     AlnCycle "ALN-CYCLE" Error Files Firm: "objectives that lead in a circle or to nothing are a broken tree";
     /// A company objective under a team.
@@ -206,6 +214,10 @@ codes! {
     SrcAnswer "SRC-ANSWER" Error Sources Lint: "a source that does not answer now may not answer the daemon either";
     /// An answer that is not one number.
     SrcOne "SRC-ONE" Error Sources Lint: "a key result is exactly one number";
+    /// Two answers for one instant.
+    SrcSame "SRC-SAME" Warning Sources Lint: "a number that changes while nothing does measures something else too";
+    /// An answer that takes long.
+    SrcSlow "SRC-SLOW" Warning Sources Lint: "a question that takes so long is a load on its source each time";
     /// A number in the title of an objective.
     ObjNum "OBJ-NUM" Warning Files Lint: "an objective says what shall change, its key results say how much";
     /// An objective that names a deliverable.
@@ -220,6 +232,8 @@ codes! {
     CycOverlap "CYC-OVERLAP" Error Files Firm: "work that serves two cycles of one kind at once is scored twice";
     /// Days between two cycles.
     CycGap "CYC-GAP" Info Files Lint: "what happens on days without a cycle is seen by nobody";
+    /// A cycle that is over and not closed.
+    CycOpen "CYC-OPEN" Warning History Lint: "a cycle that nobody closes teaches nothing";
     /// A goalpost that moved without a word.
     ChgGoal "CHG-GOAL" Error Base Firm: "a goalpost that moves unseen makes every score before it worthless";
     /// Another definition without a bridge to the one before.
@@ -232,6 +246,12 @@ codes! {
     ChgId "CHG-ID" Error Base Firm: "under another id nobody finds what was measured before";
     /// A person where a label or a level would name them.
     PplLabel "PPL-LABEL" Error Files Firm: "okrd judges aims, so no person may stand beside a figure";
+    /// A value that is too old.
+    RunStale "RUN-STALE" Warning History Lint: "a number that no longer comes is no progress and no standstill either";
+    /// An objective of which too little is known.
+    RunCover "RUN-COVER" Warning History Lint: "silence is not progress: a score of less than half of the weights says little";
+    /// A key result that nobody began.
+    RunNotStarted "RUN-NOTSTARTED" Info History Lint: "what nobody moves and nobody speaks of was forgotten";
 }
 
 impl Code {

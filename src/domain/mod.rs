@@ -31,6 +31,7 @@ pub mod progress;
 pub mod reading;
 mod reason;
 pub mod rebase;
+pub mod review;
 pub mod rollup;
 pub mod scorecard;
 pub mod series;

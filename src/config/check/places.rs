@@ -1,4 +1,5 @@
-//! Where sources and measures stand in the files of a configuration, for findings that only show when a source is asked.
+//! Where sources, cycles, objectives, key results and measures stand in the files of a configuration, for findings that
+//! only show when a source is asked or the store is read.
 //! The configuration itself carries no places: whoever polls has no use for them.
 
 use std::collections::BTreeMap;
@@ -8,12 +9,15 @@ use super::syntax;
 use super::table::Table;
 use crate::config::files::{File, Files};
 use crate::config::finding::Finding;
-use crate::domain::id::{CycleName, KeyResultId, Slug};
+use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 
 /// The places of one reading of the files.
 #[derive(Debug, Default)]
 pub struct Places<'f> {
     sources: BTreeMap<Slug, Spot<'f>>,
+    cycles: BTreeMap<CycleName, Spot<'f>>,
+    objectives: BTreeMap<ObjectiveId, Spot<'f>>,
+    key_results: BTreeMap<KeyResultId, Spot<'f>>,
     measures: BTreeMap<KeyResultId, Spot<'f>>,
 }
 
@@ -32,28 +36,43 @@ impl<'f> Places<'f> {
                     places.sources.entry(name).or_insert((file, source.span()));
                 }
             }
+            for (name, cycle) in root.tables("cycles") {
+                if let Ok(name) = CycleName::parse(name.value) {
+                    places.cycles.entry(name).or_insert((file, cycle.span()));
+                }
+            }
             let cycle = root.text("cycle");
             if let Some(cycle) = cycle.and_then(|at| CycleName::parse(at.value).ok()) {
-                places.measures_of(file, root, &cycle);
+                places.goals_of(file, root, &cycle);
             }
         }
         places
     }
 
-    fn measures_of(&mut self, file: &'f File, root: Table<'_>, cycle: &CycleName) {
+    fn goals_of(&mut self, file: &'f File, root: Table<'_>, cycle: &CycleName) {
         for (objective, table) in root.tables("objectives") {
             let Ok(objective) = Slug::parse(objective.value) else {
                 continue;
             };
+            let id = ObjectiveId {
+                cycle: cycle.clone(),
+                objective: objective.clone(),
+            };
+            self.objectives.entry(id).or_insert((file, table.span()));
             for (name, table) in table.tables("key_results") {
-                if let (Ok(name), Some(measure)) = (Slug::parse(name.value), table.get("measure")) {
-                    let id = KeyResultId {
-                        cycle: cycle.clone(),
-                        objective: objective.clone(),
-                        key_result: name,
-                    };
-                    self.measures.entry(id).or_insert((file, measure.span));
+                let Ok(name) = Slug::parse(name.value) else {
+                    continue;
+                };
+                let id = KeyResultId {
+                    cycle: cycle.clone(),
+                    objective: objective.clone(),
+                    key_result: name,
+                };
+                if let Some(measure) = table.get("measure") {
+                    let spot = (file, measure.span);
+                    self.measures.entry(id.clone()).or_insert(spot);
                 }
+                self.key_results.entry(id).or_insert((file, table.span()));
             }
         }
     }
@@ -62,6 +81,24 @@ impl<'f> Places<'f> {
     #[must_use]
     pub fn at_source(&self, finding: Finding, source: &Slug) -> Finding {
         at(finding, self.sources.get(source))
+    }
+
+    /// The finding at the header of a cycle.
+    #[must_use]
+    pub fn at_cycle(&self, finding: Finding, cycle: &CycleName) -> Finding {
+        at(finding, self.cycles.get(cycle))
+    }
+
+    /// The finding at the header of an objective.
+    #[must_use]
+    pub fn at_objective(&self, finding: Finding, objective: &ObjectiveId) -> Finding {
+        at(finding, self.objectives.get(objective))
+    }
+
+    /// The finding at the header of a key result.
+    #[must_use]
+    pub fn at_key_result(&self, finding: Finding, key_result: &KeyResultId) -> Finding {
+        at(finding, self.key_results.get(key_result))
     }
 
     /// The finding at the measure of a key result.

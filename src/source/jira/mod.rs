@@ -15,6 +15,7 @@ mod pages;
 mod refusal;
 mod trust;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,7 +60,24 @@ pub struct Identity {
     pub api: Api,
     /// The account behind the credentials; `None` without credentials.
     pub account: Option<Account>,
+    /// Whether it may browse any project; `None` when the site does not say.
+    pub browses: Option<bool>,
 }
+
+/// An answer of `/mypermissions`, cut to what is needed here.
+#[derive(Deserialize)]
+struct Permissions {
+    permissions: HashMap<String, Permission>,
+}
+
+#[derive(Deserialize)]
+struct Permission {
+    #[serde(rename = "havePermission")]
+    have: bool,
+}
+
+/// The permission without which every JQL finds nothing.
+const BROWSE: &str = "BROWSE_PROJECTS";
 
 #[derive(Deserialize)]
 struct ServerInfo {
@@ -96,14 +114,28 @@ impl Jira {
     async fn introduce(&self, line: &Line<'_>) -> Result<Identity, Fault> {
         let api = self.api(line).await?;
         if !line.has_login() {
-            return Ok(Identity { api, account: None });
+            return Ok(Identity {
+                api,
+                account: None,
+                browses: self.browses(line, api).await,
+            });
         }
         let mut account = self.ask_account(line, api).await?;
         if line.gives_away(&account.name) {
             account.name = "an account whose name repeats a secret".into();
         }
-        let account = Some(account);
-        Ok(Identity { api, account })
+        Ok(Identity {
+            api,
+            account: Some(account),
+            browses: self.browses(line, api).await,
+        })
+    }
+
+    /// Whether we may browse any project. A site that does not say is asked no more: this is told beside the rest.
+    async fn browses(&self, line: &Line<'_>, api: Api) -> Option<bool> {
+        let path = api.path(&format!("mypermissions?permissions={BROWSE}"));
+        let answer: Permissions = line.get(&path).await.ok()?;
+        answer.permissions.get(BROWSE).map(|may| may.have)
     }
 
     /// A secret in another header than these is the affair of a proxy.

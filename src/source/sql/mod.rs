@@ -82,6 +82,21 @@ pub async fn powers(spec: &SourceSpec, timeout: Duration) -> Result<Vec<Power>, 
     }
 }
 
+/// Whom a server takes us for: the account and the database, in words.
+///
+/// # Errors
+/// The fault of a server that does not answer; of a source that knows no accounts.
+pub async fn account(spec: &SourceSpec, timeout: Duration) -> Result<String, Fault> {
+    match spec {
+        SourceSpec::Postgres { url } => postgres::Postgres::new(url.clone()).account(timeout).await,
+        SourceSpec::Mysql { url } => mysql::Mysql::new(url.clone()).account(timeout).await,
+        other => Err(Fault::new(
+            FaultClass::Internal,
+            format!("a {} source knows no accounts", other.kind()),
+        )),
+    }
+}
+
 /// The statement of a measure.
 fn query_of(measure: &Measure) -> Result<&str, Fault> {
     match measure {

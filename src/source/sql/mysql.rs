@@ -66,6 +66,14 @@ impl Mysql {
     pub async fn powers(&self, timeout: Duration) -> Result<Vec<Power>, Fault> {
         self.0.powers(timeout).await
     }
+
+    /// Whom the server takes us for.
+    ///
+    /// # Errors
+    /// The fault of a server that does not answer.
+    pub async fn account(&self, timeout: Duration) -> Result<String, Fault> {
+        self.0.account(timeout).await
+    }
 }
 
 #[async_trait]
@@ -167,6 +175,13 @@ impl Session for Live {
         }
         drop(rows);
         Ok((self.warned().await?.map_or_else(|| number(&row), Err), true))
+    }
+
+    async fn account(&mut self) -> Result<(String, Option<String>), Error> {
+        let row = sqlx::raw_sql("SELECT CAST(CURRENT_USER() AS CHAR), CAST(DATABASE() AS CHAR)")
+            .fetch_one(&mut self.connection)
+            .await?;
+        Ok((row.try_get_unchecked(0)?, row.try_get_unchecked(1)?))
     }
 
     async fn powers(&mut self) -> Result<Vec<Power>, Error> {

@@ -84,6 +84,14 @@ impl Postgres {
     pub async fn powers(&self, timeout: Duration) -> Result<Vec<Power>, Fault> {
         self.0.powers(timeout).await
     }
+
+    /// Whom the server takes us for.
+    ///
+    /// # Errors
+    /// The fault of a server that does not answer.
+    pub async fn account(&self, timeout: Duration) -> Result<String, Fault> {
+        self.0.account(timeout).await
+    }
 }
 
 #[async_trait]
@@ -184,6 +192,13 @@ impl Session for Live {
             return Ok((Err(super::more_rows()), server::drain(rows).await));
         }
         Ok((number(&row), true))
+    }
+
+    async fn account(&mut self) -> Result<(String, Option<String>), Error> {
+        let row = sqlx::raw_sql("SELECT current_user::text, current_database()::text")
+            .fetch_one(&mut self.connection)
+            .await?;
+        Ok((row.try_get_unchecked(0)?, row.try_get_unchecked(1)?))
     }
 
     async fn powers(&mut self) -> Result<Vec<Power>, Error> {

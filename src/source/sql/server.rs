@@ -114,6 +114,12 @@ impl Address {
         })
     }
 
+    /// Whether a text repeats the password, so that it must not be shown.
+    pub(super) fn gives_away(&self, text: &str) -> bool {
+        let password = self.password.as_ref().map(Secret::expose);
+        password.is_some_and(|password| !password.is_empty() && text.contains(password))
+    }
+
     /// The same fault without the password, should a server or a library have repeated it.
     pub(super) fn scrub(&self, mut fault: Fault) -> Fault {
         if let Some(password) = self.password.as_ref().map(Secret::expose)

@@ -38,6 +38,11 @@ pub(super) trait Session: Sized + Send {
         moments: Option<&Moments>,
     ) -> impl Future<Output = Result<Answer, Error>> + Send;
 
+    /// Asks for the account and the database in which we are.
+    fn account(
+        &mut self,
+    ) -> impl Future<Output = Result<(String, Option<String>), Error>> + Send;
+
     /// Asks what the account may do beyond reading.
     fn powers(&mut self) -> impl Future<Output = Result<Vec<Power>, Error>> + Send;
 
@@ -149,6 +154,25 @@ impl<S: Session> Turns<S> {
         let powers = timeout_at(clock.cancel_at(), kept.session.powers()).await;
         let powers = powers.map_err(|_| clock.fault())?;
         powers.map_err(|e| S::fault(&e, &kept.address))
+    }
+
+    /// Whom the server takes us for, in words. The connection is not kept.
+    pub(super) async fn account(&self, limit: Duration) -> Result<String, Fault> {
+        let clock = Clock::start(limit);
+        let mut kept = self.begin(None, &clock).await?;
+        let account = timeout_at(clock.cancel_at(), kept.session.account()).await;
+        let account = account.map_err(|_| clock.fault())?;
+        let (account, database) = account.map_err(|e| S::fault(&e, &kept.address))?;
+        let account = match kept.address.gives_away(&account) {
+            true => "an account whose name repeats its password".to_owned(),
+            false => format!("`{account}`"),
+        };
+        Ok(match database {
+            Some(database) if !kept.address.gives_away(&database) => {
+                format!("{account} in the database `{database}`")
+            }
+            _ => account,
+        })
     }
 
     /// A connection with its transaction begun, the kept one if it still works.
