@@ -30,6 +30,7 @@ pub mod series;
 pub mod status;
 pub mod table;
 pub mod when;
+mod why;
 
 use std::process::ExitCode;
 

@@ -99,7 +99,9 @@ impl Reloads {
             tracing::warn!("the keys under [server] and store.path change at the next restart");
         }
         let now = SystemClock.now();
-        if let Err(error) = self.store.keep_revision(&config.revision, now).await {
+        let questions = configuration::questions(&config);
+        let kept = (self.store).keep_revision(&config.revision, now, questions);
+        if let Err(error) = kept.await {
             self.handle.rejected().await;
             return Err(error.to_string());
         }

@@ -122,7 +122,10 @@ impl Daemon {
             None => Store::open(&config.store.path, VERSION, now)?,
         };
         let listener = listen(config.server.listen).await?;
-        store.keep_revision(&config.revision, now).await?;
+        let questions = configuration::questions(&config);
+        store
+            .keep_revision(&config.revision, now, questions)
+            .await?;
         let vitals = Arc::new(Vitals::starting(now));
         let lifecycle = config.server.lifecycle;
         let write_token = config.server.write_token.clone();
@@ -208,7 +211,10 @@ async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
     let store = Store::open(&config.store.path, VERSION, now)?;
-    store.keep_revision(&config.revision, now).await?;
+    let questions = configuration::questions(&config);
+    store
+        .keep_revision(&config.revision, now, questions)
+        .await?;
     let failures = Arc::new(Failures::default());
     let (engine, handle) = Engine::new(Setup {
         config: config.clone(),

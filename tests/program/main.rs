@@ -23,6 +23,7 @@ mod reload;
 mod secrets;
 mod start;
 mod watch;
+mod why;
 
 #[allow(dead_code, reason = "not every fake is needed by every test program")]
 #[path = "../fakes/mod.rs"]
