@@ -209,6 +209,7 @@ impl<'c> Why<'c> {
             lines.extend(m.note.as_deref().map(|note| ("note", printable(note))));
         }
         lines.push(("revision", self.revision()));
+        lines.extend(self.files().map(|files| ("files", files)));
         lines.push(("definition", self.definition(&m.definition)));
         lines
     }
@@ -241,16 +242,21 @@ impl<'c> Why<'c> {
             || "read by the command, not in force at a daemon".to_owned(),
             |since| format!("in force since {}", self.show(since)),
         );
-        let at_hand = if *sha256 == self.config.revision {
-            "the files at hand are this revision".to_owned()
+        format!("{}, {since}", short(sha256))
+    }
+
+    /// How the files that this command reads stand to it. Whoever keeps them in git finds a revision by asking in the
+    /// states that may be it.
+    fn files(&self) -> Option<String> {
+        let revision = self.provenance.revision.as_ref()?;
+        let at_hand = short(&self.config.revision);
+        Some(if revision.sha256 == self.config.revision {
+            "those at hand are this revision".to_owned()
         } else {
-            // Whoever keeps the files in git finds it by asking again in the state of that day.
             format!(
-                "the files at hand are {}; look for it in your history of the files",
-                short(&self.config.revision)
+                "those at hand are {at_hand}; ask beside an earlier state of them to find this one"
             )
-        };
-        format!("{}, {since}; {at_hand}", short(sha256))
+        })
     }
 
     fn definition(&self, definition: &str) -> String {
