@@ -104,8 +104,7 @@ fn tree(folder: &Path, count: usize) -> PathBuf {
         let text = &mut texts[objective % FILES];
         writeln!(
             text,
-            "[objectives.o{objective}]\ntitle = \"Readers of part {objective} come back\"\nowner = \"team-{}\"",
-            objective % FILES
+            "[objectives.o{objective}]\ntitle = \"Readers of part {objective} come back\""
         )
         .unwrap();
         for (name, aim) in [
