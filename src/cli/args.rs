@@ -245,6 +245,13 @@ pub struct HistoryArgs {
     /// The forecasts that were kept, one a day, instead of the values (JSON has both)
     #[arg(long, conflicts_with = "format")]
     pub forecasts: bool,
+    /// Where the newest value comes from: what was asked, when and how long, under which configuration; where definitions
+    /// begin and end, and what failed since
+    #[arg(long, conflicts_with_all = ["since", "forecasts"])]
+    pub why: bool,
+    /// With --why: the newest value that describes this instant or an earlier one; written as for --since
+    #[arg(long, value_name = "T", requires = "why")]
+    pub at: Option<String>,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: HistoryFormat,

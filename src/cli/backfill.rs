@@ -203,6 +203,10 @@ async fn fill(
         return Ok(Tally::default());
     }
     let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+    let questions = configuration::questions(config);
+    store
+        .keep_revision(&config.revision, now, questions)
+        .await?;
     let mut filling = Filling {
         task,
         source: filters::opener()(task.spec),

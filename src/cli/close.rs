@@ -110,6 +110,10 @@ fn keep(config: &Config, cycle: &CycleName, now: Timestamp) -> Result<(), Failur
     let runtime = runtime::small()?;
     runtime.block_on(async {
         let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+        let questions = configuration::questions(config);
+        store
+            .keep_revision(&config.revision, now, questions)
+            .await?;
         let loaded = store.load(&config.goals)?;
         let scorecard = score(&config.goals, &loaded.history, now);
         store.keep_close(Close::of(&scorecard, cycle)).await?;

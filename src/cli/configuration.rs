@@ -1,9 +1,12 @@
 //! Finds the configuration, reads it and tells what is wrong with it. The way every command comes to its config.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::exit::{Failure, complain};
 use crate::config;
+use crate::config::asked;
 use crate::config::files::Files;
 use crate::config::finding::{Finding, Severity};
 use crate::config::load;
@@ -11,6 +14,7 @@ use crate::config::render;
 use crate::config::spec::Config;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::source::jq;
+use crate::store::{Question, Questions};
 
 /// Where a configuration is looked for when none is named.
 const PLACES: [&str; 2] = ["okrd.toml", "/etc/okrd/okrd.toml"];
@@ -86,6 +90,21 @@ pub fn sound(path: &Path) -> Result<Config, String> {
     let (config, findings) = judged(&files).map_err(|findings| render::brief(&findings))?;
     log_raised(&findings);
     Ok(config)
+}
+
+/// What it asks, as the store keeps it beside the values.
+#[must_use]
+pub fn questions(config: &Config) -> Questions {
+    let definitions = config.goals.key_results();
+    let definitions: HashMap<_, _> = definitions
+        .map(|(_, kr)| (&kr.id, &kr.definition))
+        .collect();
+    let asked = asked::asked(config).into_iter();
+    let questions = asked.filter_map(|(id, text)| {
+        let definition = (*definitions.get(&id)?).clone();
+        Some((id, Question { definition, text }))
+    });
+    Arc::new(questions.collect())
 }
 
 /// The configuration with its findings, or the findings that refuse it.

@@ -102,7 +102,11 @@ pub fn remarks(
         if now >= cycle.end() {
             continue;
         }
-        found.extend(is_recorded.then(|| review.uncovered(objective, cycle)).flatten());
+        found.extend(
+            is_recorded
+                .then(|| review.uncovered(objective, cycle))
+                .flatten(),
+        );
         for card in &objective.key_results {
             found.extend(review.start(&card.key_result, cycle));
             found.extend(review.reach(card, cycle));
@@ -235,7 +239,10 @@ impl Review<'_> {
             words::percent(mean)
         );
         let (label, help) = if mean > 0.5 {
-            ("almost certain", "aim higher: what is certain needs no objective")
+            (
+                "almost certain",
+                "aim higher: what is certain needs no objective",
+            )
         } else {
             ("hardly believed", "aim at what people hold to be possible")
         };
@@ -247,7 +254,9 @@ impl Review<'_> {
         let id = &card.key_result.id;
         let record = self.past.history.get(id);
         let remarks = review::silence(card, record, cycle, self.now);
-        let told = remarks.iter().filter_map(|remark| self.silent(remark, &card.key_result));
+        let told = remarks
+            .iter()
+            .filter_map(|remark| self.silent(remark, &card.key_result));
         told.map(|finding| self.places.at_key_result(finding, id))
             .collect()
     }
@@ -298,7 +307,9 @@ impl Review<'_> {
         );
         let finding = Finding::new(Code::RunCover, message)
             .label("mostly unknown")
-            .help("see in `okrd status` which of its key results were never measured or are too old");
+            .help(
+                "see in `okrd status` which of its key results were never measured or are too old",
+            );
         Some(self.places.at_objective(finding, id))
     }
 
@@ -315,7 +326,9 @@ impl Review<'_> {
             let message = format!("cycle {name} ended on {day} and is not closed");
             let finding = Finding::new(Code::CycOpen, message)
                 .label("not closed")
-                .help(format!("keep how it ended with `okrd close {name}`, and say what was learned"));
+                .help(format!(
+                    "keep how it ended with `okrd close {name}`, and say what was learned"
+                ));
             self.places.at_cycle(finding, name)
         })
         .collect()

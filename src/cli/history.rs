@@ -11,6 +11,7 @@ use super::exit::{Failure, Verdict, say};
 use super::rebase::compared;
 use super::series::{self, Value as Shown};
 use super::table::{Align, Table, printable};
+use super::why::Why;
 use super::{configuration, key_results, when};
 use crate::domain::epoch::Comparison;
 use crate::domain::goals::{Feed, KeyResult};
@@ -30,6 +31,21 @@ pub fn run(config: Option<&Path>, args: &HistoryArgs) -> Result<Verdict, Failure
     let objective = objectives
         .find(|objective| objective.id == key_result.id.objective_id())
         .ok_or_else(|| Failure::usage(format!("no objective holds {}", key_result.id)))?;
+    if args.why {
+        let at = args.at.as_deref();
+        let at = at.map(|t| when::parse(t, now, &config.zone)).transpose()?;
+        let why = Why::read(&config, objective, key_result, at)?;
+        say(&match args.format {
+            HistoryFormat::Table => why.text(),
+            HistoryFormat::Json => why.json(),
+            HistoryFormat::Csv => {
+                return Err(Failure::usage(
+                    "--why is told as text or JSON: leave out `--format csv`".to_owned(),
+                ));
+            }
+        })?;
+        return Ok(Verdict::Yes);
+    }
     let since = args.since.as_deref();
     let since = since
         .map(|t| when::parse(t, now, &config.zone))
@@ -309,7 +325,7 @@ fn definition<'v>(value: &'v Shown, key_result: &'v KeyResult) -> &'v str {
 }
 
 /// The value with all its digits.
-fn digits(value: &Shown) -> String {
+pub(super) fn digits(value: &Shown) -> String {
     let exact = stored(value).and_then(|m| m.exact.clone());
     exact.unwrap_or_else(|| value.point().value.to_string())
 }

@@ -35,6 +35,7 @@ pub mod series;
 pub mod status;
 pub mod table;
 pub mod when;
+mod why;
 pub mod write;
 
 use std::process::ExitCode;

@@ -237,9 +237,9 @@ impl<'a> Inquiry<'a> {
             poll.key_result,
             shown_time(review::SLOW)
         );
-        let finding = Finding::new(Code::SrcSlow, message).label("takes long").help(
-            "count in a table that is kept ready, add an index, or ask for fewer days",
-        );
+        let finding = Finding::new(Code::SrcSlow, message)
+            .label("takes long")
+            .help("count in a table that is kept ready, add an index, or ask for fewer days");
         Some(self.places.at_measure(finding, &poll.key_result))
     }
 

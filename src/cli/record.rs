@@ -9,6 +9,7 @@ use super::args::{Format, RecordArgs};
 use super::author::author;
 use super::exit::{Failure, Verdict, complain, say};
 use super::{configuration, key_results, runtime, when};
+use crate::config::spec::Config;
 use crate::domain::reading::Reading;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::told::{self, Told};
@@ -38,7 +39,7 @@ pub fn run(config: Option<&Path>, args: &RecordArgs) -> Result<Verdict, Failure>
     let entry = told::entry(key_result, cycle, told, now)
         .map_err(|refusal| Failure::usage(refusal.to_string()))?;
     let (at, remark) = (entry.slot, told::remark(&entry));
-    keep(&config.store.path, entry)?;
+    keep(&config, entry)?;
     let value = args.value.trim();
     say(&match args.format {
         Format::Text => format!(
@@ -63,10 +64,15 @@ pub fn run(config: Option<&Path>, args: &RecordArgs) -> Result<Verdict, Failure>
     Ok(Verdict::Yes)
 }
 
-fn keep(path: &Path, entry: Entry) -> Result<(), Failure> {
+fn keep(config: &Config, entry: Entry) -> Result<(), Failure> {
     let runtime = runtime::small()?;
     runtime.block_on(async {
-        let store = Store::open_shared(path, runtime::VERSION, entry.started_at)?;
+        let now = entry.started_at;
+        let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+        let questions = configuration::questions(config);
+        store
+            .keep_revision(&config.revision, now, questions)
+            .await?;
         store.append(vec![entry]).await?;
         store.close().await
     })?;

@@ -99,8 +99,11 @@ impl Reloads {
             tracing::warn!("the keys under [server] and store.path change at the next restart");
         }
         let now = SystemClock.now();
+        let questions = configuration::questions(&config);
         let kept = async {
-            self.store.keep_revision(&config.revision, now).await?;
+            (self.store)
+                .keep_revision(&config.revision, now, questions)
+                .await?;
             self.store.keep_renames(config.records.renames()).await
         };
         if let Err(error) = kept.await {

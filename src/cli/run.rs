@@ -122,7 +122,10 @@ impl Daemon {
             None => Store::open(&config.store.path, VERSION, now)?,
         };
         let listener = listen(config.server.listen).await?;
-        store.keep_revision(&config.revision, now).await?;
+        let questions = configuration::questions(&config);
+        store
+            .keep_revision(&config.revision, now, questions)
+            .await?;
         store.keep_renames(config.records.renames()).await?;
         let vitals = Arc::new(Vitals::starting(now));
         let lifecycle = config.server.lifecycle;
@@ -209,7 +212,10 @@ async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
     let store = Store::open(&config.store.path, VERSION, now)?;
-    store.keep_revision(&config.revision, now).await?;
+    let questions = configuration::questions(&config);
+    store
+        .keep_revision(&config.revision, now, questions)
+        .await?;
     store.keep_renames(config.records.renames()).await?;
     let failures = Arc::new(Failures::default());
     let (engine, handle) = Engine::new(Setup {

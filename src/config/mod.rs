@@ -9,6 +9,7 @@ mod keys;
 mod login;
 mod veil;
 
+pub mod asked;
 pub mod check;
 pub mod diff;
 pub mod format;

@@ -86,7 +86,7 @@ impl Veil {
 }
 
 /// `user:password` in front of the host of a URL.
-fn logins(line: &str) -> Vec<Range<usize>> {
+pub(super) fn logins(line: &str) -> Vec<Range<usize>> {
     let login = |(at, _): (usize, &str)| {
         let rest = line.get(at + 3..)?;
         let end = rest

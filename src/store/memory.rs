@@ -1,13 +1,14 @@
 //! What the writer knows without asking the database: numbers of names, the revision in force, the zone of the days.
 //! Knows no entries.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::days::Days;
+use super::provenance::Under;
 use crate::domain::history::Point;
 use crate::domain::id::KeyResultId;
 
@@ -18,6 +19,10 @@ pub(super) struct Memory {
     pub(super) series: HashMap<KeyResultId, Vec<Known>>,
     pub(super) days: Days,
     pub(super) revision: Option<i64>,
+    /// The configuration that this process reads; `None` when it told of none, and measures under the one in force.
+    pub(super) under: Option<Under>,
+    /// Series whose question was noted under it.
+    pub(super) asked: HashSet<i64>,
 }
 
 /// A key result under one definition.
@@ -46,15 +51,29 @@ impl Memory {
             series: HashMap::new(),
             days: Days::new(zone.unwrap_or(TimeZone::UTC)),
             revision: None,
+            under: None,
+            asked: HashSet::new(),
         };
         memory.refresh(connection)?;
         Ok(memory)
     }
 
+    /// The same under the configuration that this process told of before.
+    pub(super) fn under(mut self, under: Option<Under>) -> Self {
+        if let Some(under) = &under {
+            self.revision = Some(under.revision);
+        }
+        self.under = under;
+        self
+    }
+
     /// Reads again what another process may have changed.
     pub(super) fn refresh(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let revision: Option<String> = meta(connection, "revision")?;
-        self.revision = revision.and_then(|id| id.parse().ok());
+        // What this process told of stays its own, whatever another one has in force.
+        if self.under.is_none() {
+            self.revision = revision.and_then(|id| id.parse().ok());
+        }
         let zone = day_zone(connection)?;
         if zone.as_deref() != self.days.zone_name()
             && let Some(zone) = zone.and_then(|name| TimeZone::get(&name).ok())

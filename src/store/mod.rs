@@ -15,6 +15,7 @@ mod migrate;
 mod open;
 mod owed;
 mod people;
+mod provenance;
 mod reader;
 mod rows;
 mod writer;
@@ -38,6 +39,7 @@ pub use forecasts::DayForecast;
 pub use load::Loaded;
 pub use owed::{Account, Change, Stretch};
 pub use people::{Annotation, ToldCheckIn};
+pub use provenance::{Beginning, Provenance, Question, Questions, Revision};
 pub use reader::Reader;
 
 use open::{Access, Opened, Opening};
@@ -123,13 +125,25 @@ impl Store {
         self.write(Write::Accounted(entries, accounts)).await
     }
 
-    /// Notes the revision in force; entries appended from now on refer to it.
+    /// Notes the configuration that is read, by the SHA-256 of its files, and what it asks: entries appended from now on
+    /// refer to it, unless they began before. The daemon's is in force, and what others append without telling of one of
+    /// their own refers to it as well.
     ///
     /// # Errors
     /// When it was not kept.
-    pub async fn keep_revision(&self, sha256: &str, at: Timestamp) -> Result<(), StoreError> {
-        let sha256 = sha256.to_owned();
-        self.write(Write::Revision { sha256, at }).await
+    pub async fn keep_revision(
+        &self,
+        sha256: &str,
+        at: Timestamp,
+        questions: Questions,
+    ) -> Result<(), StoreError> {
+        self.write(Write::Revision {
+            sha256: sha256.to_owned(),
+            at,
+            questions,
+            in_force: self.shared.access == Access::Daemon,
+        })
+        .await
     }
 
     /// Lets key results that were renamed keep what is known of them: pairs of the id before and the id of now. What is

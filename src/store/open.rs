@@ -210,11 +210,14 @@ impl Opening {
                 });
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let unfinished = beside(&marker, ".new");
+                // Several may write it at a time, all the same text: under one name each would move the other's away.
+                let own = format!(".{}.new", uuid::Uuid::new_v4().simple());
+                let unfinished = beside(&marker, &own);
                 fs::write(&unfinished, format!("{found}\n"))
                     .and_then(|()| fs::File::open(&unfinished)?.sync_all())
                     .and_then(|()| fs::rename(&unfinished, &marker))
                     .and_then(|()| sync_folder(file))
+                    .inspect_err(|_| drop(fs::remove_file(&unfinished)))
                     .map_err(failed)?;
             }
             Err(e) => return Err(failed(e)),
@@ -475,5 +478,38 @@ mod tests {
         for opened in all {
             opened.join().unwrap().unwrap();
         }
+    }
+
+    /// Each finds no marker and begins to write it before the first is done.
+    #[test]
+    fn those_who_write_the_marker_at_the_same_time_do_not_take_it_from_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("okrd.db");
+        let opening = || Opening::new(&file, "0.0.1", Timestamp::UNIX_EPOCH, Access::Guest);
+        drop(opening().open().unwrap());
+        let writers = 4;
+        for _ in 0..20 {
+            fs::remove_file(beside(&file, ".id")).unwrap();
+            let start = std::sync::Barrier::new(writers);
+            std::thread::scope(|scope| {
+                let writes = (0..writers).map(|_| {
+                    scope.spawn(|| {
+                        let opening = opening();
+                        let connection = opening.connect().unwrap();
+                        start.wait();
+                        opening.compare_marker(&connection).map(drop)
+                    })
+                });
+                let writes: Vec<_> = writes.collect();
+                for written in writes {
+                    written.join().unwrap().unwrap();
+                }
+            });
+        }
+        let marks = fs::read_dir(folder.path()).unwrap().filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().contains(".id")
+        });
+        assert_eq!(marks.count(), 1, "nothing unfinished is left");
     }
 }

@@ -15,6 +15,7 @@ use super::load::{Loaded, load};
 use super::memory;
 use super::open::open_to_read;
 use super::people::{self, Annotation, ToldCheckIn};
+use super::provenance::{self, Beginning, Provenance};
 use crate::domain::epoch::Epoch;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::Goals;
@@ -111,6 +112,22 @@ impl Reader {
                 })?
                 .collect()
         })
+    }
+
+    /// Under which configuration a measurement of a key result came about, and what was asked for it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn provenance(&self, id: &KeyResultId, m: &Measurement) -> Result<Provenance, StoreError> {
+        self.reading(|connection| provenance::of_measurement(connection, id, m))
+    }
+
+    /// How each definition of a key result came about, the oldest first, measured by or not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn beginnings(&self, id: &KeyResultId) -> Result<Vec<Beginning>, StoreError> {
+        self.reading(|connection| provenance::beginnings(connection, id))
     }
 
     /// Those of these slots that have no measurement of a key result under this definition, in their order. One seek for

@@ -13,6 +13,7 @@ use super::forecasts::{self, DayForecast};
 use super::memory::{Known, Memory, Series, set_meta};
 use super::owed::{self, Account};
 use super::people::{Annotation, ToldCheckIn, keep_annotation, keep_check_in};
+use super::provenance::{self, Questions};
 use crate::domain::history::{Point, frozen};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::reading::Reading;
@@ -25,8 +26,14 @@ pub(super) enum Write {
     Entries(Vec<Entry>),
     /// The same, and what becomes of slots that passed without a poll.
     Accounted(Vec<Entry>, Vec<Account>),
-    /// The configuration in force.
-    Revision { sha256: String, at: Timestamp },
+    /// The configuration of this process.
+    Revision {
+        sha256: String,
+        at: Timestamp,
+        questions: Questions,
+        /// Whether it is the daemon's, and so holds for everybody who tells of none.
+        in_force: bool,
+    },
     /// Ids that key results had, and have now.
     Renames(Vec<(KeyResultId, KeyResultId)>),
     /// Statuses and since when.
@@ -122,7 +129,12 @@ impl<'c> Rows<'c> {
                     .iter()
                     .try_for_each(|account| self.account(account))
             }
-            Write::Revision { sha256, at } => self.revision(sha256, *at),
+            Write::Revision {
+                sha256,
+                at,
+                questions,
+                in_force,
+            } => self.revision(sha256, *at, questions, *in_force),
             Write::Renames(renames) => renames.iter().try_for_each(|r| self.renamed(r)),
             Write::Status(changes) => changes.iter().try_for_each(|c| self.status(c)),
             Write::Forecasts(forecasts) => forecasts.iter().try_for_each(|f| self.forecast(f)),
@@ -139,6 +151,10 @@ impl<'c> Rows<'c> {
         let as_of = counts.map(|r| entry.as_of_ms(r));
         let day = as_of.map(|as_of| self.memory.days.of(as_of));
         let series = self.series(&entry.key_result, &entry.definition, day)?;
+        if !matches!(entry.origin, Origin::Recorded { .. }) {
+            let asked = (&entry.key_result, &*entry.definition);
+            provenance::keep_question(self.connection, self.memory, series.id, asked)?;
+        }
         let ((Ok(reading), Some(as_of)), Some(day)) = ((&entry.outcome, as_of), day) else {
             return self.missed(entry, series.id);
         };
@@ -182,6 +198,7 @@ impl<'c> Rows<'c> {
             Origin::Backfilled => reading.as_of.or(Some(entry.slot)),
             Origin::Recorded { .. } => None,
         };
+        let revision = self.revision_of(entry);
         let rows = self.measurement.execute(params![
             entry.slot.as_millisecond(),
             series,
@@ -193,7 +210,7 @@ impl<'c> Rows<'c> {
             told_as_of.map(Timestamp::as_millisecond),
             reading.exact.as_deref(),
             reading.approximate,
-            self.memory.revision,
+            revision,
             note,
             author,
             backfilled,
@@ -285,6 +302,7 @@ impl<'c> Rows<'c> {
         let class = fault.map(|f| f.class.as_str());
         let message = fault.map(|f| f.message.as_str());
         let help = fault.map(|f| f.help.as_str()).filter(|h| !h.is_empty());
+        let revision = self.revision_of(entry);
         self.attempt.execute(params![
             slot,
             series,
@@ -295,7 +313,7 @@ impl<'c> Rows<'c> {
             message,
             help,
             entry.outcome.as_ref().ok().map(|r| r.value),
-            self.memory.revision,
+            revision,
         ])?;
         if entry.origin == Origin::Polled {
             self.miss
@@ -399,20 +417,21 @@ impl<'c> Rows<'c> {
         owed::keep(self.connection, series.id, account.change)
     }
 
-    fn revision(&mut self, sha256: &str, at: Timestamp) -> rusqlite::Result<()> {
-        self.connection.execute(
-            "INSERT INTO config_revision (sha256, loaded_at, app_version) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO NOTHING",
-            params![sha256, at.as_millisecond(), self.app_version],
-        )?;
-        let id: i64 = self.connection.query_row(
-            "SELECT id FROM config_revision WHERE sha256 = ?1",
-            [sha256],
-            |row| row.get(0),
-        )?;
-        set_meta(self.connection, "revision", &id.to_string())?;
-        set_meta(self.connection, "app_version", self.app_version)?;
-        self.memory.revision = Some(id);
+    fn revision(
+        &mut self,
+        sha256: &str,
+        at: Timestamp,
+        questions: &Questions,
+        in_force: bool,
+    ) -> rusqlite::Result<()> {
+        let (connection, app_version) = (self.connection, self.app_version);
+        let read = (sha256, at);
+        let id = provenance::keep_revision(connection, self.memory, app_version, read, questions)?;
+        if in_force {
+            provenance::enforce(connection, id, at)?;
+            set_meta(connection, "revision", &id.to_string())?;
+            set_meta(connection, "app_version", app_version)?;
+        }
         Ok(())
     }
 
@@ -437,6 +456,17 @@ impl<'c> Rows<'c> {
             )?
             .execute(ids)
             .map(drop)
+    }
+
+    /// The revision under which an attempt began.
+    fn revision_of(&self, entry: &Entry) -> Option<i64> {
+        match &self.memory.under {
+            Some(under) => {
+                let began = entry.started_at;
+                Some(under.revision_of(&entry.definition, &entry.key_result, began))
+            }
+            None => self.memory.revision,
+        }
     }
 
     fn status(

@@ -8,6 +8,7 @@ use rusqlite::TransactionBehavior;
 use super::error::StoreError;
 use super::memory::Memory;
 use super::open::Opened;
+use super::provenance::Under;
 use super::rows::{Rows, Write};
 
 /// Told how it went, on the writer's thread; must return at once.
@@ -32,6 +33,8 @@ pub(super) struct Writer {
     inbox: mpsc::Receiver<Command>,
     /// `None` after a rollback: then what was remembered may never have been written.
     memory: Option<Memory>,
+    /// Under which configuration this process measures, as far as it is on disk: outlives what was remembered.
+    under: Option<Under>,
     /// An error left doubt about the connection.
     in_doubt: bool,
     seen_version: i64,
@@ -47,6 +50,7 @@ impl Writer {
             opened,
             inbox,
             memory: Some(memory),
+            under: None,
             in_doubt: false,
             seen_version,
             foreign_changes: 0,
@@ -135,13 +139,17 @@ impl Writer {
                 }
                 memory
             }
-            none => none.insert(Memory::read(&transaction)?),
+            none => none.insert(Memory::read(&transaction)?.under(self.under.clone())),
         };
         {
             let mut rows = Rows::new(&transaction, memory, &app_version)?;
             writes.try_for_each(|write| rows.write(write))?;
         }
-        transaction.commit()
+        transaction.commit()?;
+        if let Some(memory) = &self.memory {
+            self.under.clone_from(&memory.under);
+        }
+        Ok(())
     }
 
     fn count_foreign_changes(&mut self) -> Result<u64, StoreError> {

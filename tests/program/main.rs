@@ -27,6 +27,7 @@ mod review;
 mod secrets;
 mod start;
 mod watch;
+mod why;
 
 #[allow(dead_code, reason = "not every fake is needed by every test program")]
 #[path = "../fakes/mod.rs"]

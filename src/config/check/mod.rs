@@ -38,6 +38,8 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeTable;
 
+pub(super) use self::measure::canonical;
+
 use self::daemon::{Schedules, named};
 use self::faults::Faults;
 use self::goals::{Draft, Reader, Shared};

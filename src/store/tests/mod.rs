@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 
-use super::{Entry, Origin, Store};
+use super::{Entry, Origin, Questions, Store};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::{Ambition, Feed, Goals, KeyResult, Kind, Objective, Role};
@@ -22,6 +22,7 @@ mod model;
 mod opening;
 mod owed;
 mod people;
+mod provenance;
 mod writing;
 
 /// A folder that goes with the test, and the store in it.

@@ -126,7 +126,10 @@ async fn what_the_columns_forbid_is_refused_and_harms_no_other_write() {
 async fn closed(place: &Place) -> (Store, Goals, Timestamp) {
     let goals = goals("UTC", &[("users", reach()), ("silent", reach())]);
     let store = place.open();
-    store.keep_revision("abc", now()).await.unwrap();
+    store
+        .keep_revision("abc", now(), Questions::default())
+        .await
+        .unwrap();
     store
         .append(vec![
             polled("users", "2026-10-02T06:00:00Z", 0.0),
@@ -238,7 +241,8 @@ async fn a_store_of_version_3_keeps_its_values_and_takes_what_people_say() {
         "DROP TABLE owed; ALTER TABLE series DROP COLUMN passed_until;
          DROP TABLE forecast;
          ALTER TABLE measurement DROP COLUMN k; ALTER TABLE measurement DROP COLUMN n;
-         DROP TABLE checkin; DROP TABLE annotation; DROP TABLE closing; PRAGMA user_version = 3;",
+         DROP TABLE checkin; DROP TABLE annotation; DROP TABLE closing; DROP TABLE asked; DROP TABLE question; DROP TABLE in_force;
+             PRAGMA user_version = 3;",
     )
     .unwrap();
     let schema = |connection: &rusqlite::Connection| -> Vec<String> {

@@ -382,9 +382,18 @@ async fn f46_a_file_removed_while_open_is_noticed_before_anything_is_acknowledge
 async fn what_a_guest_writes_is_noticed_and_refers_to_the_revision_in_force() {
     let place = Place::new();
     let store = place.open();
-    store.keep_revision("aa", now()).await.unwrap();
-    store.keep_revision("bb", now()).await.unwrap();
-    store.keep_revision("bb", now()).await.unwrap();
+    store
+        .keep_revision("aa", now(), Questions::default())
+        .await
+        .unwrap();
+    store
+        .keep_revision("bb", now(), Questions::default())
+        .await
+        .unwrap();
+    store
+        .keep_revision("bb", now(), Questions::default())
+        .await
+        .unwrap();
     store
         .append(vec![polled("users", SLOT, 1.0)])
         .await
