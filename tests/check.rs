@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use jiff::Timestamp;
 use okrd::config::check::check;
 use okrd::config::files::{File, Files};
-use okrd::config::finding::{Code, Finding, Severity};
+use okrd::config::finding::{Code, Finding, Needs, Severity};
 use okrd::config::load::load;
 use okrd::config::schema::schema;
 use okrd::config::{render, spec};
@@ -135,8 +135,9 @@ fn each_faulty_file_gives_its_text() {
     let folders = folders().into_iter().map(|path| (files_of(&path), path));
     let cases: Vec<(Files, PathBuf)> = files.chain(folders).collect();
     assert!(cases.len() >= 40, "found {} cases", cases.len());
-    // These need a file that is missing, or a source that answers, and have tests of their own.
-    let mut seen = BTreeSet::from([Code::CfgFile, Code::SrcAnswer, Code::SrcOne]);
+    // These need a file that is missing, a source that answers or a store, and have tests of their own.
+    let elsewhere = |code: &Code| *code == Code::CfgFile || code.needs() != Needs::Files;
+    let mut seen: BTreeSet<Code> = Code::ALL.into_iter().filter(elsewhere).collect();
     for (files, path) in cases {
         let (config, findings) = check(&files, judge, today());
         assert!(!findings.is_empty(), "{} has no fault", path.display());

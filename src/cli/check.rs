@@ -33,7 +33,11 @@ pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> 
         more.extend(answers.findings);
         put_in_order(&files, &mut more);
         let seen = [Needs::Sources, Needs::History];
-        let seen = if past.is_some() { &seen[..] } else { &seen[..1] };
+        let seen = if past.is_some() {
+            &seen[..]
+        } else {
+            &seen[..1]
+        };
         Levels::of(&files, now).settle(&files, &mut more, seen);
         findings.extend(more);
     }

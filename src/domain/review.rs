@@ -444,7 +444,11 @@ mod tests {
         }
     }
 
-    fn judged(key_result: KeyResult, record: Option<Record>, now: f64) -> (Goals, History, Scorecard) {
+    fn judged(
+        key_result: KeyResult,
+        record: Option<Record>,
+        now: f64,
+    ) -> (Goals, History, Scorecard) {
         let goals = goals(vec![objective("o", vec![key_result])]);
         let mut history = History::default();
         if let Some(record) = record {

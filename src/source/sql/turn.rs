@@ -39,9 +39,7 @@ pub(super) trait Session: Sized + Send {
     ) -> impl Future<Output = Result<Answer, Error>> + Send;
 
     /// Asks for the account and the database in which we are.
-    fn account(
-        &mut self,
-    ) -> impl Future<Output = Result<(String, Option<String>), Error>> + Send;
+    fn account(&mut self) -> impl Future<Output = Result<(String, Option<String>), Error>> + Send;
 
     /// Asks what the account may do beyond reading.
     fn powers(&mut self) -> impl Future<Output = Result<Vec<Power>, Error>> + Send;
