@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use super::exit::complain;
 use super::when;
 use crate::config::check::places::Places;
 use crate::config::files::Files;
@@ -39,6 +40,13 @@ impl Past {
         let reader = match Reader::open(&config.store.path) {
             Ok(reader) => reader,
             Err(StoreError::Missing { .. }) => return Ok(None),
+            // Whoever checks before an update has a store of the version before, which the daemon will migrate.
+            Err(error @ StoreError::Older { .. }) => {
+                complain(&format!(
+                    "note: what the store holds is not judged: {error}\n"
+                ));
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         };
         let mut past = Self {
@@ -235,7 +243,7 @@ impl Review<'_> {
             n => format!("{n} people"),
         };
         let message = format!(
-            "{people} who drafted {id} hold it to be met with {}, expected 40 to 75\u{a0}%",
+            "{id} was drafted with a confidence of {} on the mean, told by {people}, expected 40 to 75\u{a0}%",
             words::percent(mean)
         );
         let (label, help) = if mean > 0.5 {
@@ -332,5 +340,192 @@ impl Review<'_> {
             self.places.at_cycle(finding, name)
         })
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{check, configuration};
+    use crate::config::files::File;
+    use crate::config::render;
+    use crate::domain::history::{CheckIn, Series};
+
+    const MAIN: &str = "cycle = \"2026-Q4\"
+[cycles.2026-Q3]
+starts = 2026-07-01
+ends = 2026-09-30
+[cycles.2026-Q4]
+starts = 2026-10-01
+ends = 2026-12-31
+[cycles.2027-Q1]
+starts = 2027-01-01
+ends = 2027-03-31
+";
+
+    /// An objective of these key results, each with its keys.
+    fn okrs(cycle: &str, key_results: &[(&str, &str)]) -> String {
+        let mut text = format!("cycle = \"{cycle}\"\n[objectives.growth]\ntitle = \"Growth\"\n");
+        for (name, keys) in key_results {
+            text.push_str(&format!(
+                "[objectives.growth.key_results.{name}]\ntitle = \"T\"\nunit = \"u\"\n{keys}\n"
+            ));
+        }
+        text
+    }
+
+    fn id(text: &str) -> KeyResultId {
+        KeyResultId::parse_full(text).unwrap()
+    }
+
+    /// One value a day from a day on, each so much more than the one before.
+    fn daily(from: &str, days: i64, first: f64, step: f64) -> Series {
+        let start: Timestamp = format!("{from}T12:00:00Z").parse().unwrap();
+        let point = |day: i64| {
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let value = first + step * day as f64;
+            let as_of = start + jiff::SignedDuration::from_hours(24 * day);
+            Point { as_of, value }
+        };
+        (0..days).map(point).collect()
+    }
+
+    fn said(past: &mut Past, key_result: &str, at: &str, confidence: f64) {
+        let record = past.history.record(&id(key_result));
+        record.confidence = Some(confidence);
+        record.check_in = Some(CheckIn {
+            at: at.parse().unwrap(),
+            confidence: Some(confidence),
+            note: None,
+        });
+    }
+
+    /// Each remark with its place and its words, as people read them: `OKRD_GOLDEN=write` writes them anew.
+    #[test]
+    fn every_remark_is_told_at_its_place() {
+        let way = "baseline = 100\ntarget = 190";
+        let quarter = [
+            ("jump", way),
+            ("met", way),
+            ("old", "baseline = 100\ntarget = 190\nstale_after = \"3d\""),
+            ("still", way),
+            ("never", way),
+            ("fine", way),
+            ("safe", "baseline = 100\ntarget = 120"),
+            ("wild", "baseline = 100\ntarget = 1000"),
+        ];
+        let next = [("certain", way), ("hopeless", way), ("probed", way)];
+        let before = [("safe", way), ("wild", way)];
+        let texts = [
+            ("okrd.toml", MAIN.to_owned()),
+            ("before.toml", okrs("2026-Q3", &before)),
+            ("now.toml", okrs("2026-Q4", &quarter)),
+            ("next.toml", okrs("2027-Q1", &next)),
+        ];
+        let files = Files {
+            files: texts
+                .iter()
+                .map(|(name, text)| File::new(*name, "/", text.clone()))
+                .collect(),
+            findings: Vec::new(),
+        };
+        let (config, findings) = configuration::check(&files);
+        let config = config.unwrap_or_else(|| panic!("{findings:?}"));
+        let now = "2026-11-24T12:00:00Z".parse().unwrap();
+
+        let mut past = Past::default();
+        for (key_result, series) in [
+            ("2026-Q3:growth/safe", daily("2026-07-01", 92, 10.0, 1.0)),
+            ("2026-Q3:growth/wild", daily("2026-07-01", 92, 10.0, 1.0)),
+            ("2026-Q4:growth/jump", daily("2026-10-01", 55, 150.0, 0.1)),
+            ("2026-Q4:growth/met", daily("2026-10-01", 55, 190.0, 0.1)),
+            ("2026-Q4:growth/old", daily("2026-10-01", 5, 100.0, 1.0)),
+            ("2026-Q4:growth/still", daily("2026-10-01", 55, 101.0, 0.0)),
+            ("2026-Q4:growth/fine", daily("2026-10-01", 55, 100.0, 1.0)),
+            ("2026-Q4:growth/safe", daily("2026-10-01", 55, 100.0, 0.2)),
+            ("2026-Q4:growth/wild", daily("2026-10-01", 55, 100.0, 3.0)),
+        ] {
+            past.history.record(&id(key_result)).series = series;
+        }
+        for (name, _) in quarter.iter().filter(|(name, _)| *name != "fine") {
+            let name = format!("2026-Q4:growth/{name}");
+            said(&mut past, &name, "2026-11-20T12:00:00Z", 0.5);
+        }
+        said(
+            &mut past,
+            "2026-Q4:growth/fine",
+            "2026-11-01T12:00:00Z",
+            0.5,
+        );
+        past.drafted
+            .insert(id("2027-Q1:growth/certain"), vec![0.95, 1.0]);
+        past.drafted
+            .insert(id("2027-Q1:growth/hopeless"), vec![0.1]);
+        let answers = BTreeMap::from([
+            (id("2027-Q1:growth/probed"), 120.0),
+            // The first value in the store counts, not what it has become.
+            (id("2026-Q4:growth/fine"), 154.0),
+        ]);
+
+        let mut found = remarks(&config, &files, Some(&past), &answers, now);
+        check::put_in_order(&files, &mut found);
+        let text = render::text(&found, &files);
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/hindsight.txt");
+        if std::env::var("OKRD_GOLDEN").is_ok_and(|value| value == "write") {
+            std::fs::write(golden, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(golden).unwrap_or_default(), text);
+
+        // A cycle that was closed is no longer told.
+        let closed_at = (CycleName::parse("2026-Q3").unwrap(), now);
+        past.closed.extend([closed_at]);
+        let found = remarks(&config, &files, Some(&past), &answers, now);
+        assert!(found.iter().all(|f| f.code != Code::CycOpen));
+        // Without a store only what a source said just now is judged, and nobody is told to be silent.
+        let found = remarks(&config, &files, None, &answers, now);
+        let told: Vec<_> = found.iter().map(|f| (f.code, f.file.as_str())).collect();
+        assert_eq!(told, [(Code::KrStart, "next.toml")]);
+        // Half an objective is known.
+        let mut little = Past::default();
+        little.history.record(&id("2026-Q4:growth/fine")).series =
+            daily("2026-10-01", 55, 100.0, 1.0);
+        let found = remarks(&config, &files, Some(&little), &answers, now);
+        let cover = found.iter().find(|f| f.code == Code::RunCover).unwrap();
+        assert_eq!((cover.file.as_str(), cover.line), ("now.toml", 2));
+        assert!(
+            cover
+                .message
+                .starts_with("13\u{a0}% of the weights of growth"),
+            "{cover:?}"
+        );
+    }
+
+    #[test]
+    fn of_a_draft_the_newest_word_of_each_counts() {
+        let cycle = Cycle::new(
+            CycleName::parse("c").unwrap(),
+            jiff::civil::date(2026, 10, 1),
+            jiff::civil::date(2026, 12, 31),
+            jiff::tz::TimeZone::UTC,
+        )
+        .unwrap();
+        let told = |author: Option<&str>, at: &str, confidence| ToldCheckIn {
+            key_result: id("c:o/k"),
+            said: CheckIn {
+                at: at.parse().unwrap(),
+                confidence,
+                note: None,
+            },
+            author: author.map(str::to_owned),
+        };
+        let all = [
+            told(Some("ada"), "2026-09-20T12:00:00Z", Some(0.2)),
+            told(Some("ben"), "2026-09-20T12:00:00Z", Some(0.9)),
+            told(None, "2026-09-20T12:00:00Z", Some(0.5)),
+            told(Some("ada"), "2026-10-02T12:00:00Z", Some(0.4)),
+            told(Some("ben"), "2026-10-02T12:00:00Z", None),
+            told(Some("ada"), "2026-10-09T12:00:00Z", Some(1.0)),
+        ];
+        assert_eq!(newest_of_each(&all, &cycle), [0.5, 0.4, 0.9]);
     }
 }

@@ -74,7 +74,7 @@ struct Inquiry<'a> {
 /// What came of a question that did not fail.
 enum Asked {
     /// A number, how long it took, and what came of asking again.
-    Number(Reading, Duration, Option<Reading>),
+    Number(Box<(Reading, Duration, Option<Reading>)>),
     /// The window is still empty, so there is nothing to ask about yet.
     TooEarly,
 }
@@ -126,7 +126,8 @@ impl<'a> Inquiry<'a> {
             heard += 1;
             match answer {
                 Ok(Asked::TooEarly) => early += 1,
-                Ok(Asked::Number(reading, took, again)) => {
+                Ok(Asked::Number(answer)) => {
+                    let (reading, took, again) = *answer;
                     found.extend(self.doubt(poll, &reading));
                     found.extend(self.slow(poll, took));
                     found.extend(again.and_then(|again| self.fuzzy(poll, &reading, &again)));
@@ -222,7 +223,7 @@ impl<'a> Inquiry<'a> {
             true => None,
             false => source.measure(question).await.ok(),
         };
-        Ok(Asked::Number(reading, took, again))
+        Ok(Asked::Number(Box::new((reading, took, again))))
     }
 
     /// An answer that took long.
@@ -604,6 +605,112 @@ path = \"shop.db\"
                 "SRC-ANSWER warning now.toml:13 source tracker gives 0 for growth/none",
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_number_that_changes_while_nothing_does_is_a_warning() {
+        let folder = shop();
+        let measures = [
+            (
+                "drawn",
+                "source = \"shop\", query = \"SELECT abs(random() % 1000000007)\"",
+            ),
+            (
+                "counted",
+                "source = \"shop\", query = \"SELECT count(*) FROM orders\"",
+            ),
+        ];
+        let files = [
+            ("okrd.toml", CYCLES.to_owned()),
+            ("now.toml", okrs("now", &measures)),
+        ];
+        let lines = lines(&found(folder.path(), &files).await);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        let line = &lines[0];
+        assert!(
+            line.starts_with("SRC-SAME warning now.toml:8 source shop gave "),
+            "{line}"
+        );
+        assert!(
+            line.ends_with(" for growth/drawn, asked twice for the same instant"),
+            "{line}"
+        );
+    }
+
+    /// Without waiting for it: how long an answer took is an argument.
+    #[test]
+    fn an_answer_that_took_longer_than_thirty_seconds_is_a_warning() {
+        let files = Files {
+            files: [
+                ("okrd.toml", CYCLES.to_owned()),
+                (
+                    "now.toml",
+                    okrs("now", &[("k", "source = \"shop\", query = \"SELECT 1\"")]),
+                ),
+            ]
+            .into_iter()
+            .map(|(name, text)| File::new(name, "/", text))
+            .collect(),
+            findings: Vec::new(),
+        };
+        let (config, findings) = check(&files);
+        let config = config.unwrap_or_else(|| panic!("{findings:?}"));
+        let places = Places::of(&files);
+        let (name, spec) = config.sources.iter().next().unwrap();
+        let now = "2026-11-01T12:00:00Z".parse().unwrap();
+        let inquiry = Inquiry::new(&config, &places, name, spec, now);
+        let took = |seconds| inquiry.slow(&config.polls[0], Duration::from_secs(seconds));
+        assert_eq!(took(30), None);
+        let told = lines(&[took(41).unwrap()]);
+        assert_eq!(
+            told,
+            [
+                "SRC-SLOW warning now.toml:8 source shop took 41 s to answer for growth/k, expected 30 s at most"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_jira_that_shows_no_project_is_a_warning() {
+        let may = |have: bool| {
+            let about = json!({ "version": "10.3.1", "deploymentType": "Server" });
+            let account = json!({ "name": "okrd", "displayName": "OKR robot", "timeZone": "UTC" });
+            let may = json!({ "permissions": { "BROWSE_PROJECTS": { "havePermission": have } } });
+            let known = [("x-ausername", "okrd")];
+            Router::new()
+                .route("/rest/api/2/serverInfo", get(async || Json(about)))
+                .route(
+                    "/rest/api/2/myself",
+                    get(async move || (known, Json(account))),
+                )
+                .route(
+                    "/rest/api/2/mypermissions",
+                    get(
+                        async move |axum::extract::RawQuery(query): axum::extract::RawQuery| {
+                            assert_eq!(query.as_deref(), Some("permissions=BROWSE_PROJECTS"));
+                            (known, Json(may))
+                        },
+                    ),
+                )
+        };
+        let folder = shop();
+        std::fs::write(folder.path().join("token"), "t0ken").unwrap();
+        for (have, expected) in [(true, 1), (false, 2)] {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            tokio::spawn(async move { axum::serve(listener, may(have)).await });
+            let jira = format!(
+                "{CYCLES}[sources.tracker]\ntype = \"jira\"\nurl = \"http://{address}\"\nauth = {{ token = {{ file = \"token\" }} }}\n"
+            );
+            let told = lines(&found(folder.path(), &[("okrd.toml", jira)]).await);
+            assert_eq!(told.len(), expected, "{told:#?}");
+            if !have {
+                assert_eq!(
+                    told[1],
+                    "SRC-ANSWER warning okrd.toml:14 source tracker shows this account no project, expected the permission Browse Projects"
+                );
+            }
+        }
     }
 
     #[tokio::test]

@@ -450,6 +450,9 @@ impl Site {
             (_, "serverInfo", "GET") => Ok(json_answer(self.server_info())),
             (_, "myself", "GET") => self.myself(visitor),
             (_, "field", "GET") => Ok(json_answer(self.fields(visitor))),
+            (_, "mypermissions", "GET") => Ok(json_answer(
+                json!({"permissions": {"BROWSE_PROJECTS": {"id": "10", "havePermission": true}}}),
+            )),
             (Kind::Cloud, "search", _) => Err(errors(
                 410,
                 "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046",

@@ -754,6 +754,7 @@ async fn identify_tells_api_account_and_zone() {
     ] {
         let rig = Rig::new(kind).await;
         let identity = rig.jira.identify(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(identity.browses, Some(true));
         let account = identity.account.unwrap();
         assert_eq!((identity.api, account.name.as_str()), (api, name));
         assert_eq!(account.zone.unwrap().iana_name(), Some("Europe/Berlin"));

@@ -262,6 +262,155 @@ fn a_lint_raised_to_an_error_fails_the_check_and_no_daemon() {
     daemon.end();
 }
 
+/// What the store holds is judged with `--online` and not without; neither leaves a trace in it.
+#[test]
+fn online_judges_what_the_store_holds_and_leaves_it_as_it_is() {
+    let home = Home::shop();
+    let main = std::fs::read_to_string(home.path("okrd.toml")).unwrap();
+    // A cycle of centuries is at its start for long.
+    let main = main.replace("2099-12-31", "2999-12-31");
+    let over = "[cycles.over]\nstarts = 2019-01-01\nends = 2019-12-31\n";
+    let coming = "[cycles.coming]\nstarts = 3000-01-01\nends = 3000-12-31\n";
+    home.write("okrd.toml", &format!("{main}{over}{coming}"));
+    let count = |id: &str, keys: &str| {
+        let measure =
+            "measure = { source = \"shop\", query = \"SELECT count(*) FROM subscribers\" }";
+        key_result(id, measure).replace("target = 1000", keys)
+    };
+    let team = growth(&[
+        &count("jump", "target = 20"),
+        &count("met", "target = 5").replace("count(*)", "count(id)"),
+        &key_result("old", "stale_after = \"1d\"\nweight = 3"),
+    ]);
+    home.write("okrs/team.toml", &team);
+    let coming = growth(&[&key_result("sure", ""), &key_result("unsure", "")]);
+    home.write(
+        "okrs/coming.toml",
+        &coming.replace("\"life\"", "\"coming\""),
+    );
+    home.write(
+        "okrs/over.toml",
+        &growth(&[&key_result("a", ""), &key_result("b", "")]).replace("\"life\"", "\"over\""),
+    );
+
+    let codes = |args: &[&str]| -> Vec<String> {
+        let out = home
+            .ends(0, &[&["check", "--format", "json"], args].concat())
+            .out;
+        let document: Value = serde_json::from_str(&out).unwrap();
+        let findings = document["findings"].as_array().unwrap().iter();
+        let told = findings.map(|f| {
+            let [code, severity, file] =
+                ["code", "severity", "file"].map(|k| f[k].as_str().unwrap());
+            format!("{severity} {code} {file}:{}", f["line"])
+        });
+        let notes = |line: &String| !line.contains("SRC-ANSWER") && !line.contains("CYC-GAP");
+        told.filter(notes).collect()
+    };
+    // Before anything was recorded only the answers are judged, and no store is made for it.
+    let starts = [
+        "warning KR-START okrs/team.toml:4",
+        "warning KR-DONE okrs/team.toml:10",
+    ];
+    assert_eq!(codes(&["--online"]), starts);
+    assert!(!home.path("okrd.db").exists());
+
+    home.ends(0, &["run", "--once"]);
+    home.ends(0, &["record", "growth/old", "3", "--at", "7d"]);
+    home.ends(0, &["checkin", "growth/jump", "--confidence", "0.5"]);
+    home.ends(
+        0,
+        &["checkin", "coming:growth/sure", "--confidence", "0.95"],
+    );
+    let store = || {
+        let all = std::fs::read_dir(home.path("")).unwrap();
+        let all = all.map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = all
+            .filter(|path| path.to_string_lossy().contains("okrd.db"))
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = store();
+    assert!(!before.is_empty());
+    assert_eq!(codes(&[]), [""; 0]);
+    let mut told = codes(&["--online"]);
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "info KR-CONF okrs/coming.toml:4",
+            "info RUN-NOTSTARTED okrs/team.toml:10",
+            "info RUN-NOTSTARTED okrs/team.toml:10",
+            "info RUN-NOTSTARTED okrs/team.toml:16",
+            "info RUN-NOTSTARTED okrs/team.toml:16",
+            "info RUN-NOTSTARTED okrs/team.toml:4",
+            "warning CYC-OPEN okrd.toml:15",
+            "warning KR-DONE okrs/team.toml:10",
+            "warning KR-START okrs/team.toml:4",
+            "warning RUN-COVER okrs/team.toml:2",
+            "warning RUN-STALE okrs/team.toml:16",
+        ]
+    );
+    assert_eq!(store(), before, "a check records nothing");
+    home.ends(1, &["check", "--online", "--deny-warnings"]);
+
+    // What is allowed or off is not told, and what an allowance allows is found only with the store.
+    let allow = "allow = [{ code = \"RUN-STALE\", reason = \"on leave\", until = 2999-12-31 }]";
+    home.write(
+        "okrs/team.toml",
+        &team.replace("weight = 3", &format!("weight = 3\n{allow}")),
+    );
+    let main = std::fs::read_to_string(home.path("okrd.toml")).unwrap();
+    let off = "lints.CYC-OPEN = \"off\"\nlints.RUN-NOTSTARTED = \"off\"\n";
+    home.write("okrd.toml", &format!("{off}{main}"));
+    assert_eq!(codes(&[]), [""; 0]);
+    let mut told = codes(&["--online"]);
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "info KR-CONF okrs/coming.toml:4",
+            "warning KR-DONE okrs/team.toml:10",
+            "warning KR-START okrs/team.toml:4",
+            "warning RUN-COVER okrs/team.toml:2",
+        ]
+    );
+    home.ends(0, &["close", "over"]);
+
+    // A store that cannot be read is told as such, and nothing is made of it.
+    home.write("okrd.db", "no store at all, whatever it is");
+    let refusal = home.ends(3, &["check", "--online"]).err;
+    assert!(refusal.starts_with("error: "), "{refusal}");
+    home.ends(0, &["check"]);
+}
+
+/// Two answers for one instant are told through the program too, where they were asked for.
+#[test]
+fn a_number_drawn_at_random_is_told() {
+    let home = Home::shop();
+    let drawn = key_result(
+        "drawn",
+        "measure = { source = \"shop\", query = \"SELECT abs(random() % 1000000007)\" }",
+    );
+    let drawn = drawn
+        .replace("baseline = 0", "baseline = \"first\"")
+        .replace("target = 1000", "target = \"+10\"");
+    home.append("okrs/team.toml", &drawn);
+    let text = home.ends(0, &["check", "--online"]).out;
+    assert!(
+        text.contains("warning[SRC-SAME]: source shop gave "),
+        "{text}"
+    );
+    assert!(text.contains("okrs/team.toml:21:11"), "{text}");
+    assert!(
+        home.ends(0, &["check", "--explain", "src-same"])
+            .out
+            .contains("asked twice in a row")
+    );
+}
+
 /// What a source says is taken as bad as the files say, and may be allowed where it is asked.
 #[test]
 fn findings_of_sources_have_levels_and_allowances_too() {

@@ -264,6 +264,12 @@ async fn f78_what_the_account_may_do_beyond_reading_is_told() {
             assert_eq!(power.grave, grave);
         }
     }
+    let patient = Duration::from_secs(20);
+    let reader = source(url("reader", "r")).account(patient).await.unwrap();
+    assert!(reader.starts_with("`reader@"), "{reader}");
+    assert!(reader.ends_with("` in the database `shop`"), "{reader}");
+    let nowhere = source(server.url("member", "m", "")).account(patient).await;
+    assert!(!nowhere.unwrap().contains("database"));
 }
 
 #[tokio::test]

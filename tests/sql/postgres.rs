@@ -261,6 +261,11 @@ async fn f78_what_the_account_may_do_beyond_reading_is_told() {
         let told: Vec<_> = powers.iter().map(|p| (p.what.as_str(), p.grave)).collect();
         assert_eq!(told, expected);
     }
+    let patient = Duration::from_secs(20);
+    let reader = source(url("reader", "r")).account(patient).await.unwrap();
+    assert_eq!(reader, "`reader` in the database `postgres`");
+    let wrong = source(url("reader", "x")).account(patient).await;
+    assert_eq!(wrong.unwrap_err().class, FaultClass::Auth);
 }
 
 #[tokio::test]

@@ -117,7 +117,9 @@ impl Address {
     /// Whether a text repeats the password, so that it must not be shown.
     pub(super) fn gives_away(&self, text: &str) -> bool {
         let password = self.password.as_ref().map(Secret::expose);
-        password.is_some_and(|password| !password.is_empty() && text.contains(password))
+        password.is_some_and(|password| {
+            text == password || (password.len() >= 3 && text.contains(password))
+        })
     }
 
     /// The same fault without the password, should a server or a library have repeated it.
