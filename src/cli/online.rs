@@ -74,7 +74,7 @@ struct Inquiry<'a> {
 /// What came of a question that did not fail.
 enum Asked {
     /// A number, how long it took, and what came of asking again.
-    Number(Box<(Reading, Duration, Option<Reading>)>),
+    Number(Box<Reading>, Duration, Option<Box<Reading>>),
     /// The window is still empty, so there is nothing to ask about yet.
     TooEarly,
 }
@@ -126,8 +126,7 @@ impl<'a> Inquiry<'a> {
             heard += 1;
             match answer {
                 Ok(Asked::TooEarly) => early += 1,
-                Ok(Asked::Number(answer)) => {
-                    let (reading, took, again) = *answer;
+                Ok(Asked::Number(reading, took, again)) => {
                     found.extend(self.doubt(poll, &reading));
                     found.extend(self.slow(poll, took));
                     found.extend(again.and_then(|again| self.fuzzy(poll, &reading, &again)));
@@ -221,9 +220,9 @@ impl<'a> Inquiry<'a> {
         // Whoever is slow is not asked for more. A second answer that fails says what the next poll will tell.
         let again = match review::is_slow(took) {
             true => None,
-            false => source.measure(question).await.ok(),
+            false => source.measure(question).await.ok().map(Box::new),
         };
-        Ok(Asked::Number(Box::new((reading, took, again))))
+        Ok(Asked::Number(Box::new(reading), took, again))
     }
 
     /// An answer that took long.

@@ -329,6 +329,11 @@ fn online_judges_what_the_store_holds_and_leaves_it_as_it_is() {
             .filter(|path| path.to_string_lossy().contains("okrd.db"))
             .map(|path| (path.clone(), std::fs::read(path).unwrap()))
             .collect();
+        // Who reads a store with a log has these two beside it; without news the log is empty.
+        files.retain(|(path, bytes)| {
+            let name = path.to_string_lossy();
+            !(name.ends_with("-shm") || (name.ends_with("-wal") && bytes.is_empty()))
+        });
         files.sort();
         files
     };
@@ -353,7 +358,7 @@ fn online_judges_what_the_store_holds_and_leaves_it_as_it_is() {
             "warning RUN-STALE okrs/team.toml:16",
         ]
     );
-    assert_eq!(store(), before, "a check records nothing");
+    assert!(store() == before, "a check records nothing");
     home.ends(1, &["check", "--online", "--deny-warnings"]);
 
     // What is allowed or off is not told, and what an allowance allows is found only with the store.
