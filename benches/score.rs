@@ -107,7 +107,7 @@ fn one_value(verdict: &mut Verdict, goals: &Goals, history: &History, now: Times
         drop(card);
         let record = history.get(&key_result.id);
         let began = Instant::now();
-        let trend = Trend::draw(key_result, cycle, record.unwrap(), later);
+        let trend = Trend::draw(key_result, cycle, &record.unwrap().series, later);
         black_box(judge_along(
             key_result,
             goals.terms(objective),

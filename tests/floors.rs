@@ -222,3 +222,33 @@ fn every_room_says_what_it_is_for() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// On the ground floor one room stands on another, so that it can be read from the bottom up: none leads back to itself.
+#[test]
+fn the_rooms_of_the_ground_floor_go_in_no_circle() {
+    let mut below: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, text) in files() {
+        let Some(path) = file.strip_prefix("domain/").filter(|f| *f != "mod.rs") else {
+            continue;
+        };
+        let (room, inside) = path.split_once('/').unwrap_or((path, "mod.rs"));
+        let room = room.trim_end_matches(".rs");
+        let code = code(&text);
+        let mut used = names_after(&code, "crate::domain::");
+        if inside == "mod.rs" {
+            used.extend(names_after(&code, "super::"));
+        }
+        let used = used.into_iter().filter(|used| *used != room);
+        let rooms = below.entry(room.to_owned()).or_default();
+        rooms.extend(used.map(str::to_owned));
+    }
+    // Rooms that stand on nothing but those taken away already are taken away; who is left goes in a circle.
+    while let Some(free) = below
+        .iter()
+        .find(|(_, used)| used.iter().all(|used| !below.contains_key(used)))
+        .map(|(room, _)| room.clone())
+    {
+        below.remove(&free);
+    }
+    assert!(below.is_empty(), "in a circle, or on top of one: {below:?}");
+}

@@ -81,6 +81,13 @@ pub enum Command {
     Annotate(AnnotateArgs),
     /// Keep for good how a cycle ended, seven days after its end, and show scores and verdicts
     Close(CloseArgs),
+    /// Copy the store into a new file, checked, beside a running daemon
+    Backup(BackupArgs),
+    /// Check the store, put a damaged one aside, put a backup in its place
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Tell what a change of the configuration means, against a revision in git or another folder
+    Diff(DiffArgs),
     /// Print the JSON schema of the configuration, for editors
     Schema,
     /// Put the white space of configuration files in order; changes no key, value, comment or order
@@ -278,6 +285,73 @@ pub struct CheckinArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Formats of `diff`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For a comment of a pull request
+    Markdown,
+    /// For programs
+    Json,
+}
+
+/// Options of `diff`.
+#[derive(Debug, clap::Args)]
+pub struct DiffArgs {
+    /// The other side: a folder or file that exists, else a branch, tag or commit of the repository around the configuration
+    #[arg(long, value_name = "REF|PATH")]
+    pub base: String,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: DiffFormat,
+    /// Take current values from the running daemon at this address, such as http://127.0.0.1:10650 [default: from the store, if there is one]
+    #[arg(long, value_name = "URL")]
+    pub values: Option<String>,
+}
+
+/// Options of `backup`.
+#[derive(Debug, clap::Args)]
+pub struct BackupArgs {
+    /// The new file; an existing one is not overwritten
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What `store` does.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Read every page of the store, or of a backup, and tell what is there; exit code 1 if it is damaged
+    Verify(VerifyArgs),
+    /// Put the store aside, renamed with its write-ahead log; the daemon must not run
+    Quarantine,
+    /// Put a backup where the store belongs; the daemon must not run, and no store may be there
+    Restore(RestoreArgs),
+}
+
+/// Options of `store verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// A backup [default: the store that the configuration names]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Options of `store restore`.
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// The backup; it stays as it is
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Options of `annotate`.

@@ -5,11 +5,13 @@ pub mod annotate;
 pub mod args;
 pub mod author;
 pub mod backfill;
+pub mod backup;
 pub mod check;
 pub mod checkin;
 pub mod close;
 pub mod configuration;
 pub mod demo;
+pub mod diff;
 pub mod exit;
 pub mod exposition;
 pub mod faces;
@@ -65,6 +67,9 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Checkin(args) => checkin::run(config, &args),
         Command::Annotate(args) => annotate::run(config, &args),
         Command::Close(args) => close::run(config, &args),
+        Command::Backup(args) => backup::run(config, &args),
+        Command::Store(command) => backup::store(config, &command),
+        Command::Diff(args) => diff::run(config, &args),
         Command::Schema => schema::run(),
         Command::Init(args) => init::run(&args),
         Command::Fmt(args) => fmt::run(config, &args),

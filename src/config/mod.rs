@@ -10,6 +10,7 @@ mod login;
 mod veil;
 
 pub mod check;
+pub mod diff;
 pub mod format;
 pub mod render;
 pub mod schema;

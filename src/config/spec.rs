@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::schedule::Schedule;
 use super::secret::{SecretRef, Setting};
 use crate::domain::goals::Goals;
-use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use crate::domain::window::Window;
 
 /// Everything that was configured.
@@ -35,8 +36,55 @@ pub struct Config {
     pub polls: Vec<Poll>,
     /// How far back slots that passed without a poll are filled; zero fills none.
     pub catch_up: Duration,
+    /// What the files say of changes that no goal shows.
+    pub records: Records,
     /// Lint warnings in this configuration.
     pub warnings: usize,
+}
+
+/// What the files say of changes beside those that a key result carries itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Records {
+    /// The ids of key results that were renamed, before by after.
+    pub renamed: BTreeMap<KeyResultId, KeyResultId>,
+    /// The ids of objectives that were renamed, before by after.
+    pub renamed_objectives: BTreeMap<ObjectiveId, ObjectiveId>,
+    /// Changes of the days of cycles.
+    pub cycles: BTreeMap<CycleName, Vec<Noted>>,
+    /// Changes of objectives themselves.
+    pub objectives: BTreeMap<ObjectiveId, Vec<Noted>>,
+    /// Changes of key results that leave the score as it was: of a plan, of milestones, of what counts in a band.
+    pub key_results: BTreeMap<KeyResultId, Vec<Noted>>,
+    /// What was given up.
+    pub dropped: Vec<Dropped>,
+}
+
+/// That a field was changed on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The day of the change.
+    pub date: Date,
+    /// What was changed.
+    pub field: String,
+    /// What it became, as written.
+    pub to: String,
+    /// Whose decision it was.
+    pub approved_by: String,
+}
+
+/// That an objective or a key result was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its cycle.
+    pub cycle: CycleName,
+    /// The objective.
+    pub objective: Slug,
+    /// The key result; `None` for the whole objective.
+    pub key_result: Option<Slug>,
+    /// The day.
+    pub date: Date,
+    /// Whose decision it was.
+    pub approved_by: String,
 }
 
 /// Our own HTTP server.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::progress::along;
+use super::polyline::along;
 
 /// At least two points, value → share, strictly monotone in both, from share 0 to share 1. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,12 @@ impl Anchors {
             return Err(AnchorsError::Values);
         }
         Ok(Self(points.into()))
+    }
+
+    /// The points, value and share, in the order in which the way is made.
+    #[must_use]
+    pub fn points(&self) -> &[(f64, f64)] {
+        &self.0
     }
 
     /// The same shares for values in other units, `k` of them for one; `None` when that makes no way.

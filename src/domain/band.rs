@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::history::{Point, Series};
+use super::series::{Point, Series};
 use super::target::Hold;
 
 /// How long a value was inside its band, outside of it, or not known.

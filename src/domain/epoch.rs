@@ -15,34 +15,8 @@ use super::cycle::Cycle;
 use super::goals::KeyResult;
 use super::history::Record;
 use super::number::show as number;
+use super::rebase::Rebase;
 use super::target::{Aim, Band, Baseline, Hold, Reach, Target};
-
-/// A change of the measure whose both sides were measured at one instant.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rebase {
-    /// The day of the change.
-    pub date: Date,
-    /// What the old definition gave; finite and not 0.
-    pub old: f64,
-    /// What the new definition gave for the same instant; finite, not 0, of the same sign.
-    pub new: f64,
-    /// That instant, where it is told.
-    pub at: Option<Timestamp>,
-    /// The first digits of the old definition; `None` for the one that was measured last before the one that follows.
-    pub from: Option<String>,
-    /// Why it is measured otherwise.
-    pub reason: String,
-    /// Whose decision it was.
-    pub approved_by: String,
-}
-
-impl Rebase {
-    /// k = new / old: how many of the new units one of the old ones counts.
-    #[must_use]
-    pub fn factor(&self) -> f64 {
-        self.new / self.old
-    }
-}
 
 /// What is known of the values that one definition of a key result gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,6 +231,24 @@ impl KeyResult {
             _ => true,
         }
     }
+}
+
+/// A key result that was carried over, with its numbers in the units of its first definition again, as the file has them.
+#[must_use]
+pub fn in_first_units(key_result: &KeyResult) -> KeyResult {
+    let Some(last) = key_result.rebases.last() else {
+        return key_result.clone();
+    };
+    let back = Rebase {
+        old: key_result.factor(),
+        new: 1.0,
+        ..last.clone()
+    };
+    let turned = KeyResult {
+        rebases: vec![back],
+        ..key_result.clone()
+    };
+    turned.carried_over().unwrap_or_else(|| key_result.clone())
 }
 
 /// Whether the digits name this epoch.

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use super::amendment::Amendment;
 use super::cycle::Cycle;
-use super::epoch::Rebase;
 use super::formula::Formula;
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use super::link::Link;
+pub use super::method::Ambition;
 use super::method::{Method, Terms};
 use super::plan::Plan;
+use super::rebase::Rebase;
+pub use super::rollup::Role;
 use super::target::Aim;
 use super::window::Window;
 
@@ -92,36 +94,6 @@ pub enum ParentLink {
     Contributes,
 }
 
-/// How high an objective aims.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ambition {
-    /// 60 to 70 % is achieved.
-    #[default]
-    Aspirational,
-    /// All of it is due.
-    Committed,
-}
-
-impl Ambition {
-    /// The score expected at the end of the cycle, S.
-    #[must_use]
-    pub fn expected_score(self) -> f64 {
-        match self {
-            Self::Aspirational => 0.7,
-            Self::Committed => 1.0,
-        }
-    }
-
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Aspirational => "aspirational",
-            Self::Committed => "committed",
-        }
-    }
-}
-
 /// One measured number that proves an objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyResult {
@@ -194,16 +166,6 @@ impl Kind {
             Self::Ratio => "ratio",
         }
     }
-}
-
-/// Whether a key result counts in its objective or guards it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
-    /// Counts with its weight.
-    #[default]
-    Contributes,
-    /// Weight 0; breached, it caps the objective's status.
-    Guardrail,
 }
 
 /// Where the values of a key result come from.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::cycle::Cycle;
-use super::progress::{Way, along, clamped};
+use super::polyline::along;
+use super::progress::{Way, clamped};
 
 /// Values that are due at instants, in their order. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,12 @@ impl Plan {
         points.retain(|(_, value)| value.is_finite());
         points.sort_by_key(|(at, _)| *at);
         Self(points.into())
+    }
+
+    /// The points, in their order.
+    #[must_use]
+    pub fn points(&self) -> &[(Timestamp, f64)] {
+        &self.0
     }
 
     /// The same plan in other units, `k` of them for one; `None` when a value is no longer finite.

@@ -2,22 +2,9 @@
 //! Formulas: the OKR method, "Progress of one KR" and "Pace and status". Knows no samples and no clock.
 
 use super::anchors::Anchors;
+use super::share::share;
+pub use super::share::{EPSILON, at_least, clamped};
 use super::target::{Direction, Reach, TargetError};
-
-/// How far two shares may differ and still count as equal: f64 gives 0.7499999999999999 for 0.3 / 0.4.
-pub const EPSILON: f64 = 1e-9;
-
-/// Whether `x` is at least `limit`, rounding errors forgiven.
-#[must_use]
-pub fn at_least(x: f64, limit: f64) -> bool {
-    x + EPSILON >= limit
-}
-
-/// A share held within 0..1.
-#[must_use]
-pub fn clamped(raw: f64) -> f64 {
-    raw.clamp(0.0, 1.0)
-}
 
 /// Progress against what the plan expects by now: `raw / (S · q)`, 1 is as planned.
 ///
@@ -110,40 +97,6 @@ impl Way {
         }
         self.baseline * (1.0 - q) + self.target * q + 0.0
     }
-}
-
-/// The height of a line through `points` at `x`: straight between points, flat outside. Made for anchors (value →
-/// share) and plans (date → value); the points may rise or fall in `x` and are put in order here.
-///
-/// `None` without points, or when one is not finite.
-#[must_use]
-pub fn along(points: &[(f64, f64)], x: f64) -> Option<f64> {
-    let finite = |p: &(f64, f64)| p.0.is_finite() && p.1.is_finite();
-    if !x.is_finite() || !points.iter().all(finite) {
-        return None;
-    }
-    let mut points = points.to_vec();
-    points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let after = points.partition_point(|p| p.0 <= x);
-    let left = after.checked_sub(1).and_then(|i| points.get(i));
-    Some(match (left, points.get(after)) {
-        (Some(&(x0, y0)), Some(&(x1, y1))) => {
-            let share = share(x0, x1, x);
-            y0 * (1.0 - share) + y1 * share
-        }
-        (Some(&(_, y)), None) | (None, Some(&(_, y))) => y,
-        (None, None) => return None,
-    })
-}
-
-/// How far `at` lies between two different numbers: 0 at `from`, 1 at `to`.
-fn share(from: f64, to: f64, at: f64) -> f64 {
-    let (made, whole) = (at - from, to - from);
-    if made.is_finite() && whole.is_finite() {
-        return made / whole;
-    }
-    // Numbers so far apart that a difference overflows; that of their halves does not.
-    (at / 2.0 - from / 2.0) / (to / 2.0 - from / 2.0)
 }
 
 /// The nearest finite number; -0.0 becomes 0.0.
@@ -244,13 +197,6 @@ mod tests {
     }
 
     #[test]
-    fn a_line_needs_points_that_are_numbers() {
-        assert_eq!(along(&[], 1.0), None);
-        assert_eq!(along(&[(0.0, f64::NAN)], 1.0), None);
-        assert_eq!(along(&[(0.0, 1.0)], f64::NAN), None);
-    }
-
-    #[test]
     fn the_planned_value_runs_from_baseline_to_target() {
         let way = way(100.0, Target::Absolute(60.0), false);
         assert_eq!(
@@ -315,12 +261,6 @@ mod tests {
             };
             prop_assert!(way.progress_raw(better) >= way.progress_raw(v));
             prop_assert!(way.progress_raw(better) >= way.progress_raw(w));
-        }
-
-        #[test]
-        fn a_line_stays_between_its_points(points in prop::collection::vec((number(), 0.0..=1.0), 1..6), x in number()) {
-            let share = along(&points, x).unwrap();
-            prop_assert!((-1e-12..=1.0 + 1e-12).contains(&share), "{}", share);
         }
     }
 }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::fault::{Fault, FaultClass};
-use super::history::Counts;
+use super::series::Counts;
 
 /// One number as it was answered.
 #[derive(Clone, Debug, PartialEq)]

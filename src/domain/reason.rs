@@ -7,7 +7,7 @@ use super::card::KeyResultCard;
 use super::cycle::Cycle;
 use super::goals::Ambition;
 use super::method::PaceBy;
-use super::number::show as number;
+use super::number::{percent, show as number, with_unit};
 use super::progress::EPSILON;
 use super::status::Status;
 use super::target::{Aim, Hold, ScoreBy, TargetError};
@@ -283,28 +283,6 @@ fn value(card: &KeyResultCard) -> String {
 /// A number with the key result's unit.
 fn quantity(value: f64, card: &KeyResultCard) -> String {
     with_unit(&number(value), &card.key_result.unit)
-}
-
-/// A number that is written already, with its unit.
-pub(super) fn with_unit(number: &str, unit: &str) -> String {
-    match unit {
-        "" => number.to_owned(),
-        unit if unit.starts_with('%') => format!("{number}\u{a0}{unit}"),
-        unit => format!("{number} {unit}"),
-    }
-}
-
-/// A share in whole percent, but what is more than nothing or less than all is not rounded to it.
-pub(super) fn percent(share: f64) -> String {
-    if (EPSILON..0.005).contains(&share) {
-        "less than 1\u{a0}%".to_owned()
-    } else if (0.995..1.0 - EPSILON).contains(&share) {
-        "almost 100\u{a0}%".to_owned()
-    } else {
-        // f64 makes 3.4999999999999996 of 3.5; and a hundredfold may overflow.
-        let percent = (share + EPSILON).clamp(f64::MIN / 100.0, f64::MAX / 100.0) * 100.0;
-        format!("{}\u{a0}%", number(percent.round()))
-    }
 }
 
 /// A span of time in the largest unit that divides it.

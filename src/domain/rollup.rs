@@ -1,7 +1,17 @@
 //! Roll-up: many shares become one. A weighted mean of what is known, clamped before it is averaged, so that
 //! overshoot hides nothing and regress subtracts nothing. Formulas: the OKR method, "Roll-up". Knows no key result.
 
-use super::progress::clamped;
+use super::share::clamped;
+
+/// Whether a key result counts in its objective or guards it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Counts with its weight.
+    #[default]
+    Contributes,
+    /// Weight 0; breached, it caps the objective's status.
+    Guardrail,
+}
 
 /// What goes into a roll-up: a key result, or a child objective that contributes (weight 1).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,8 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::cycle::Cycle;
-use super::goals::Ambition;
-use super::method::PaceBy;
+use super::method::{Ambition, PaceBy};
 use super::progress::{EPSILON, at_least, pace};
 
 /// How a key result or objective stands. The words are the contract's.

@@ -4,8 +4,7 @@
 use jiff::Timestamp;
 
 use super::forecast::ForecastError;
-use super::goals::Ambition;
-use super::method::Terms;
+use super::method::{Ambition, Boundaries, Terms};
 use super::progress::{EPSILON, at_least, clamped};
 use super::target::Aim;
 
@@ -85,30 +84,6 @@ impl Verdict {
     #[must_use]
     pub fn is_achieved(self) -> bool {
         matches!(self, Self::TooEasy | Self::Strong | Self::Achieved)
-    }
-}
-
-/// Where one verdict ends and the next begins, as scores.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Boundaries {
-    /// From here on it is partial.
-    pub partial_at: f64,
-    /// From here on it is achieved.
-    pub achieved_at: f64,
-    /// Up to here, itself included, reaches the sweet spot; above it is strong.
-    pub sweet_spot_to: f64,
-    /// From here on it was too easy.
-    pub too_easy_at: f64,
-}
-
-impl Default for Boundaries {
-    fn default() -> Self {
-        Self {
-            partial_at: 0.4,
-            achieved_at: 0.6,
-            sweet_spot_to: 0.7,
-            too_easy_at: 1.0,
-        }
     }
 }
 

@@ -101,7 +101,7 @@ impl Ledger {
         let rows = spread(&drafts, |(place, objective, key_result, cycle)| {
             let record = derive::record(objective, key_result, &history);
             let record = record.as_deref();
-            let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
+            let trend = record.map(|record| Trend::draw(key_result, cycle, &record.series, now));
             let trend = trend.unwrap_or_default();
             let terms = goals.terms(objective);
             let card = judge_along(key_result, terms, cycle, record, &trend, now);
@@ -334,7 +334,7 @@ impl Ledger {
             let row = &mut self.rows[place];
             let record = derive::record(&row.objective, &row.key_result, &self.history);
             let record = record.as_deref();
-            let trend = record.map(|r| Trend::draw(&row.key_result, &row.cycle, r, now));
+            let trend = record.map(|r| Trend::draw(&row.key_result, &row.cycle, &r.series, now));
             row.trend = trend.unwrap_or_default();
             (row.drawn, row.outdated) = (now, None);
             pairs = pairs.saturating_sub(row.trend.pairs().max(1));

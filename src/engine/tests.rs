@@ -51,8 +51,9 @@ struct Scripted {
 struct Past {
     /// Of which instants it was asked, by text of the question.
     instants: Mutex<Vec<(String, Timestamp)>>,
-    /// Questions about instants before this one are never answered …
+    /// Questions about instants before this one are never answered, unless they lie before the other …
     hangs_before: Mutex<Timestamp>,
+    hangs_from: Mutex<Timestamp>,
     /// … and before this one are answered with this fault.
     refuses_before: Mutex<(Timestamp, Fault)>,
     permits: AtomicUsize,
@@ -63,6 +64,7 @@ impl Default for Past {
         Self {
             instants: Mutex::default(),
             hangs_before: Mutex::new(Timestamp::MIN),
+            hangs_from: Mutex::new(Timestamp::MIN),
             refuses_before: Mutex::new((Timestamp::MIN, Fault::new(FaultClass::Net, "refused"))),
             permits: AtomicUsize::new(4),
         }
@@ -73,7 +75,8 @@ impl Past {
     async fn asked(&self, query: &str, instant: Timestamp) -> Result<(), Fault> {
         let entry = (query.to_owned(), instant);
         self.instants.lock().unwrap().push(entry);
-        if instant < *self.hangs_before.lock().unwrap() {
+        let hangs = *self.hangs_from.lock().unwrap()..*self.hangs_before.lock().unwrap();
+        if hangs.contains(&instant) {
             std::future::pending::<()>().await;
         }
         let (before, fault) = self.refuses_before.lock().unwrap().clone();
@@ -342,6 +345,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
         )]),
         polls: polls.collect(),
         catch_up: Duration::from_secs(30 * 86_400),
+        records: crate::config::spec::Records::default(),
         goals: Goals {
             cycles: BTreeMap::from([(name, cycle.unwrap())]),
             objectives: vec![Arc::new(objective)],

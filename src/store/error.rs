@@ -26,7 +26,7 @@ pub enum StoreError {
     },
     /// There was a store, and now there is nothing of it.
     #[error(
-        "store {}: found {found}, expected the store that was here: restore it from a backup, or remove {} to begin with an empty one",
+        "store {}: found {found}, expected the store that was here: restore it from a backup (`okrd store restore FILE`), or remove {} to begin with an empty one",
         .file.display(), .remove.display()
     )]
     Vanished {
@@ -36,6 +36,12 @@ pub enum StoreError {
         found: &'static str,
         /// What stands against beginning anew.
         remove: PathBuf,
+    },
+    /// The name of a new file is taken.
+    #[error("{}: found a file of that name, expected none, since nothing is overwritten: name another, or put it aside (a store by `okrd store quarantine`)", .file.display())]
+    Occupied {
+        /// The file.
+        file: PathBuf,
     },
     /// The file belongs to someone else.
     #[error(
@@ -88,7 +94,7 @@ pub enum StoreError {
     },
     /// The file is damaged.
     #[error(
-        "store {}: found damage ({found}), expected a sound database: stop okrd, keep a copy of the file with its -wal, and restore a backup", .file.display()
+        "store {}: found damage ({found}), expected a sound database: stop okrd, put the store aside by `okrd store quarantine`, and put a backup in its place by `okrd store restore FILE`", .file.display()
     )]
     Corrupt {
         /// The database.

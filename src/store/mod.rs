@@ -1,6 +1,7 @@
 //! Floor 2: the store. Keeps every attempt, measurement and configuration revision in SQLite; acknowledged means on
 //! disk. Knows no source, no schedule and no face.
 
+mod backup;
 mod closing;
 mod days;
 mod entry;
@@ -29,6 +30,7 @@ use crate::domain::goals::Goals;
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::status::Status;
 
+pub use backup::{Verified, back_up, quarantine, restore, verify};
 pub use closing::Close;
 pub use entry::{Attempt, Entry, Measurement, Origin};
 pub use error::StoreError;

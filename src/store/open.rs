@@ -264,6 +264,19 @@ impl Opened {
 
 /// Opens the store to read, beside whoever writes.
 pub(super) fn open_to_read(path: &Path) -> Result<(PathBuf, Connection), StoreError> {
+    let (file, connection, found) = open_any_to_read(path)?;
+    if found != STEPS.len() {
+        return Err(StoreError::Older {
+            file,
+            found: i64::try_from(found).unwrap_or(0),
+            expected: i64::try_from(STEPS.len()).unwrap_or(i64::MAX),
+        });
+    }
+    Ok((file, connection))
+}
+
+/// The same of any schema version that we know, told with it.
+pub(super) fn open_any_to_read(path: &Path) -> Result<(PathBuf, Connection, usize), StoreError> {
     let file = resolve(path)?;
     if !exists(&file)? {
         return Err(StoreError::Missing { file });
@@ -278,14 +291,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<(PathBuf, Connection), StoreEr
         }
         connected => connected?,
     };
-    if found != STEPS.len() {
-        return Err(StoreError::Older {
-            file,
-            found: i64::try_from(found).unwrap_or(0),
-            expected: i64::try_from(STEPS.len()).unwrap_or(i64::MAX),
-        });
-    }
-    Ok((file, connection))
+    Ok((file, connection, found))
 }
 
 /// A connection that reads, and the schema version found.
@@ -355,7 +361,7 @@ fn recognise(connection: &Connection, file: &Path) -> Result<usize, StoreError> 
 }
 
 /// Turns the write-ahead log on; nothing happens where it is.
-fn turn_on_log(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+pub(super) fn turn_on_log(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(|e| of_opening(file, &e))?;
@@ -382,7 +388,7 @@ fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     })
 }
 
-fn store_id(connection: &Connection, file: &Path) -> Result<String, StoreError> {
+pub(super) fn store_id(connection: &Connection, file: &Path) -> Result<String, StoreError> {
     connection
         .query_row("SELECT v FROM meta WHERE k = 'store_uuid'", [], |row| {
             row.get(0)

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "tests may fail loudly")]
 
 mod backfill;
+mod backup;
 mod catch_up;
 mod check;
 mod demo;
+mod diff;
 mod editors;
 mod epochs;
 mod everything;

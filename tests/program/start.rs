@@ -99,8 +99,9 @@ fn a_taken_port_ends_with_2() {
 }
 
 /// A store with one measurement, and every command that opens it with the code it must end with.
-fn commands_that_open_the_store() -> [Vec<&'static str>; 5] {
+fn commands_that_open_the_store() -> [Vec<&'static str>; 6] {
     [
+        vec!["backup", "okrd-copy.db"],
         vec!["run"],
         vec!["run", "--once"],
         vec!["status"],

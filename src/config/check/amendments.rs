@@ -100,7 +100,7 @@ fn change(field: &str, from: &DeValue<'_>, to: &DeValue<'_>) -> Option<Change> {
 }
 
 /// Fields that a key result has or has not; the others have a default.
-const WITHOUT_DEFAULT: [&str; 8] = [
+const WITHOUT_DEFAULT: [&str; 9] = [
     "target",
     "baseline",
     "at_most",
@@ -109,6 +109,7 @@ const WITHOUT_DEFAULT: [&str; 8] = [
     "anchors",
     "plan",
     "baseline_days",
+    "milestones",
 ];
 
 /// Judges the amendments of a key result: each must change something that is there, and the newest one of a field must
@@ -205,7 +206,7 @@ fn impossible(
 }
 
 /// A value as messages tell it, equal values alike; `None` for what no field can be.
-fn told(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn told(value: &DeValue<'_>) -> Option<String> {
     if let Some(n) = number(value) {
         return Some(n.to_string());
     }

@@ -423,7 +423,7 @@ fn template(at: &At<'_, &str>, forms: &[&str], out: &mut Vec<Finding>) {
 
 /// What makes the values of two measures comparable, as texts to be hashed: what is asked, not how it is spaced,
 /// and never a secret. Written out by hand so that no rename inside okrd changes it.
-pub(super) fn canonical(measure: &Measure, source: Option<&SourceSpec>) -> Vec<String> {
+pub(in crate::config) fn canonical(measure: &Measure, source: Option<&SourceSpec>) -> Vec<String> {
     let plain = |text: &str| spaced(text, &['"', '\'']);
     let settings = |settings: &BTreeMap<String, Setting>| {
         let each = |(name, setting): (&String, &Setting)| match setting {

@@ -2,8 +2,8 @@
 
 use super::table::{At, Table, number};
 use crate::config::finding::{Code, Finding};
+use crate::domain::method::Boundaries;
 use crate::domain::method::{Method, PaceBy};
-use crate::domain::verdict::Boundaries;
 
 /// Reads the table; what has a finding stays as it is when nothing is said.
 pub(super) fn method(table: Table<'_>, out: &mut Vec<Finding>) -> Method {

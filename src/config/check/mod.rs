@@ -10,13 +10,14 @@ mod faults;
 mod formula;
 mod goals;
 mod links;
-mod measure;
+pub(super) mod measure;
 mod method;
 mod overlap;
 mod people;
 pub mod places;
 mod points;
 mod rebases;
+mod records;
 mod rules;
 mod shape;
 mod source;
@@ -26,7 +27,7 @@ mod syntax;
 mod table;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -57,6 +58,14 @@ pub type FilterJudge = fn(&str) -> Result<(), String>;
 /// Checks all files. Never aborts: the configuration comes with all findings, or all findings without it.
 #[must_use]
 pub fn check(files: &Files, filters: FilterJudge) -> (Option<Config>, Vec<Finding>) {
+    let (config, findings) = check_all(files, filters);
+    let errors = findings.iter().any(|f| f.severity == Severity::Error);
+    ((!errors).then_some(config), findings)
+}
+
+/// The same, with what could be read where there are errors: enough to compare it with another, and never to be run.
+#[must_use]
+pub fn check_all(files: &Files, filters: FilterJudge) -> (Config, Vec<Finding>) {
     let mut out = files.findings.clone();
     let parsed: Vec<(Spanned<DeTable<'_>>, bool)> = files
         .files
@@ -100,8 +109,8 @@ pub fn syntax_faults(file: &File) -> Vec<Finding> {
     syntax::parse(file).1
 }
 
-/// Puts findings in order and holds the configuration back when one is an error.
-fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Config> {
+/// Puts findings in order and counts the warnings.
+fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Config {
     let order: BTreeMap<&str, usize> = files
         .files
         .iter()
@@ -141,7 +150,24 @@ fn finish(files: &Files, out: &mut Vec<Finding>, config: Config) -> Option<Confi
             out.push(note);
         }
     }
-    (!errors).then_some(Config { warnings, ..config })
+    Config { warnings, ..config }
+}
+
+/// Every id that stands in the files, sound or not: objectives, and objective/key_result.
+#[must_use]
+pub fn ids(files: &Files) -> BTreeSet<(CycleName, String)> {
+    let parsed: Vec<Spanned<DeTable<'_>>> = files
+        .files
+        .iter()
+        .map(|file| syntax::parse(file).0)
+        .collect();
+    let roots: Vec<Table<'_>> = (files.files.iter().zip(&parsed))
+        .map(|(file, table)| Table::root(file, table.get_ref()))
+        .collect();
+    let living = records::living(&roots).into_iter();
+    living
+        .flat_map(|(cycle, ids)| ids.into_iter().map(move |id| (cycle.clone(), id)))
+        .collect()
 }
 
 /// The type of every source of all files; `None` where it has no usable one.
@@ -218,6 +244,7 @@ fn read(
         sources,
         polls,
         catch_up: polling.catch_up,
+        records: records::records(roots, out),
         warnings: 0,
     }
 }

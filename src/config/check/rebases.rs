@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use super::table::{At, Table};
 use crate::config::finding::{Code, Finding, quoted};
 use crate::domain::cycle::Cycle;
-use crate::domain::epoch::Rebase;
 use crate::domain::goals::KeyResult;
+use crate::domain::rebase::Rebase;
 
 /// Fewer digits of a definition might name two.
 const LEAST_DIGITS: usize = 8;

@@ -1,7 +1,7 @@
 //! The keys of objectives, key results and initiatives. Knows no meaning beyond a description.
 
 use super::daemon::{JITTER, SCHEDULE, TIMEOUT};
-use super::{Names, Shape, TableKind, key, later};
+use super::{Key, Names, Shape, TableKind, key, later};
 use crate::config::finding::Code;
 
 pub(crate) static OBJECTIVE: TableKind = TableKind::new(
@@ -45,8 +45,20 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
             "initiatives",
             Shape::Map(Names::Slug, &Shape::Table(&INITIATIVE)),
             "What is tried to get there, by id; never counts into progress.",
-        ).examples(&["{ letter = { title = \"A weekly letter worth opening\", state = \"doing\" } }"]),
-        later("was"),
+        )
+        .examples(&["{ letter = { title = \"A weekly letter worth opening\", state = \"doing\" } }"]),
+        key(
+            "was",
+            Shape::Slug,
+            "The id it had before it was renamed: what was measured under that id stays with it.",
+        )
+        .examples(&["\"more-readers\""]),
+        key(
+            "amendments",
+            Shape::Tables(&OBJECTIVE_AMENDMENT),
+            "Changes of the objective itself, made after the start of the cycle.",
+        )
+        .examples(&["[{ date = 2026-11-02, field = \"ambition\", from = \"committed\", to = \"aspirational\", reason = \"Half of the budget went elsewhere\", approved_by = \"head of content\" }]"]),
         later("weight"),
     ],
 );
@@ -101,12 +113,14 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             "milestones",
             Shape::Tables(&MILESTONE),
             "Steps that are done or not; the file says which. Instead of baseline and target.",
-        ).examples(&["[{ title = \"The archive is searchable\", due = 2026-11-15 }]"]),
+        )
+        .examples(&["[{ title = \"The archive is searchable\", due = 2026-11-15 }]"]),
         key(
             "boolean",
             Shape::Bool,
             "true: it is so or not so by the end of the cycle; its value is 1 or 0. Instead of baseline and target.",
-        ).examples(&["true"]),
+        )
+        .examples(&["true"]),
         key(
             "baseline_days",
             Shape::Number,
@@ -149,14 +163,21 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             "amendments",
             Shape::Tables(&AMENDMENT),
             "Changes to what was agreed, made after the start of the cycle.",
-        ).examples(&["[{ date = 2026-11-02, field = \"target\", from = 1200, to = 1000, reason = \"A competitor gave up\", approved_by = \"content team lead\" }]"]),
+        )
+        .examples(&["[{ date = 2026-11-02, field = \"target\", from = 1200, to = 1000, reason = \"A competitor gave up\", approved_by = \"content team lead\" }]"]),
         key(
             "rebases",
             Shape::Tables(&REBASE),
             "Changes of its measure whose both sides were measured: values from before are carried over instead of left out. All numbers of the key result, those of later amendments too, stay in the units of its first definition.",
-        ).examples(&["[{ date = 2026-11-12, old = 57000, new = 61000, reason = \"Bots are no longer counted\", approved_by = \"content team lead\" }]"]),
+        )
+        .examples(&["[{ date = 2026-11-12, old = 57000, new = 61000, reason = \"Bots are no longer counted\", approved_by = \"content team lead\" }]"]),
+        key(
+            "was",
+            Shape::Slug,
+            "The id it had in its objective before it was renamed: what was measured under that id stays with it.",
+        )
+        .examples(&["\"readers\""]),
         later("zero_guard"),
-        later("was"),
     ],
 )
 .choices(&[
@@ -221,6 +242,8 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
                 "anchors",
                 "plan",
                 "baseline_days",
+                "milestones",
+                "score_by",
             ]),
             "What was changed.",
         )
@@ -243,6 +266,74 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
         .examples(&["\"content team lead\""]),
     ],
 );
+
+static OBJECTIVE_AMENDMENT: TableKind = TableKind::new(
+    "an amendment of an objective",
+    "A change of the objective itself: when, what, why and by whom.",
+    &[
+        DATE,
+        key("field", Shape::Words(&["ambition"]), "What was changed.").needed(),
+        FROM,
+        TO,
+        REASON,
+        APPROVED_BY,
+    ],
+);
+
+pub(crate) static CYCLE_AMENDMENT: TableKind = TableKind::new(
+    "an amendment of a cycle",
+    "A change of the days of a cycle: when, what, why and by whom.",
+    &[
+        DATE,
+        key(
+            "field",
+            Shape::Words(&["starts", "ends"]),
+            "What was changed.",
+        )
+        .needed(),
+        FROM,
+        TO,
+        REASON,
+        APPROVED_BY,
+    ],
+);
+
+pub(crate) static DROPPED: TableKind = TableKind::new(
+    "what was dropped",
+    "A key result or an objective of this file's cycle that was given up after its start: when, why and by whom.",
+    &[
+        key(
+            "id",
+            Shape::Line,
+            "Which: an objective, or objective/key_result.",
+        )
+        .needed()
+        .examples(&["\"more-visitors/orders\""]),
+        DATE,
+        REASON,
+        APPROVED_BY,
+    ],
+);
+
+const DATE: Key = key("date", Shape::Date, "The day of the change.")
+    .needed()
+    .examples(&["2026-11-02"]);
+const FROM: Key = key("from", Shape::Json, "What it was.")
+    .needed()
+    .examples(&["1200"]);
+const TO: Key = key("to", Shape::Json, "What it became.")
+    .needed()
+    .examples(&["1000"]);
+const REASON: Key = key("reason", Shape::Prose, "Why.")
+    .needed()
+    .examples(&["\"Half of the budget went elsewhere\""]);
+const APPROVED_BY: Key = key(
+    "approved_by",
+    Shape::Line,
+    "Whose decision it was: a role rather than a person.",
+)
+.needed()
+.examples(&["\"content team lead\""]);
 
 static REBASE: TableKind = TableKind::new(
     "a rebase",
@@ -311,7 +402,8 @@ static INITIATIVE: TableKind = TableKind::new(
             "learned",
             Shape::Prose,
             "What was learned; for done and dropped.",
-        ).examples(&["\"Half of the readers open it on a telephone\""]),
+        )
+        .examples(&["\"Half of the readers open it on a telephone\""]),
         key("jira", Shape::Line, "The key of its Jira issue.").examples(&["\"CONT-12\""]),
         key(
             "links",

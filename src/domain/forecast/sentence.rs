@@ -4,8 +4,7 @@
 use std::fmt;
 
 use super::{Forecast, NoForecast, Rate};
-use crate::domain::number::show as number;
-use crate::domain::reason::{percent, with_unit};
+use crate::domain::number::{percent, show as number, with_unit};
 
 impl Forecast {
     /// "At this pace about 929 subscribers by 2026-12-31 (80 % of the way); plausible between 848 and 1,045."

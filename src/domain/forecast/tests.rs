@@ -77,7 +77,7 @@ fn outlook<'a>(
 
 fn forecast(key_result: &KeyResult, record: &Record, now: f64) -> Result<Forecast, NoForecast> {
     let cycle = quarter();
-    let trend = Trend::draw(key_result, &cycle, record, day(now));
+    let trend = Trend::draw(key_result, &cycle, &record.series, day(now));
     outlook(key_result, &cycle, record, now).forecast(&trend)
 }
 
@@ -253,7 +253,7 @@ fn every_reason_for_no_forecast_has_its_sentence() {
     )
     .unwrap();
     let record = daily(&rising);
-    let trend = Trend::draw(&level, &year, &record, day(40.0));
+    let trend = Trend::draw(&level, &year, &record.series, day(40.0));
     let found = outlook(&level, &year, &record, 40.0).forecast(&trend);
     assert_eq!(found, Err(NoForecast::ShortSpan(39.0, 55.0)));
     // A plan that begins late leaves nothing to divide by.
@@ -263,7 +263,7 @@ fn every_reason_for_no_forecast_has_its_sentence() {
         planned: 0.05,
         ..outlook(&flow, &cycle, &record, 39.0)
     };
-    let trend = Trend::draw(&flow, &cycle, &record, day(39.0));
+    let trend = Trend::draw(&flow, &cycle, &record.series, day(39.0));
     assert_eq!(late.forecast(&trend), Err(NoForecast::TooEarly));
 }
 
@@ -304,7 +304,7 @@ fn fifteen_percent_of_the_cycle_suffice_and_less_does_not() {
     let rising: Vec<f64> = (0..16).map(|i| 640.0 + f64::from(i)).collect();
     for (measured, expected) in [(15, Some(NoForecast::ShortSpan(14.0, 15.0))), (16, None)] {
         let record = daily(&rising[..measured]);
-        let trend = Trend::draw(&level, &cycle, &record, day(15.0));
+        let trend = Trend::draw(&level, &cycle, &record.series, day(15.0));
         let found = outlook(&level, &cycle, &record, 15.0).forecast(&trend);
         assert_eq!(found.err(), expected);
     }
@@ -409,7 +409,7 @@ fn a_flow_that_was_corrected_downward_is_told_and_is_no_new_beginning() {
     );
     // A stock may fall, and where the target lies below to fall is the way to go.
     let trend = |key_result: &KeyResult| {
-        Trend::draw(key_result, &quarter(), &daily(&values), day(42.0)).corrected()
+        Trend::draw(key_result, &quarter(), &daily(&values).series, day(42.0)).corrected()
     };
     assert_eq!(trend(&subscribers(Kind::Level)), None);
     assert_eq!(
@@ -527,7 +527,7 @@ fn a_share_never_leads_beyond_the_whole() {
 fn few_events_are_told_where_they_were_counted() {
     let key_result = of_kind(Kind::Ratio, "%", 4.0, 8.0);
     let (cycle, record) = (quarter(), daily(&[6.0; 20]));
-    let trend = Trend::draw(&key_result, &cycle, &record, day(20.0));
+    let trend = Trend::draw(&key_result, &cycle, &record.series, day(20.0));
     let told = |counts| {
         let outlook = Outlook {
             counts,

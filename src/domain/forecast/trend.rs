@@ -6,8 +6,8 @@ use super::holt::{Holt, saturates};
 use super::theil_sen::TheilSen;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{KeyResult, Kind};
-use crate::domain::history::Record;
 use crate::domain::progress::EPSILON;
+use crate::domain::series::Series;
 use crate::domain::target::{Aim, Direction};
 
 use jiff::Timestamp;
@@ -57,11 +57,11 @@ impl Trend {
     /// Costs a look at all pairs of days, see [`TheilSen::through`]; so whoever judges often keeps it until the days
     /// change.
     #[must_use]
-    pub fn draw(key_result: &KeyResult, cycle: &Cycle, record: &Record, now: Timestamp) -> Self {
+    pub fn draw(key_result: &KeyResult, cycle: &Cycle, series: &Series, now: Timestamp) -> Self {
         if matches!(key_result.aim, Aim::Hold(_)) || !cycle.is_open(now) {
             return Self::default();
         }
-        let days = days(cycle, record, now);
+        let days = days(cycle, series, now);
         let ends = days.first().zip(days.last());
         Self {
             days: days.len(),
@@ -94,8 +94,8 @@ impl Trend {
 
 /// One value a local day, the last of each. Where a clock is set back across midnight the repeated hour belongs to the
 /// day that has begun.
-fn days(cycle: &Cycle, record: &Record, now: Timestamp) -> Vec<Day> {
-    let points = record.series.points().iter();
+fn days(cycle: &Cycle, series: &Series, now: Timestamp) -> Vec<Day> {
+    let points = series.points().iter();
     let points = points.filter(|p| cycle.start() <= p.as_of && p.as_of <= now);
     let mut days: Vec<Day> = Vec::new();
     for point in points {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn drawn(samples: &[(f64, f64)], now: f64) -> Trend {
-        Trend::draw(&level(), &quarter(), &record(samples), day(now))
+        Trend::draw(&level(), &quarter(), &record(samples).series, day(now))
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
             (8.0, 13.0),
             (9.0, 1e6),
         ];
-        let found = days(&quarter(), &record(&samples), day(8.5));
+        let found = days(&quarter(), &record(&samples).series, day(8.5));
         let found: Vec<_> = found.iter().map(|day| (day.x, day.value)).collect();
         assert_eq!(found, [(0.9, 10.0), (1.75, 12.0), (8.0, 13.0)]);
         let trend = drawn(&samples, 8.5);
@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn weeks_count_from_the_first_day() {
-        let week = |samples: &[(f64, f64)]| weekly(&days(&quarter(), &record(samples), day(89.0)));
+        let week =
+            |samples: &[(f64, f64)]| weekly(&days(&quarter(), &record(samples).series, day(89.0)));
         let daily: Vec<_> = (3..20).map(|d| (f64::from(d), f64::from(d))).collect();
         // The week under way is no whole one.
         assert_eq!(week(&daily), Some(vec![3.0, 10.0, 17.0]));
@@ -260,16 +261,19 @@ mod tests {
         assert!((line.at_end - expected).abs() < 1e-9, "{line:?}");
         assert!(
             line.at_end
-                < straight(&days(&quarter(), &record(&samples), day(28.5)), &quarter())
-                    .unwrap()
-                    .at_end
+                < straight(
+                    &days(&quarter(), &record(&samples).series, day(28.5)),
+                    &quarter()
+                )
+                .unwrap()
+                .at_end
         );
         // A share is bounded anyway and keeps the line that people can check by eye.
         let ratio = KeyResult {
             kind: Kind::Ratio,
             ..level()
         };
-        let trend = Trend::draw(&ratio, &quarter(), &record(&samples), day(28.5));
+        let trend = Trend::draw(&ratio, &quarter(), &record(&samples).series, day(28.5));
         assert_eq!(trend.line.unwrap().method, Method::TheilSen);
     }
 

@@ -35,7 +35,7 @@ pub fn judge(
     record: Option<&Record>,
     now: Timestamp,
 ) -> Arc<KeyResultCard> {
-    let trend = record.map(|record| Trend::draw(key_result, cycle, record, now));
+    let trend = record.map(|record| Trend::draw(key_result, cycle, &record.series, now));
     judge_along(
         key_result,
         terms,

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::stepwise::stated;
 use crate::domain::cycle::Cycle;
 use crate::domain::derive::end_of;
 use crate::domain::goals::KeyResult;
 use crate::domain::history::{Counts, Point, Record};
 use crate::domain::method::Terms;
+use crate::domain::milestones::Milestones;
 use crate::domain::progress::Way;
 use crate::domain::status::{Phase, Standing};
 use crate::domain::target::{Aim, Baseline, Direction, Reach};
@@ -173,4 +173,11 @@ impl<'a> Sight<'a> {
             standing,
         }
     }
+}
+
+/// How many milestones are done, as the value of the key result.
+fn stated(milestones: &Milestones, at: Timestamp) -> Point {
+    #[expect(clippy::cast_precision_loss, reason = "a count of what people wrote")]
+    let value = milestones.done(at) as f64;
+    Point { as_of: at, value }
 }

@@ -1,9 +1,6 @@
 //! What is done step by step, or at once: milestones, and what is so or not.
 
-use jiff::Timestamp;
-
 use super::sight::{Figures, Sight};
-use crate::domain::history::Point;
 use crate::domain::method::Terms;
 use crate::domain::milestones::Milestones;
 use crate::domain::progress::{at_least, pace};
@@ -51,11 +48,4 @@ impl Sight<'_> {
             ..self.figures(planned, Direction::Done, standing)
         }
     }
-}
-
-/// How many milestones are done, as the value of the key result.
-pub(super) fn stated(milestones: &Milestones, at: Timestamp) -> Point {
-    #[expect(clippy::cast_precision_loss, reason = "a count of what people wrote")]
-    let value = milestones.done(at) as f64;
-    Point { as_of: at, value }
 }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::super::Reader;
 use super::*;
-use crate::domain::epoch::Rebase;
 use crate::domain::history::{LastAttempt, Point, Record, Series};
+use crate::domain::rebase::Rebase;
 use crate::domain::status::Status;
 
 fn points(store: &Store, goals: &Goals, name: &str) -> Vec<(String, f64)> {

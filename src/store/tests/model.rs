@@ -9,8 +9,8 @@ use rusqlite::Connection;
 
 use super::super::{Loaded, Reader};
 use super::*;
-use crate::domain::epoch::Rebase;
 use crate::domain::history::{Point, Series};
+use crate::domain::rebase::Rebase;
 use crate::domain::status::Status;
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,296 @@
+//! Changes of everything that is no goal: company, cycles, teams, sources, the daemon. What may be a secret is told to have
+//! changed and never shown.
+
+use super::{Class, Comparing, Lean, OnRecord, Rule, Subject, plain, short};
+use crate::config::schedule::show_duration;
+use crate::config::spec::{HttpSpec, SourceSpec};
+use crate::domain::cycle::Cycle;
+use crate::domain::goals::{Company, Team};
+use crate::domain::id::CycleName;
+use crate::domain::status::Phase;
+
+impl Comparing<'_> {
+    pub(super) fn settings(&mut self) {
+        self.company();
+        self.cycles();
+        self.teams();
+        self.sources();
+        self.daemon();
+    }
+
+    fn say(
+        &mut self,
+        subject: &Subject,
+        class: Class,
+        field: &'static str,
+        was: Option<String>,
+        is: Option<String>,
+    ) {
+        if was != is {
+            let mut change = plain(subject.clone(), class, field);
+            (change.before, change.after) = (was, is);
+            self.push(change);
+        }
+    }
+
+    fn company(&mut self) {
+        let (old, new) = (self.old, self.new);
+        let Company {
+            name,
+            vision,
+            strategy,
+        } = &old.goals.company;
+        let now = &new.goals.company;
+        let subject = Subject::Company;
+        let text = |text: &str| Some(short(text)).filter(|text| !text.is_empty());
+        self.say(
+            &subject,
+            Class::Cosmetic,
+            "name",
+            text(name),
+            text(&now.name),
+        );
+        let whole = |vision: &Option<String>| vision.as_deref().and_then(text);
+        let (was, is) = (whole(vision), whole(&now.vision));
+        self.say(&subject, Class::Cosmetic, "vision", was, is);
+        let (was, is) = (text(&strategy.join("; ")), text(&now.strategy.join("; ")));
+        self.say(&subject, Class::Cosmetic, "strategy", was, is);
+        if old.goals.method != new.goals.method {
+            let mut change = plain(subject, Class::Goalpost, "method");
+            change.lean = Lean::Open;
+            change.after =
+                Some("another pace or other boundaries of verdicts, for everyone".into());
+            self.push(change);
+        }
+    }
+
+    fn cycles(&mut self) {
+        let (old, new) = (self.old, self.new);
+        for (name, before) in &old.goals.cycles {
+            let subject = Subject::Cycle(name.clone());
+            match new.goals.cycles.get(name) {
+                Some(after) => self.days(name, before, after),
+                None => {
+                    let was = format!("{} to {}", before.first_day, before.last_day);
+                    let mut change = plain(subject, Class::Goalpost, "cycle");
+                    change.before = Some(was);
+                    self.push(change);
+                }
+            }
+        }
+        for (name, after) in &new.goals.cycles {
+            if !old.goals.cycles.contains_key(name) {
+                let mut change = plain(Subject::Cycle(name.clone()), Class::Goalpost, "cycle");
+                change.after = Some(format!("{} to {}", after.first_day, after.last_day));
+                self.push(change);
+            }
+        }
+        let (was, is) = (old.zone_name.clone(), new.zone_name.clone());
+        self.say(
+            &Subject::Daemon,
+            Class::Comparability,
+            "timezone",
+            Some(was),
+            Some(is),
+        );
+    }
+
+    fn days(&mut self, name: &CycleName, before: &Cycle, after: &Cycle) {
+        let noted = |config: &'_ crate::config::spec::Config| {
+            config.records.cycles.get(name).cloned().unwrap_or_default()
+        };
+        let (known, noted) = (noted(self.old), noted(self.new));
+        let begun = Phase::of(before, self.now) != Phase::Pending;
+        for (field, was, is, easier) in [
+            (
+                "starts",
+                before.first_day,
+                after.first_day,
+                after.first_day < before.first_day,
+            ),
+            (
+                "ends",
+                before.last_day,
+                after.last_day,
+                after.last_day > before.last_day,
+            ),
+        ] {
+            if was == is {
+                continue;
+            }
+            let mut change = plain(Subject::Cycle(name.clone()), Class::Goalpost, field);
+            (change.before, change.after) = (Some(was.to_string()), Some(is.to_string()));
+            change.lean = if easier { Lean::Easier } else { Lean::Harder };
+            let new = noted.iter().filter(|noted| !known.contains(noted));
+            let found = new
+                .clone()
+                .find(|noted| noted.field == field && noted.to == is.to_string());
+            change.record = match found {
+                _ if !begun => OnRecord::NotNeeded,
+                Some(noted) => OnRecord::Yes(format!(
+                    "amended on {} by {}",
+                    noted.date, noted.approved_by
+                )),
+                None => OnRecord::No(format!(
+                    "add [[cycles.\"{name}\".amendments]] with field = \"{field}\", from = {was}, to = {is}, date, reason and approved_by"
+                )),
+            };
+            if change.needs_an_act() {
+                change.remarks.push((
+                    Rule::Goal,
+                    "the days of a cycle were moved after its start".to_owned(),
+                ));
+            }
+            self.push(change);
+        }
+    }
+
+    fn teams(&mut self) {
+        let (old, new) = (self.old, self.new);
+        for (id, Team { name, slack }) in &old.goals.teams {
+            let subject = Subject::Team(id.clone());
+            let Some(now) = new.goals.teams.get(id) else {
+                self.say(
+                    &subject,
+                    Class::Accountability,
+                    "team",
+                    Some(short(name)),
+                    None,
+                );
+                continue;
+            };
+            let (was, is) = (Some(short(name)), Some(short(&now.name)));
+            self.say(&subject, Class::Cosmetic, "name", was, is);
+            let (was, is) = (slack.clone(), now.slack.clone());
+            self.say(&subject, Class::Operational, "slack", was, is);
+        }
+        for (id, team) in &new.goals.teams {
+            if !old.goals.teams.contains_key(id) {
+                let is = Some(short(&team.name));
+                self.say(
+                    &Subject::Team(id.clone()),
+                    Class::Accountability,
+                    "team",
+                    None,
+                    is,
+                );
+            }
+        }
+    }
+
+    fn sources(&mut self) {
+        let (old, new) = (self.old, self.new);
+        for (name, before) in &old.sources {
+            let subject = Subject::Source(name.clone());
+            let Some(after) = new.sources.get(name) else {
+                let was = Some(before.kind().to_owned());
+                self.say(&subject, Class::Operational, "source", was, None);
+                continue;
+            };
+            for field in source_fields(before, after) {
+                let mut change = plain(subject.clone(), Class::Operational, field);
+                if field == "type" {
+                    (change.before, change.after) =
+                        (Some(before.kind().into()), Some(after.kind().into()));
+                } else {
+                    change.after =
+                        Some("changed; the same questions must give the same numbers".into());
+                }
+                self.push(change);
+            }
+        }
+        for (name, after) in &new.sources {
+            if !old.sources.contains_key(name) {
+                let is = Some(after.kind().to_owned());
+                self.say(
+                    &Subject::Source(name.clone()),
+                    Class::Operational,
+                    "source",
+                    None,
+                    is,
+                );
+            }
+        }
+    }
+
+    fn daemon(&mut self) {
+        let (old, new) = (self.old, self.new);
+        let subject = Subject::Daemon;
+        let class = Class::Operational;
+        let (was, is) = (&old.server, &new.server);
+        let listen = |server: &crate::config::spec::Server| Some(server.listen.to_string());
+        self.say(&subject, class, "server.listen", listen(was), listen(is));
+        let switch = |on: bool| Some(if on { "on" } else { "off" }.to_owned());
+        let (before, after) = (switch(was.lifecycle), switch(is.lifecycle));
+        self.say(&subject, class, "server.lifecycle", before, after);
+        if was.write_token != is.write_token {
+            let mut change = plain(subject.clone(), class, "server.write_token");
+            change.after = Some("kept elsewhere now".into());
+            self.push(change);
+        }
+        let path = |path: &std::path::Path| Some(path.display().to_string());
+        let (before, after) = (path(&old.store.path), path(&new.store.path));
+        self.say(&subject, class, "store.path", before, after);
+        let before = Some(show_duration(old.catch_up));
+        let after = Some(show_duration(new.catch_up));
+        self.say(&subject, class, "polling.catch_up", before, after);
+    }
+}
+
+/// The keys of a source whose values differ.
+fn source_fields(before: &SourceSpec, after: &SourceSpec) -> Vec<&'static str> {
+    let mut fields = Vec::new();
+    let mut differs = |field, does: bool| {
+        if does {
+            fields.push(field);
+        }
+    };
+    match (before, after) {
+        (SourceSpec::Sqlite { path: a }, SourceSpec::Sqlite { path: b }) => differs("path", a != b),
+        (SourceSpec::Postgres { url: a }, SourceSpec::Postgres { url: b })
+        | (SourceSpec::Mysql { url: a }, SourceSpec::Mysql { url: b }) => differs("url", a != b),
+        (
+            SourceSpec::Jira {
+                http: a,
+                deployment: c,
+            },
+            SourceSpec::Jira {
+                http: b,
+                deployment: d,
+            },
+        ) => {
+            differs("deployment", c != d);
+            fields.extend(http_fields(a, b));
+        }
+        (SourceSpec::Http(a), SourceSpec::Http(b)) => fields.extend(http_fields(a, b)),
+        (
+            SourceSpec::Plausible { http: a, site: c },
+            SourceSpec::Plausible { http: b, site: d },
+        ) => {
+            differs("site", c != d);
+            fields.extend(http_fields(a, b));
+        }
+        _ => differs("type", true),
+    }
+    fields
+}
+
+fn http_fields(before: &HttpSpec, after: &HttpSpec) -> Vec<&'static str> {
+    let HttpSpec {
+        url,
+        auth,
+        headers,
+        ca_file,
+        max_body,
+    } = before;
+    [
+        ("url", *url != after.url),
+        ("auth", *auth != after.auth),
+        ("headers", *headers != after.headers),
+        ("ca_file", *ca_file != after.ca_file),
+        ("max_body", *max_body != after.max_body),
+    ]
+    .into_iter()
+    .filter_map(|(field, differs)| differs.then_some(field))
+    .collect()
+}
