@@ -98,6 +98,14 @@ macro_rules! codes {
                 }
             }
 
+            /// The same as a sentence.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$code => concat!($reason, "."),)*
+                }
+            }
+
             /// The severity it has unless a finding says otherwise.
             #[must_use]
             pub const fn severity(self) -> Severity {

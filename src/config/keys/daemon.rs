@@ -65,7 +65,8 @@ pub(crate) static CYCLE: TableKind = TableKind::new(
             "amendments",
             Shape::Tables(&super::okr::CYCLE_AMENDMENT),
             "Changes of its days, made after it began.",
-        ),
+        )
+        .examples(&["[{ date = 2026-11-02, field = \"ends\", from = 2026-12-31, to = 2027-01-31, reason = \"The office moved\", approved_by = \"head of content\" }]"]),
         ALLOW,
     ],
 );

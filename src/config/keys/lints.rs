@@ -12,7 +12,7 @@ static CODES: [Key; Code::COUNT] = {
         keys[nth] = key(
             code.as_str(),
             Shape::Words(&["error", "warning", "info", "off"]),
-            code.reason(),
+            code.sentence(),
         )
         .default(code.severity().quoted());
         nth += 1;

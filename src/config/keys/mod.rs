@@ -287,42 +287,50 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             "company",
             Shape::Table(&daemon::COMPANY),
             "Whose goals these are and what stands above them.",
-        ).examples(&["{ name = \"Acme\" }"]),
+        )
+        .examples(&["{ name = \"Acme\" }"]),
         key(
             "method",
             Shape::Table(&daemon::METHOD),
             "How a pace is told and where one verdict ends and the next begins.",
-        ).examples(&["{ pace = \"gap\", sweet_spot = [0.6, 0.7] }"]),
+        )
+        .examples(&["{ pace = \"gap\", sweet_spot = [0.6, 0.7] }"]),
         key(
             "cycles",
             Shape::Map(Names::Cycle, &Shape::Table(&daemon::CYCLE)),
             "Cycles by name: the stretches of days that objectives are set for.",
-        ).examples(&["{ \"2026-Q4\" = { starts = 2026-10-01, ends = 2026-12-31 } }"]),
+        )
+        .examples(&["{ \"2026-Q4\" = { starts = 2026-10-01, ends = 2026-12-31 } }"]),
         key(
             "teams",
             Shape::Map(Names::Slug, &Shape::Table(&daemon::TEAM)),
             "Teams by id.",
-        ).examples(&["{ content = { name = \"Content\" } }"]),
+        )
+        .examples(&["{ content = { name = \"Content\" } }"]),
         key(
             "server",
             Shape::Table(&daemon::SERVER),
             "okrd's own HTTP server.",
-        ).examples(&["{ listen = \"0.0.0.0:10650\" }"]),
+        )
+        .examples(&["{ listen = \"0.0.0.0:10650\" }"]),
         key(
             "store",
             Shape::Table(&daemon::STORE),
             "Where measurements are kept.",
-        ).examples(&["{ path = \"/var/lib/okrd/okrd.db\" }"]),
+        )
+        .examples(&["{ path = \"/var/lib/okrd/okrd.db\" }"]),
         key(
             "polling",
             Shape::Table(&daemon::POLLING),
             "Defaults for every key result that has a measure.",
-        ).examples(&["{ schedule = \"0 * * * *\", timeout = \"30s\" }"]),
+        )
+        .examples(&["{ schedule = \"0 * * * *\", timeout = \"30s\" }"]),
         key(
             "sources",
             Shape::Map(Names::Slug, &Shape::Source),
             "Sources by name: the systems that are asked for numbers. They are only ever read.",
-        ).examples(&["{ shop = { type = \"sqlite\", path = \"shop.db\" } }"]),
+        )
+        .examples(&["{ shop = { type = \"sqlite\", path = \"shop.db\" } }"]),
         key(
             "cycle",
             Shape::CycleName,
@@ -345,12 +353,14 @@ pub(crate) static ROOT: TableKind = TableKind::new(
             "dropped",
             Shape::Tables(&okr::DROPPED),
             "Key results and objectives of this file's cycle that were given up after its start.",
-        ),
+        )
+        .examples(&["[{ id = \"more-visitors/orders\", date = 2026-11-02, reason = \"The shop was sold\", approved_by = \"head of content\" }]"]),
         key(
             "lints",
             Shape::Table(&lints::LINTS),
             "How bad findings are taken, by their code.",
-        ),
+        )
+        .examples(&["{ KR-WHY = \"error\", OBJ-VERB = \"off\" }"]),
         lints::ALLOW,
         later("notify"),
     ],

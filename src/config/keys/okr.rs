@@ -58,7 +58,8 @@ pub(crate) static OBJECTIVE: TableKind = TableKind::new(
             "amendments",
             Shape::Tables(&OBJECTIVE_AMENDMENT),
             "Changes of the objective itself, made after the start of the cycle.",
-        ),
+        )
+        .examples(&["[{ date = 2026-11-02, field = \"ambition\", from = \"committed\", to = \"aspirational\", reason = \"Half of the budget went elsewhere\", approved_by = \"head of content\" }]"]),
         ALLOW,
         later("weight"),
     ],
@@ -114,12 +115,14 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             "milestones",
             Shape::Tables(&MILESTONE),
             "Steps that are done or not; the file says which. Instead of baseline and target.",
-        ).examples(&["[{ title = \"The archive is searchable\", due = 2026-11-15 }]"]),
+        )
+        .examples(&["[{ title = \"The archive is searchable\", due = 2026-11-15 }]"]),
         key(
             "boolean",
             Shape::Bool,
             "true: it is so or not so by the end of the cycle; its value is 1 or 0. Instead of baseline and target.",
-        ).examples(&["true"]),
+        )
+        .examples(&["true"]),
         key(
             "baseline_days",
             Shape::Number,
@@ -162,7 +165,8 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
             "amendments",
             Shape::Tables(&AMENDMENT),
             "Changes to what was agreed, made after the start of the cycle.",
-        ).examples(&["[{ date = 2026-11-02, field = \"target\", from = 1200, to = 1000, reason = \"A competitor gave up\", approved_by = \"content team lead\" }]"]),
+        )
+        .examples(&["[{ date = 2026-11-02, field = \"target\", from = 1200, to = 1000, reason = \"A competitor gave up\", approved_by = \"content team lead\" }]"]),
         key(
             "rebases",
             Shape::Tables(&REBASE),
@@ -317,9 +321,15 @@ pub(crate) static DROPPED: TableKind = TableKind::new(
 const DATE: Key = key("date", Shape::Date, "The day of the change.")
     .needed()
     .examples(&["2026-11-02"]);
-const FROM: Key = key("from", Shape::Json, "What it was.").needed();
-const TO: Key = key("to", Shape::Json, "What it became.").needed();
-const REASON: Key = key("reason", Shape::Prose, "Why.").needed();
+const FROM: Key = key("from", Shape::Json, "What it was.")
+    .needed()
+    .examples(&["1200"]);
+const TO: Key = key("to", Shape::Json, "What it became.")
+    .needed()
+    .examples(&["1000"]);
+const REASON: Key = key("reason", Shape::Prose, "Why.")
+    .needed()
+    .examples(&["\"Half of the budget went elsewhere\""]);
 const APPROVED_BY: Key = key(
     "approved_by",
     Shape::Line,
@@ -395,7 +405,8 @@ static INITIATIVE: TableKind = TableKind::new(
             "learned",
             Shape::Prose,
             "What was learned; for done and dropped.",
-        ).examples(&["\"Half of the readers open it on a telephone\""]),
+        )
+        .examples(&["\"Half of the readers open it on a telephone\""]),
         key("jira", Shape::Line, "The key of its Jira issue.").examples(&["\"CONT-12\""]),
         key(
             "links",
