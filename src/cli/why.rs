@@ -239,7 +239,7 @@ impl<'c> Why<'c> {
             return NOT_KNOWN.to_owned();
         };
         let since = since.map_or_else(
-            || "read by the command, not in force at a daemon".to_owned(),
+            || "read by the command, not known to have been in force at a daemon then".to_owned(),
             |since| format!("in force since {}", self.show(since)),
         );
         format!("{}, {since}", short(sha256))

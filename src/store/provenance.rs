@@ -165,8 +165,9 @@ pub(super) fn of_measurement(
     let found = connection
         .prepare_cached(
             "SELECT r.sha256, q.text,
-                    (SELECT f.from_at FROM in_force AS f WHERE f.from_at <= m.started_at
-                     AND f.revision_id = m.revision_id ORDER BY f.from_at DESC LIMIT 1)
+                    (SELECT n.from_at FROM (SELECT f.from_at, f.revision_id FROM in_force AS f
+                     WHERE f.from_at <= m.started_at ORDER BY f.from_at DESC LIMIT 1) AS n
+                     WHERE n.revision_id = m.revision_id)
              FROM kr JOIN series AS s ON s.kr_id = kr.id
              JOIN measurement AS m ON m.slot_at = ?3 AND m.series_id = s.id AND m.recorded = ?4
              LEFT JOIN config_revision AS r ON r.id = m.revision_id
