@@ -12,6 +12,8 @@ use crate::domain::status::Phase;
 
 type Objectives<'c> = BTreeMap<&'c ObjectiveId, &'c Arc<Objective>>;
 type KeyResults<'c> = BTreeMap<&'c KeyResultId, &'c Arc<KeyResult>>;
+/// The ids before of objectives that have another now, by that one.
+type RenamedObjectives = BTreeMap<ObjectiveId, ObjectiveId>;
 
 impl Comparing<'_> {
     pub(super) fn goals(&mut self) {
@@ -43,11 +45,9 @@ impl Comparing<'_> {
         let (old_polls, new_polls) = (polls(old), polls(new));
         let mut left: KeyResults<'_> = KeyResults::new();
         let mut fresh: KeyResults<'_> = KeyResults::new();
-        let whole = |objective: &'_ Arc<Objective>| objective.id.clone();
         for (earlier, objective) in pairs {
-            self.diff
-                .objectives
-                .push((whole(earlier), whole(objective)));
+            let ids = (earlier.id.clone(), objective.id.clone());
+            self.diff.objectives.push(ids);
             self.objective(earlier, objective);
             left.extend(earlier.key_results.iter().map(|kr| (&kr.id, kr)));
             fresh.extend(objective.key_results.iter().map(|kr| (&kr.id, kr)));
@@ -72,8 +72,12 @@ impl Comparing<'_> {
     ) {
         let mut came = Vec::new();
         let mut pairs = Vec::new();
+        let renamed = self.diff.objectives.iter().filter(|(old, new)| old != new);
+        let renamed: RenamedObjectives = renamed
+            .map(|(old, new)| (new.clone(), old.clone()))
+            .collect();
         for (id, key_result) in fresh {
-            let known = self.before_of(id);
+            let known = self.before_of(id, &renamed);
             match left.remove(&known) {
                 Some(earlier) => pairs.push((earlier, *key_result, known != **id)),
                 None => came.push(*key_result),
@@ -109,7 +113,7 @@ impl Comparing<'_> {
     }
 
     /// The id that a key result of the new side had before.
-    fn before_of(&self, id: &KeyResultId) -> KeyResultId {
+    fn before_of(&self, id: &KeyResultId, renamed: &RenamedObjectives) -> KeyResultId {
         if let Some(was) = self.new.records.renamed.get(id) {
             // Said already by the side before: the rename is an old one.
             let known = self.old.records.renamed.get(id) == Some(was);
@@ -117,15 +121,10 @@ impl Comparing<'_> {
                 return was.clone();
             }
         }
-        let objective = id.objective_id();
-        let pair = self
-            .diff
-            .objectives
-            .iter()
-            .find(|(_, new)| *new == objective);
+        let objective = renamed.get(&id.objective_id());
         KeyResultId {
-            objective: pair
-                .map_or(&id.objective, |(old, _)| &old.objective)
+            objective: objective
+                .map_or(&id.objective, |old| &old.objective)
                 .clone(),
             ..id.clone()
         }
@@ -136,7 +135,7 @@ impl Comparing<'_> {
         if earlier.id.key_result == key_result.id.key_result {
             return;
         }
-        let said = self.new.records.renamed.contains_key(&key_result.id);
+        let said = self.new.records.renamed.get(&key_result.id) == Some(&earlier.id);
         let subject = Subject::KeyResult(key_result.id.clone());
         let was = &earlier.id.key_result;
         self.renamed(subject, was, &key_result.id.key_result, said);
@@ -247,7 +246,7 @@ impl Comparing<'_> {
         } = old;
         let subject = Subject::Objective(new.id.clone());
         if id.objective != new.id.objective {
-            let said = self.new.records.renamed_objectives.contains_key(&new.id);
+            let said = self.new.records.renamed_objectives.get(&new.id) == Some(id);
             self.renamed(subject.clone(), &id.objective, &new.id.objective, said);
         }
         let text = |text: &Option<String>| text.as_deref().map(short);
@@ -294,34 +293,42 @@ impl Comparing<'_> {
             }
         }
         if *ambition != new.ambition {
-            let mut change = plain(subject, Class::Goalpost, "ambition");
-            let (was, is) = (ambition.as_str(), new.ambition.as_str());
-            (change.before, change.after) = (Some(was.into()), Some(is.into()));
-            change.lean = if new.ambition.expected_score() < ambition.expected_score() {
-                Lean::Easier
-            } else {
-                Lean::Harder
-            };
-            let noted = |config: &'_ crate::config::spec::Config, id: &ObjectiveId| {
-                config
-                    .records
-                    .objectives
-                    .get(id)
-                    .cloned()
-                    .unwrap_or_default()
-            };
-            let (known, noted) = (noted(self.old, id), noted(self.new, &new.id));
-            let found = noted.iter().find(|n| {
-                n.field == "ambition" && n.to.trim_matches('`') == is && !known.contains(n)
-            });
-            let told = found.map(|n| format!("amended on {} by {}", n.date, n.approved_by));
-            let remedy = format!(
-                "add [[objectives.{}.amendments]] with field = \"ambition\", from = \"{was}\", to = \"{is}\", date, reason and approved_by",
-                new.id.objective
-            );
-            self.goalpost(change, &id.cycle, told, remedy);
+            self.ambition(old, new);
         }
         self.initiatives(&new.id, initiatives, &new.initiatives);
+    }
+
+    fn ambition(&mut self, old: &Objective, new: &Objective) {
+        let mut change = plain(
+            Subject::Objective(new.id.clone()),
+            Class::Goalpost,
+            "ambition",
+        );
+        let (was, is) = (old.ambition.as_str(), new.ambition.as_str());
+        (change.before, change.after) = (Some(was.into()), Some(is.into()));
+        change.lean = if new.ambition.expected_score() < old.ambition.expected_score() {
+            Lean::Easier
+        } else {
+            Lean::Harder
+        };
+        let noted = |config: &'_ crate::config::spec::Config, id: &ObjectiveId| {
+            config
+                .records
+                .objectives
+                .get(id)
+                .cloned()
+                .unwrap_or_default()
+        };
+        let (known, noted) = (noted(self.old, &old.id), noted(self.new, &new.id));
+        let found = noted
+            .iter()
+            .find(|n| n.field == "ambition" && n.to.trim_matches('`') == is && !known.contains(n));
+        let told = found.map(|n| format!("amended on {} by {}", n.date, n.approved_by));
+        let remedy = format!(
+            "add [[objectives.{}.amendments]] with field = \"ambition\", from = \"{was}\", to = \"{is}\", date, reason and approved_by",
+            new.id.objective
+        );
+        self.goalpost(change, &old.id.cycle, told, remedy);
     }
 
     /// Work is tried and dropped freely: none of it is judged.

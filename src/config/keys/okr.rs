@@ -251,22 +251,10 @@ pub(crate) static AMENDMENT: TableKind = TableKind::new(
             "What was changed.",
         )
         .needed(),
-        key("from", Shape::Json, "What it was.")
-            .needed()
-            .examples(&["1200"]),
-        key("to", Shape::Json, "What it became.")
-            .needed()
-            .examples(&["1000"]),
-        key("reason", Shape::Prose, "Why.")
-            .needed()
-            .examples(&["\"Half of the budget went elsewhere\""]),
-        key(
-            "approved_by",
-            Shape::Line,
-            "Whose decision it was: a role rather than a person.",
-        )
-        .needed()
-        .examples(&["\"content team lead\""]),
+        FROM,
+        TO,
+        REASON,
+        APPROVED_BY,
     ],
 );
 
@@ -372,13 +360,7 @@ static REBASE: TableKind = TableKind::new(
         .needed()
         .examples(&["61000"]),
         key("reason", Shape::Prose, "Why it is measured otherwise.").needed().examples(&["\"Bots are no longer counted\""]),
-        key(
-            "approved_by",
-            Shape::Line,
-            "Whose decision it was: a role rather than a person.",
-        )
-        .needed()
-        .examples(&["\"content team lead\""]),
+        APPROVED_BY,
     ],
 );
 
