@@ -1536,7 +1536,7 @@ fn f52_a_hundred_faults_are_a_hundred_findings() {
             "measure = { source = \"shop\", query = \"DELETE FROM t\" }",
             Code::SrcWrite,
         ),
-        ("zero_guard = true", Code::CfgUnsupported),
+        ("zero_guard = true", Code::CfgKey),
         ("why = 3", Code::CfgType),
         ("amendments = [{}]", Code::CfgMissing),
         ("stale_after = \"0s\"", Code::CfgValue),
@@ -1645,4 +1645,51 @@ fn a_capped_list_keeps_its_errors() {
             .iter()
             .any(|f| f.code == Code::CfgValue && f.message.contains("listen"))
     );
+}
+
+#[test]
+fn f22_f24_f29_guards_that_cannot_be_meant_are_found() {
+    let found = |keys: &str| {
+        let measure = format!("measure = {{ source = \"shop\", query = \"SELECT 1\", {keys} }}");
+        let source = "[sources.shop]\ntype = \"sqlite\"\npath = \"shop.db\"";
+        let (_, findings, _) = check_text(&measuring(source, &measure));
+        let messages = findings.into_iter().map(|finding| finding.message);
+        messages.collect::<Vec<_>>()
+    };
+    for (keys, words) in [
+        ("min = 3, max = 1", "`min` is 3, above `max`, 1"),
+        (
+            "max_drop_percent = 0",
+            "expected more than 0 and no more than 100",
+        ),
+        (
+            "max_drop_percent = 101",
+            "expected more than 0 and no more than 100",
+        ),
+        ("min = 1, allow_zero = true", "0 is never taken"),
+        ("max_age = \"0s\"", "`max_age` is 0"),
+        ("min = 5", "`at_most` is 3, below `min`, 5"),
+        (
+            "canary = { query = \"SELECT 1\", at_least = 0 }",
+            "which nothing at all does too",
+        ),
+        (
+            "canary = { query = \"DELETE FROM t\", at_least = 1 }",
+            "the query starts with",
+        ),
+        (
+            "canary = { query = \"SELECT 1\" }",
+            "lacks the key `at_least`",
+        ),
+        ("on_empty = \"skip\"", "skip"),
+    ] {
+        let found = found(keys);
+        assert!(
+            found.iter().any(|message| message.contains(words)),
+            "{keys}: {found:?}"
+        );
+    }
+    let sound = "min = 0, max = 100, max_drop_percent = 50, allow_zero = true, max_age = \"6h\", \
+                 canary = { query = \"SELECT 2\", at_least = 1 }, on_empty = \"zero\", null_as_zero = true";
+    assert_eq!(found(sound), [""; 0]);
 }

@@ -28,6 +28,8 @@ fn rule(value: &str) -> Rule {
         value: Extract::Jq(value.into()),
         fail_if: None,
         empty: Empty::Error,
+        as_of: None,
+        quality: Vec::new(),
     }
 }
 

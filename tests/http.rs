@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use okrd::domain::cycle::Cycle;
 use okrd::domain::epoch::{Epoch, Measured, Past};
 use okrd::domain::goals::{KeyResult, Objective};
+use okrd::domain::quality::Quality;
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::body::Parts;
@@ -89,6 +90,7 @@ fn past() -> Past {
         as_of: at.parse().unwrap(),
         value,
         origin,
+        quality: Quality::default(),
     };
     let (old, own) = ("fedcba9876543210", "0123456789abcdef");
     let values = vec![

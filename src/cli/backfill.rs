@@ -21,6 +21,7 @@ use crate::config::spec::{Config, Poll, SourceSpec};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass, Remedy};
 use crate::domain::goals::{Feed, KeyResult};
+use crate::domain::history::Record;
 use crate::domain::status::Phase;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::past;
@@ -217,9 +218,14 @@ async fn fill(
         waiting: Vec::new(),
         written: Instant::now(),
         troubles: 0,
+        record: Record::default(),
         tally: Tally::default(),
     };
-    let holds = store.load(&config.goals)?.holds;
+    let loaded = store.load(&config.goals)?;
+    if let Some(record) = loaded.history.get(&task.key_result.id) {
+        filling.record = record.clone();
+    }
+    let holds = loaded.holds;
     match holds.get(&task.poll.source).filter(|until| **until > now) {
         Some(until) => filling.tally.stopped = Some(left_alone(task, *until, config)),
         None => filling.all(config, slots, &end).await?,
@@ -256,6 +262,8 @@ struct Filling<'t> {
     written: Instant,
     /// Answers in a row that show the source itself in trouble.
     troubles: usize,
+    /// What is known of the key result, the values that came in among it.
+    record: Record,
     tally: Tally,
 }
 
@@ -303,6 +311,7 @@ impl Filling<'_> {
             source: Arc::clone(&self.source),
             slot,
             asks: Asks::Past,
+            known: self.record.known_at(slot),
         };
         errand.run(&SystemClock).await.entry
     }
@@ -311,7 +320,10 @@ impl Filling<'_> {
     fn take(&mut self, entry: Entry, config: &Config) {
         self.tally.asked += 1;
         match &entry.outcome {
-            Ok(_) => self.troubles = 0,
+            Ok(_) => {
+                self.troubles = 0;
+                self.record.series.extend(entry.point());
+            }
             Err(fault) => {
                 self.tally.failed += 1;
                 if self.tally.fault.is_none() {

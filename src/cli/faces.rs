@@ -119,6 +119,7 @@ impl HistoryReader for Shelf {
             as_of: value.point().as_of,
             value: value.point().value,
             origin: value.origin(),
+            quality: value.quality(),
         };
         Ok(Past {
             epochs,

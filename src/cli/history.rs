@@ -16,6 +16,7 @@ use super::{configuration, key_results, when};
 use crate::domain::epoch::Comparison;
 use crate::domain::goals::{Feed, KeyResult};
 use crate::domain::number;
+use crate::domain::quality::Flag;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::store::{Annotation, DayForecast, Measurement, Origin, Reader, StoreError, ToldCheckIn};
 
@@ -97,7 +98,7 @@ fn table(
         ]);
         for m in series {
             let at = when::show(m.point().as_of, zone);
-            table.row([at, digits(m), m.origin().to_owned(), note(m).to_owned()]);
+            table.row([at, digits(m), m.origin().to_owned(), beside(m)]);
         }
         return table.render(0);
     }
@@ -120,7 +121,7 @@ fn table(
             definition.to_owned(),
             compared(comparison, definition),
             m.origin().to_owned(),
-            note(m).to_owned(),
+            beside(m),
         ]);
     }
     table.render(0)
@@ -169,7 +170,7 @@ fn carried_over(m: &Shown, key_result: &KeyResult, comparison: &Comparison) -> O
 
 fn csv(key_result: &KeyResult, series: &[Shown], comparison: &Comparison) -> String {
     let mut text =
-        String::from("as_of,value,slot,origin,definition,comparable,carried_over,note\n");
+        String::from("as_of,value,slot,origin,definition,comparable,carried_over,flags,note\n");
     for m in series {
         let (origin, note) = (m.origin(), one_piece(note(m)));
         // RFC 4180: a field with a separator or quote stands in quotes, quotes doubled. A note that a spreadsheet
@@ -185,7 +186,7 @@ fn csv(key_result: &KeyResult, series: &[Shown], comparison: &Comparison) -> Str
             note
         };
         text.push_str(&format!(
-            "{},{},{},{origin},{},{},{},{note}\n",
+            "{},{},{},{origin},{},{},{},{},{note}\n",
             utc(m.point().as_of),
             digits(m),
             slot(m).unwrap_or_default(),
@@ -193,6 +194,7 @@ fn csv(key_result: &KeyResult, series: &[Shown], comparison: &Comparison) -> Str
             comparison.factor(definition(m, key_result)).is_some(),
             carried_over(m, key_result, comparison)
                 .map_or_else(String::new, |value| value.to_string()),
+            m.quality().words().join(" "),
         ));
     }
     text
@@ -219,7 +221,8 @@ fn json(key_result: &KeyResult, series: &[Shown], comparison: &Comparison, said:
                 "slot": slot(m),
                 "value": point.value,
                 "exact": stored(m).and_then(|m| m.exact.as_deref()),
-                "approximate": stored(m).is_some_and(|m| m.approximate),
+                "approximate": m.quality().has(Flag::Approximate),
+                "quality": m.quality().words(),
                 "k": stored(m).and_then(|m| m.counts).map(|(k, _)| k),
                 "n": stored(m).and_then(|m| m.counts).map(|(_, n)| n),
                 "origin": m.origin(),
@@ -324,6 +327,16 @@ fn definition<'v>(value: &'v Shown, key_result: &'v KeyResult) -> &'v str {
     stored.unwrap_or(&key_result.definition)
 }
 
+/// What stands beside it in a table: what is held against it, and its note.
+fn beside(value: &Shown) -> String {
+    let flags = value.quality().words().join(", ");
+    match (flags.as_str(), note(value)) {
+        ("", note) => note.to_owned(),
+        (flags, "") => flags.to_owned(),
+        (flags, note) => format!("{flags}; {note}"),
+    }
+}
+
 /// The value with all its digits.
 pub(super) fn digits(value: &Shown) -> String {
     let exact = stored(value).and_then(|m| m.exact.clone());
@@ -346,6 +359,7 @@ fn note(value: &Shown) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::quality::Quality;
     use std::time::Duration;
 
     #[test]
@@ -359,7 +373,7 @@ mod tests {
             tries: 1,
             value: 20.0,
             exact: None,
-            approximate: false,
+            quality: Quality::default(),
             counts: None,
             note: Some("4 of 10 issues have a value, 6 do not carry the field".into()),
             definition: "d".into(),
@@ -383,12 +397,12 @@ mod tests {
         let lines: Vec<&str> = lines.lines().skip(1).collect();
         assert!(
             lines[0].ends_with(
-                ",polled,d,false,,\"4 of 10 issues have a value, 6 do not carry the field\""
+                ",polled,d,false,,,\"4 of 10 issues have a value, 6 do not carry the field\""
             ),
             "{lines:?}"
         );
         assert!(
-            lines[1].ends_with(",recorded,d,false,,counted by hand"),
+            lines[1].ends_with(",recorded,d,false,,,counted by hand"),
             "{lines:?}"
         );
     }

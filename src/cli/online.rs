@@ -203,7 +203,7 @@ impl<'a> Inquiry<'a> {
     }
 
     async fn ask(&self, source: &dyn Source, poll: &Poll, cycle: &Cycle) -> Result<Asked, Fault> {
-        if let Measure::Sql { query } = &poll.measure {
+        if let Measure::Sql { query, .. } = &poll.measure {
             sql::describe(self.spec, query, poll.timeout).await?;
         }
         let Some(moments) = Moments::at(self.now, cycle, poll.window) else {

@@ -20,11 +20,14 @@ use crate::config::spec::{Config, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass, Remedy};
 use crate::domain::goals::Feed;
+use crate::domain::guard::{self, Turn};
 use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::quality::Flag;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::source::{Question, Source};
+use crate::store::{Reader, StoreError};
 
 /// Asks and prints.
 ///
@@ -49,10 +52,11 @@ pub fn run(config: Option<&Path>, args: &ProbeArgs) -> Result<Verdict, Failure> 
         }
         Ok(Some(answers))
     })?;
-    let Some(answers) = answers else {
+    let Some(mut answers) = answers else {
         complain("ended by a signal, before everything was asked\n");
         return Ok(Verdict::No);
     };
+    hold_against(&config, &mut answers, now)?;
     say(&match args.format {
         Format::Text => format!("{}{}", table(&config, &answers), behind(&answers)),
         Format::Json => {
@@ -60,7 +64,34 @@ pub fn run(config: Option<&Path>, args: &ProbeArgs) -> Result<Verdict, Failure> 
             format!("{:#}\n", json!({ "probes": probes }))
         }
     })?;
-    Ok(Verdict::of(answers.iter().all(|a| a.outcome.is_ok())))
+    Ok(Verdict::of(
+        answers
+            .iter()
+            .all(|a| a.outcome.is_ok() && a.doubt.is_none()),
+    ))
+}
+
+/// Holds the numbers against those that the store has, as a poll would.
+fn hold_against(
+    config: &Config,
+    answers: &mut [Answer<'_>],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let history = match Reader::open(&config.store.path) {
+        Ok(reader) => reader.load(&config.goals)?.history,
+        // Nothing was ever recorded.
+        Err(StoreError::Missing { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    for answer in answers.iter_mut().filter(|answer| answer.doubt.is_none()) {
+        let record = history.get(&answer.poll.key_result);
+        if let (Ok(reading), Some(record)) = (&answer.outcome, record) {
+            let turn = Turn::Now(now, answer.poll.schedule.next_after(now));
+            let believed = (answer.poll.guard).believe(reading.clone(), &record.known(), turn);
+            answer.doubt = believed.err();
+        }
+    }
+    Ok(())
 }
 
 /// The polls that were asked for.
@@ -108,6 +139,8 @@ pub struct Answer<'a> {
     pub took: Duration,
     /// The number, or why there is none.
     pub outcome: Result<Reading, Fault>,
+    /// Why a poll would not believe the number.
+    pub doubt: Option<Fault>,
     /// What its source has to remark besides.
     pub remarks: Vec<String>,
     /// A few of the things behind the number, where its source can tell.
@@ -193,6 +226,30 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// What a poll would see in a number by itself, and in the canary beside it.
+    async fn doubts(
+        &self,
+        poll: &Poll,
+        reading: &Reading,
+        question: Question<'_>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        poll.guard.plausible(reading.clone(), now)?;
+        let Some(canary) = &poll.canary else {
+            return Ok(());
+        };
+        let question = Question {
+            measure: &canary.measure,
+            ..question
+        };
+        let (seen, _) = self.ask(&poll.key_result, question).await;
+        let seen =
+            seen.map_err(|fault| Fault::new(fault.class, format!("canary: {}", fault.message)))?;
+        guard::canary(seen.value, canary.at_least, reading)
+    }
+}
+
 async fn ask_one<'a>(
     poll: &'a Poll,
     source: Option<Arc<Opened>>,
@@ -200,6 +257,7 @@ async fn ask_one<'a>(
     now: Timestamp,
 ) -> Answer<'a> {
     let moments = cycle.and_then(|cycle| Moments::at(now, cycle, poll.window));
+    let mut doubt = None;
     let (outcome, took) = match (&source, &moments) {
         (Some(opened), Some(moments)) => {
             let question = Question {
@@ -207,7 +265,11 @@ async fn ask_one<'a>(
                 moments,
                 timeout: poll.timeout,
             };
-            opened.ask(&poll.key_result, question).await
+            let (outcome, took) = opened.ask(&poll.key_result, question).await;
+            if let Ok(reading) = &outcome {
+                doubt = opened.doubts(poll, reading, question, now).await.err();
+            }
+            (outcome, took)
         }
         _ => {
             let empty = format!("the window {} is still empty", poll.window);
@@ -219,6 +281,7 @@ async fn ask_one<'a>(
         moments,
         took,
         outcome,
+        doubt,
         remarks: source.map_or_else(Vec::new, |opened| opened.source.remarks()),
         examples: Vec::new(),
     }
@@ -258,6 +321,13 @@ fn table(config: &Config, answers: &[Answer<'_>]) -> String {
         };
         if let Some(remark) = remark {
             let line = format!("{}: {remark}", answer.poll.key_result);
+            below.push_str(&format!("{}\n", printable(&line)));
+        }
+        if let Some(doubt) = &answer.doubt {
+            let line = format!(
+                "{}: a poll would not take it: {doubt}",
+                answer.poll.key_result
+            );
             below.push_str(&format!("{}\n", printable(&line)));
         }
         for remark in &answer.remarks {
@@ -300,7 +370,7 @@ fn value_type(reading: &Reading) -> &'static str {
         .map_or(reading.value.fract() == 0.0, |digits| {
             !digits.contains(['.', 'e', 'E'])
         });
-    match (whole, reading.approximate) {
+    match (whole, reading.quality.has(Flag::Approximate)) {
         (true, false) => "integer",
         (false, false) => "decimal",
         (true, true) => "integer, estimated",
@@ -358,17 +428,24 @@ impl Answer<'_> {
             "exact": reading.and_then(|r| r.exact.clone()),
             "type": reading.map(value_type),
             "note": reading.and_then(|r| r.note.clone()),
+            "quality": reading.map(|r| r.quality.words()),
+            "as_of": reading.and_then(|r| r.as_of).map(|at| at.to_string()),
+            "doubt": self.doubt.as_ref().map(told),
             "duration_seconds": self.took.as_secs_f64(),
             "window": window,
             "remarks": self.remarks,
             "examples": self.examples,
-            "fault": self.outcome.as_ref().err().map(|fault| json!({
-                "class": fault.class.as_str(),
-                "message": fault.message,
-                "help": fault.help,
-            })),
+            "fault": self.outcome.as_ref().err().map(told),
         })
     }
+}
+
+fn told(fault: &Fault) -> Value {
+    json!({
+        "class": fault.class.as_str(),
+        "message": fault.message,
+        "help": fault.help,
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::domain::derive;
 use crate::domain::epoch::Measured;
 use crate::domain::goals::{Feed, KeyResult, Objective};
 use crate::domain::history::{History, Point};
+use crate::domain::quality::Quality;
 use crate::store::{Measurement, Reader, StoreError};
 
 /// One value.
@@ -38,6 +39,14 @@ impl Value {
         match self {
             Self::Stored(m) => Some(&m.definition),
             Self::Computed(_) => None,
+        }
+    }
+
+    /// What is known against it; nothing of what is computed.
+    pub fn quality(&self) -> Quality {
+        match self {
+            Self::Stored(m) => m.quality,
+            Self::Computed(_) => Quality::default(),
         }
     }
 
@@ -83,6 +92,7 @@ pub fn read(
             definition: m.definition,
             as_of: m.as_of,
             value: m.value,
+            quality: m.quality,
         });
         let measured: Vec<_> = measured.collect();
         let line = input.comparison(&reader.epochs(&input.id)?);

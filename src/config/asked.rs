@@ -42,8 +42,15 @@ fn question(config: &Config, poll: &Poll) -> Value {
         tell("cycle", days);
     }
     match &poll.measure {
-        Measure::Sql { query } => {
+        Measure::Sql { query, takes } => {
             tell("query", veiled(query).into());
+            // Only where something is said, as the files do.
+            if takes.no_row {
+                tell("on_empty", "zero".into());
+            }
+            if takes.null {
+                tell("null_as_zero", true.into());
+            }
         }
         Measure::Jira { jql, value } => {
             tell("jql", veiled(jql).into());
@@ -114,6 +121,15 @@ fn over_http(http: &HttpMeasure) -> Map<String, Value> {
     };
     if let Some(empty) = empty {
         tell("empty", empty.into());
+    }
+    match &http.as_of {
+        Some(Extract::Pointer(pointer)) => {
+            tell("as_of", json!(pointer));
+        }
+        Some(Extract::Jq(filter)) => {
+            tell("as_of", json!({ "jq": veiled(filter) }));
+        }
+        None => {}
     }
     told
 }

@@ -68,7 +68,7 @@ const BIND_TEXT: &str = "{now} or {window_end}";
 #[must_use]
 pub fn objection(measure: &Measure, source: &SourceSpec) -> Option<Objection> {
     match measure {
-        Measure::Sql { query } => sql(query, dialect(source)),
+        Measure::Sql { query, .. } => sql(query, dialect(source)),
         Measure::Jira { jql, value } => {
             let whole = match value {
                 JiraValue::RatioOf(whole) => Some(whole),
@@ -311,9 +311,7 @@ mod tests {
             ),
         ] {
             for source in sources() {
-                let measure = Measure::Sql {
-                    query: query.into(),
-                };
+                let measure = Measure::sql(query);
                 let found = objection(&measure, &source);
                 assert_eq!(found.is_none(), replayable, "{query}: {found:?}");
             }
@@ -323,20 +321,12 @@ mod tests {
             "SELECT count(*) FROM t WHERE at <= :now AND at > date('now', '-7 days')",
             "SELECT count(*) FROM t WHERE at <= :now AND at > datetime()",
         ] {
-            let told = objection(
-                &Measure::Sql {
-                    query: query.into(),
-                },
-                &sqlite,
-            );
+            let told = objection(&Measure::sql(query), &sqlite);
             let told = told.unwrap().to_string();
             assert!(told.contains("write :now or :window_end"), "{told}");
         }
         let text = "SELECT count(*) FROM t WHERE at <= :now AND word = 'now'";
-        assert_eq!(
-            objection(&Measure::Sql { query: text.into() }, &mysql),
-            None
-        );
+        assert_eq!(objection(&Measure::sql(text), &mysql), None);
     }
 
     #[test]
@@ -389,6 +379,8 @@ mod tests {
                 value: Extract::Jq(".rows | map(select(.at <= $now)) | length".into()),
                 fail_if: None,
                 empty: Empty::Error,
+                as_of: None,
+                quality: Vec::new(),
             })
         };
         let form = |text: &str| Body::Form([("to".into(), Setting::Plain(text.into()))].into());

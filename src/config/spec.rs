@@ -12,7 +12,9 @@ use jiff::tz::TimeZone;
 use super::schedule::Schedule;
 use super::secret::{SecretRef, Setting};
 use crate::domain::goals::Goals;
+use crate::domain::guard::Guard;
 use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use crate::domain::quality::Flag;
 use crate::domain::window::Window;
 
 /// Everything that was configured.
@@ -131,6 +133,19 @@ pub struct Poll {
     pub jitter: Duration,
     /// How long one attempt may take.
     pub timeout: Duration,
+    /// What of its answers is believed.
+    pub guard: Guard,
+    /// What must be seen beside it.
+    pub canary: Option<Canary>,
+}
+
+/// A second question to the same source, whose answer shows whether okrd still sees everything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Canary {
+    /// What is asked.
+    pub measure: Measure,
+    /// The least that must be there.
+    pub at_least: f64,
 }
 
 /// A source.
@@ -240,6 +255,8 @@ pub enum Measure {
     Sql {
         /// The statement, with `:names` of `Moments::NAMES`.
         query: String,
+        /// What passes for a number.
+        takes: Takes,
     },
     /// A number over the issues of a JQL.
     Jira {
@@ -257,6 +274,28 @@ pub enum Measure {
         /// Only visits with this goal.
         goal: Option<String>,
     },
+}
+
+impl Measure {
+    /// A statement whose answer must be a number without ifs and buts.
+    #[must_use]
+    pub fn sql(query: impl Into<String>) -> Self {
+        Self::Sql {
+            query: query.into(),
+            takes: Takes::default(),
+        }
+    }
+}
+
+/// What passes for a number beside a number, for a statement of which its writer knows better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Takes {
+    /// No row is 0.
+    pub no_row: bool,
+    /// NULL is 0.
+    pub null: bool,
+    /// A number is taken whatever the server warns of.
+    pub warnings: bool,
 }
 
 /// What is made of the issues of a JQL.
@@ -289,6 +328,10 @@ pub struct HttpMeasure {
     pub fail_if: Option<String>,
     /// What an empty answer means.
     pub empty: Empty,
+    /// Where it stands of which instant the data are.
+    pub as_of: Option<Extract>,
+    /// jq filters; one that yields true raises its flag.
+    pub quality: Vec<(Flag, String)>,
 }
 
 /// How an HTTP source is asked.

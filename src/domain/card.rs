@@ -10,6 +10,7 @@ use super::forecast::{Forecast, ForecastError, NoForecast, Rate};
 use super::goals::{Ambition, KeyResult, Role};
 use super::history::{CheckIn, LastAttempt};
 use super::method::PaceBy;
+use super::quality::Quality;
 use super::status::{Guardrail, Status, contradicts};
 use super::target::{Aim, Direction};
 use super::verdict::{Closing, Verdict};
@@ -23,6 +24,8 @@ pub struct KeyResultCard {
     pub value: Option<(f64, Timestamp)>,
     /// What people should know beside `value`, such as that a part of it may be missing.
     pub note: Option<String>,
+    /// What is known against `value`.
+    pub quality: Quality,
     /// Whether `value` is too old to be believed; progress and pace are then `None`.
     pub stale: bool,
     /// Until when `value` is believed, that instant included; `None` when there is none, or when it does not age.

@@ -10,6 +10,7 @@ use super::formula::Formula;
 use super::goals::{Feed, KeyResult, Objective};
 use super::history::{Counts, History, Point, Record, Series};
 use super::id::KeyResultId;
+use super::quality::Quality;
 
 /// The record by which a key result of `objective` is judged; `None` when nothing is known of it.
 #[must_use]
@@ -31,10 +32,11 @@ pub fn record<'h>(
                 .key_results
                 .iter()
                 .find(|kr| kr.id.key_result == *slug);
-            let series = known
-                .and_then(|kr| history.get(&kr.id))
-                .map(|record| &record.series);
+            let record = known.and_then(|kr| history.get(&kr.id));
+            let series = record.map(|record| &record.series);
             Input {
+                quality: (record.and_then(|record| record.quality))
+                    .map_or_else(Quality::default, |(_, quality)| quality),
                 points: series.unwrap_or(&empty).points(),
                 believed: known.map_or(Duration::ZERO, |kr| kr.stale_after),
             }
@@ -44,6 +46,12 @@ pub fn record<'h>(
     let computed = computed(formula, &inputs);
     let newest = computed.series.points().last();
     let own = newest.map(|p| end_of(p.as_of, key_result.stale_after));
+    // What is held against one of the numbers is held against what follows from them.
+    let quality = inputs.iter().map(|input| input.quality);
+    let quality = quality.fold(Quality::default(), Quality::and);
+    record.quality = newest
+        .map(|p| (p.as_of, quality))
+        .filter(|_| !quality.is_clear());
     record.believed_until = computed.believed_until.min(own);
     record.series = computed.series;
     record.counts = computed.counts;
@@ -65,6 +73,8 @@ pub fn dependents<'o>(
 
 /// What a formula reads of one key result.
 struct Input<'h> {
+    /// What is held against its newest value.
+    quality: Quality,
     points: &'h [Point],
     believed: Duration,
 }

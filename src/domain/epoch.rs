@@ -15,6 +15,7 @@ use super::cycle::Cycle;
 use super::goals::KeyResult;
 use super::history::Record;
 use super::number::show as number;
+use super::quality::Quality;
 use super::rebase::Rebase;
 use super::target::{Aim, Band, Baseline, Hold, Reach, Target};
 
@@ -40,6 +41,8 @@ pub struct Measured {
     pub value: f64,
     /// How it came about: `polled`, `backfilled`, `recorded` or `computed`.
     pub origin: &'static str,
+    /// What is known against it.
+    pub quality: Quality,
 }
 
 /// Everything that was measured of a key result in a stretch of time, by all its definitions.

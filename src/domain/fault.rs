@@ -129,8 +129,37 @@ impl FaultClass {
     }
 }
 
+/// A number that a source gave and that is not believed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Doubt {
+    /// The number, finite.
+    pub value: f64,
+    /// Whether it is believed once another slot shows it again.
+    pub passes: bool,
+}
+
+impl Doubt {
+    /// It is not believed however often it comes.
+    #[must_use]
+    pub fn never(value: f64) -> Self {
+        Self {
+            value,
+            passes: false,
+        }
+    }
+
+    /// It is believed when it is seen again.
+    #[must_use]
+    pub fn until_seen_again(value: f64) -> Self {
+        Self {
+            value,
+            passes: true,
+        }
+    }
+}
+
 /// A failed attempt: its class and what a person should read. Never holds a secret or a body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// The class.
     pub class: FaultClass,
@@ -140,6 +169,8 @@ pub struct Fault {
     pub help: String,
     /// How long the source asked us to stay away.
     pub retry_after: Option<Duration>,
+    /// The number that came and is not believed, of a suspect answer.
+    pub doubt: Option<Doubt>,
 }
 
 impl Fault {
@@ -153,6 +184,7 @@ impl Fault {
             message: one_line(message.as_ref()),
             help: String::new(),
             retry_after: None,
+            doubt: None,
         }
     }
 
@@ -160,6 +192,13 @@ impl Fault {
     #[must_use]
     pub fn help(mut self, help: impl AsRef<str>) -> Self {
         self.help = one_line(help.as_ref());
+        self
+    }
+
+    /// The same fault with the number that is not believed.
+    #[must_use]
+    pub fn doubt(mut self, doubt: Doubt) -> Self {
+        self.doubt = Some(doubt);
         self
     }
 

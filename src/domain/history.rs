@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use super::cycle::Cycle;
 use super::fault::FaultClass;
 use super::forecast::KeptForecast;
+use super::guard::{Doubted, Known};
 use super::id::{KeyResultId, ObjectiveId};
+use super::quality::Quality;
 pub use super::series::{Counts, Point, Series};
 use super::status::Status;
 use super::verdict::{Kept, KeptObjective};
@@ -53,6 +55,10 @@ pub struct Record {
     pub believed_until: Option<Timestamp>,
     /// The counts k and n behind the newest value of a ratio, and the instant that value describes.
     pub counts: Option<(Timestamp, Counts)>,
+    /// What is known against the newest value, and the instant that value describes.
+    pub quality: Option<(Timestamp, Quality)>,
+    /// What its source showed once since the newest value and is not believed yet.
+    pub doubted: Option<Doubted>,
     /// The newest forecast that was kept in the two weeks before the middle of the cycle.
     pub half_time: Option<KeptForecast>,
     /// The newest check-in, with or without a confidence.
@@ -71,6 +77,24 @@ impl Record {
         let noted = self.frozen.filter(|p| cycle.covers(p.as_of));
         let first = || self.series.first_since(cycle.start());
         noted.or_else(|| first().filter(|p| cycle.covers(p.as_of)))
+    }
+
+    /// What an answer for now is held against.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        Known {
+            last_good: self.series.points().last().map(|p| p.value),
+            doubted: self.doubted,
+        }
+    }
+
+    /// What an answer for a past slot is held against: the value before it.
+    #[must_use]
+    pub fn known_at(&self, slot: Timestamp) -> Known {
+        Known {
+            last_good: self.series.latest(slot).map(|p| p.value),
+            doubted: None,
+        }
     }
 
     /// Enters a measurement: notes the baseline if it is one, and keeps the point. With `daily` the series keeps one a

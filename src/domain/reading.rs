@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::fault::{Fault, FaultClass};
+use super::quality::Quality;
 use super::series::Counts;
 
 /// One number as it was answered.
@@ -15,8 +16,8 @@ pub struct Reading {
     pub exact: Option<String>,
     /// The instant the data describe, when the source tells; otherwise the poll's instant holds.
     pub as_of: Option<Timestamp>,
-    /// Whether the source calls it an estimate.
-    pub approximate: bool,
+    /// What is known against it.
+    pub quality: Quality,
     /// Of a ratio k/n the two counts, where the source was asked for both.
     pub counts: Option<Counts>,
     /// What people should know beside the number, such as that a part of it may be missing: one line of our own words.
@@ -42,7 +43,7 @@ impl Reading {
             value: value + 0.0,
             exact: None,
             as_of: None,
-            approximate: false,
+            quality: Quality::default(),
             counts: None,
             note: None,
         })
@@ -90,7 +91,7 @@ impl Reading {
             value: rounded,
             exact,
             as_of: None,
-            approximate: false,
+            quality: Quality::default(),
             counts: None,
             note: None,
         }

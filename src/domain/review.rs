@@ -13,6 +13,7 @@ use super::goals::{Feed, Kind, Role};
 use super::history::{CheckIn, Point, Record, Series};
 use super::objective::ObjectiveCard;
 use super::progress::Way;
+use super::quality::Flag;
 use super::reading::Reading;
 use super::share::{EPSILON, at_least};
 use super::status::Phase;
@@ -100,7 +101,8 @@ pub fn is_slow(took: Duration) -> bool {
 /// the rounding of sums taken in another order. Estimates may differ.
 #[must_use]
 pub fn contradict(first: &Reading, second: &Reading) -> bool {
-    let estimates = first.approximate || second.approximate;
+    let estimates = [first, second].map(|r| r.quality.has(Flag::Approximate));
+    let estimates = estimates.contains(&true);
     let size = first.value.abs().max(second.value.abs());
     let differ = (first.value - second.value).abs() > EPSILON * size || first.exact != second.exact;
     !estimates && first.as_of == second.as_of && differ
@@ -257,6 +259,7 @@ mod tests {
     use crate::domain::goals::{Goals, KeyResult};
     use crate::domain::history::History;
     use crate::domain::plan::Plan;
+    use crate::domain::quality::Quality;
     use crate::domain::scorecard::{Scorecard, score};
     use crate::domain::target::Target;
     use Baseline::{First, Fixed};
@@ -297,7 +300,7 @@ mod tests {
         // The same numbers added up in another order.
         assert!(!contradict(&told(0.1 + 0.2 + 0.3), &told(0.3 + 0.2 + 0.1)));
         let estimate = Reading {
-            approximate: true,
+            quality: Quality::default().with(Flag::Approximate),
             ..told(8.0)
         };
         assert!(!contradict(&told(7.0), &estimate) && !contradict(&estimate, &told(7.0)));

@@ -95,6 +95,12 @@ impl Series {
     }
 }
 
+impl Extend<Point> for Series {
+    fn extend<I: IntoIterator<Item = Point>>(&mut self, points: I) {
+        points.into_iter().for_each(|p| self.push(p));
+    }
+}
+
 impl FromIterator<Point> for Series {
     fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Self {
         let mut series = Self::default();

@@ -338,11 +338,12 @@ impl Engine {
     /// Sends out the polls whose turn it is, all as one task: a task, a wake-up and a message for each of a thousand
     /// quick polls would cost more than the polls.
     fn send_out(&mut self, now: Timestamp) {
-        let errands = self.rota.errands(now, &*self.observe);
+        let mut errands = self.rota.errands(now, &*self.observe);
         if errands.is_empty() {
             return;
         }
-        for errand in &errands {
+        for errand in &mut errands {
+            errand.known = self.books.ledger().known(&errand.poll.key_result, None);
             self.observe.observe(&Event::PollStarted {
                 source: &errand.poll.source,
             });
@@ -365,7 +366,9 @@ impl Engine {
 
     /// Sends out fills, each a task of its own that can give way alone.
     fn fill(&mut self, now: Timestamp) {
-        for fill in self.rota.fills(now) {
+        for mut fill in self.rota.fills(now) {
+            let (id, slot) = (&fill.errand.poll.key_result, fill.errand.slot);
+            fill.errand.known = self.books.ledger().known(id, Some(slot));
             let (clock, tell) = (Arc::clone(&self.clock), self.tell_fill.clone());
             let store = self.books.store_path().to_owned();
             let sent = async move {

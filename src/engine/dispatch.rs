@@ -34,6 +34,8 @@ pub struct Planned {
     pub from: Timestamp,
     /// … until before here.
     pub until: Timestamp,
+    /// A slot from before that is still asked for until here.
+    pub closes: Timestamp,
     /// The newest slot that was already asked, from the store.
     pub last_slot: Option<Timestamp>,
     /// Every slot before this instant was asked or is accounted for. `None` when it was never asked: nothing passed then.
@@ -167,14 +169,12 @@ impl Dispatch {
     pub fn begin(&mut self, now: Timestamp) {
         self.counts = true;
         for poll in 0..self.polls.len() {
-            let until = self.polls[poll].planned.until;
-            if now >= until {
-                self.pass(poll, until);
-                continue;
-            }
             let planned = &self.polls[poll].planned;
+            let until = planned.until;
             if let Some(slot) = planned.missed_slot(now) {
                 self.announce(poll, slot, now);
+            } else if now >= until {
+                self.pass(poll, until);
             }
             self.plan_next_interval(poll, now);
         }
@@ -222,7 +222,7 @@ impl Dispatch {
                 self.polls[due.poll].announced = false;
             }
             // After a sleep, or a store that took no writes, newer slots may have passed: the newest is asked.
-            let newest = self.polls[due.poll].planned.schedule.at_or_before(now);
+            let newest = self.polls[due.poll].planned.newest(now);
             let slot = newest.map_or(due.slot, |newest| newest.max(due.slot));
             acts.extend(self.admit(due.poll, slot, now));
         }
@@ -436,7 +436,7 @@ impl Dispatch {
     /// Lets a due slot into its lane, or says why not.
     fn admit(&mut self, poll: PollIndex, slot: Timestamp, now: Timestamp) -> Option<Act> {
         let state = &mut self.polls[poll];
-        if !state.planned.wants(slot) || now >= state.planned.until {
+        if !state.planned.wants(slot) || now >= state.planned.closes {
             return None;
         }
         state.planned.last_slot = Some(slot);
@@ -480,7 +480,7 @@ impl Dispatch {
                 return;
             };
             self.polls[poll].waiting = None;
-            if now >= self.polls[poll].planned.until {
+            if now >= self.polls[poll].planned.closes {
                 continue;
             }
             self.polls[poll].stage = Stage::Asking;
@@ -517,7 +517,7 @@ impl Dispatch {
             let Some(slot) = state.owed.take() else {
                 continue;
             };
-            if state.stage == Stage::Idle && state.waiting.is_none() && now < state.planned.until {
+            if state.stage == Stage::Idle && state.waiting.is_none() && now < state.planned.closes {
                 self.queue(poll, slot);
             }
         }
@@ -575,11 +575,19 @@ impl Planned {
     /// The newest slot at `now`, if it was not asked yet. A cycle that began after its newest slot is asked at once
     /// all the same: its first slot is then the cycle's start.
     fn missed_slot(&self, now: Timestamp) -> Option<Timestamp> {
-        if now < self.from || now >= self.until {
+        // What was never asked while its time was is not begun when that is over.
+        let begun = now < self.until || self.last_slot.is_some() || self.accounted.is_some();
+        if now < self.from || now >= self.closes || !begun {
             return None;
         }
-        let slot = self.schedule.at_or_before(now)?.max(self.from);
+        let slot = self.newest(now)?.max(self.from);
         self.wants(slot).then_some(slot)
+    }
+
+    /// The newest slot at `now`; once its time is over, the last of all.
+    fn newest(&self, now: Timestamp) -> Option<Timestamp> {
+        self.schedule
+            .at_or_before(now.min(earlier_by_one(self.until)))
     }
 }
 
@@ -615,6 +623,7 @@ mod tests {
             splay: Duration::ZERO,
             from: at("00:00:00"),
             until: "2027-01-01T00:00:00Z".parse().unwrap(),
+            closes: "2027-01-02T00:00:00Z".parse().unwrap(),
             last_slot: None,
             accounted: None,
         }
@@ -669,6 +678,28 @@ mod tests {
             starts(&dispatch.acts(at("10:30:00"))),
             [(0, at("10:30:00"))]
         );
+    }
+
+    #[test]
+    fn f38_the_last_slot_may_come_after_the_end_and_what_never_began_does_not() {
+        for (last, now, slot) in [
+            (Some("12:00:00"), "12:10:00", Some("12:01:00")),
+            (Some("12:01:00"), "12:10:00", None),
+            (None, "12:10:00", None),
+            (Some("12:00:00"), "13:02:00", None),
+        ] {
+            let planned = Planned {
+                until: at("12:02:00"),
+                closes: at("13:02:00"),
+                last_slot: last.map(at),
+                ..every(60, 0)
+            };
+            let mut dispatch = Dispatch::new(vec![planned], &[1]);
+            dispatch.begin(at(now));
+            let expected: Vec<_> = slot.map(|slot| (0, at(slot))).into_iter().collect();
+            assert_eq!(starts(&dispatch.acts(at(now))), expected, "{last:?} {now}");
+            assert_eq!(dispatch.next_wake(), None);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::domain::cycle::Cycle;
 use crate::domain::derive;
 use crate::domain::forecast::{KeptForecast, Trend};
 use crate::domain::goals::{Feed, Goals, KeyResult, Objective};
+use crate::domain::guard::Known;
 use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId};
 use crate::domain::judge::{judge_along, turns};
@@ -183,10 +184,14 @@ impl Ledger {
         if let Some(attempt) = entry.last_attempt() {
             record.last_attempt = Some(attempt);
         }
+        if let Some(doubted) = entry.doubted() {
+            record.doubted = doubted;
+        }
         if let Some(point) = entry.point().filter(|_| !entry.is_late()) {
             if entry.origin == Origin::Polled {
                 record.note = entry.note();
                 record.counts = entry.counts();
+                record.quality = entry.quality();
             }
             // The way to a target needs one point a day; a long cycle polled each minute would fill the memory.
             let daily = !row.key_result.aim.needs_every_value();
@@ -210,6 +215,17 @@ impl Ledger {
             self.outdate(place, from);
         }
         self.changed.insert(place);
+    }
+
+    /// What an answer for this key result is held against, of a past slot or of now.
+    #[must_use]
+    pub fn known(&self, id: &KeyResultId, past: Option<Timestamp>) -> Known {
+        let record = self.history.get(id);
+        let known = record.map(|record| match past {
+            Some(slot) => record.known_at(slot),
+            None => record.known(),
+        });
+        known.unwrap_or_default()
     }
 
     /// Marks everything as to be judged again, since time went on.

@@ -79,6 +79,7 @@ mod tests {
     use super::*;
     use crate::config::schedule::Schedule;
     use crate::config::spec::Measure;
+    use crate::domain::guard::Guard;
     use crate::domain::id::{CycleName, KeyResultId, Slug};
     use crate::domain::window::Window;
     use jiff::civil::date;
@@ -92,13 +93,13 @@ mod tests {
         let poll = Poll {
             key_result: KeyResultId::parse_full("2026-Q4:growth/users").unwrap(),
             source: Slug::parse("shop").unwrap(),
-            measure: Measure::Sql {
-                query: "SELECT :now".into(),
-            },
+            measure: Measure::sql("SELECT :now"),
             window: Window::CycleToDate,
             schedule: Schedule::parse(schedule, &zone, "Europe/Amsterdam").unwrap(),
             jitter: Duration::ZERO,
             timeout: Duration::from_secs(1),
+            guard: Guard::default(),
+            canary: None,
         };
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
         let slots = slots(&poll, &cycle.unwrap(), from, to, most);

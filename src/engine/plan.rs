@@ -16,6 +16,10 @@ use crate::domain::id::{CycleName, KeyResultId, Slug};
 use crate::domain::status::Phase;
 use crate::store::{Account, Change};
 
+/// How long after the end of its cycle a key result is still asked for its last slot: what comes later says too little of
+/// the cycle.
+const LATEST: SignedDuration = SignedDuration::from_hours(12);
+
 /// Everything that is polled.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -104,6 +108,7 @@ impl Plan {
                 splay: p.splay,
                 from: p.cycle.start(),
                 until: p.cycle.end(),
+                closes: (p.cycle.end().checked_add(LATEST)).unwrap_or(Timestamp::MAX),
                 last_slot: last_slots.get(&p.poll.key_result).copied(),
                 accounted: accounted.get(&p.poll.key_result).copied(),
             })

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::clock::Clock;
 use super::dispatch::PollIndex;
 use super::policy;
-use crate::config::spec::Poll;
+use crate::config::spec::{Canary, Measure, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass, Remedy};
+use crate::domain::guard::{self, Known, Turn};
+use crate::domain::quality::Flag;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::source::{Question, Source};
@@ -37,6 +39,8 @@ pub struct Errand {
     pub slot: Timestamp,
     /// For the number of which instant.
     pub asks: Asks,
+    /// What its answer is held against.
+    pub known: Known,
 }
 
 /// Of which instant a number is asked for.
@@ -59,6 +63,9 @@ pub struct Outcome {
     pub entry: Entry,
 }
 
+/// How long after the end of a cycle, beside its jitter, a poll for its last slot is on time.
+const AFTER_END: SignedDuration = SignedDuration::from_mins(15);
+
 /// A source that keeps to its timeout never meets this; one that does not is cut off so much later.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -67,13 +74,13 @@ impl Errand {
     pub async fn run(self, clock: &dyn Clock) -> Outcome {
         let (started_at, began) = (clock.now(), tokio::time::Instant::now());
         let mut tries = 1;
-        let mut outcome = self.ask(self.instant(started_at)).await;
+        let mut outcome = self.ask(started_at).await;
         if let Err(fault) = &outcome
             && fault.class.remedy() == Remedy::RetryOnce
         {
             tokio::time::sleep(policy::retry_delay(&self.poll.key_result, self.slot)).await;
             tries = 2;
-            outcome = self.ask(self.instant(clock.now())).await;
+            outcome = self.ask(clock.now()).await;
         }
         Outcome {
             generation: self.generation,
@@ -95,25 +102,82 @@ impl Errand {
         }
     }
 
-    /// The instant that the question is about.
+    /// The instant that the question is about: what comes after the end of the cycle is still asked for its slot, which
+    /// lies in the cycle.
     fn instant(&self, now: Timestamp) -> Timestamp {
         match self.asks {
-            Asks::Now => now,
-            Asks::Past => self.slot,
+            Asks::Now if now < self.cycle.end() => now,
+            Asks::Now | Asks::Past => self.slot,
         }
     }
 
     async fn ask(&self, now: Timestamp) -> Result<Reading, Fault> {
-        let timeout = self.poll.timeout;
-        let moments = Moments::at(now, &self.cycle, self.poll.window).ok_or_else(|| {
+        let about = self.instant(now);
+        let moments = Moments::at(about, &self.cycle, self.poll.window).ok_or_else(|| {
             Fault::new(
                 FaultClass::Config,
-                format!("the window {} is still empty at {now}", self.poll.window),
+                format!("the window {} is still empty at {about}", self.poll.window),
             )
         })?;
+        let mut reading = self.put(&self.poll.measure, &moments).await?;
+        let guard = &self.poll.guard;
+        if self.asks == Asks::Past {
+            // The slot is what was asked about, whatever the data are of by now.
+            reading.as_of = None;
+        }
+        let reading = guard.plausible(reading, now)?;
+        if let Some(canary) = &self.poll.canary {
+            self.look_at(canary, &reading, &moments).await?;
+        }
+        let reading = guard.believe(reading, &self.known, self.turn())?;
+        Ok(self.of_its_cycle(reading, now))
+    }
+
+    /// Asks for what must be there whatever the number is.
+    async fn look_at(
+        &self,
+        canary: &Canary,
+        reading: &Reading,
+        moments: &Moments,
+    ) -> Result<(), Fault> {
+        let seen = self.put(&canary.measure, moments).await;
+        let seen = seen.map_err(|fault| Fault {
+            message: Fault::new(fault.class, format!("canary: {}", fault.message)).message,
+            ..fault
+        })?;
+        guard::canary(seen.value, canary.at_least, reading)
+    }
+
+    fn turn(&self) -> Turn {
+        match self.asks {
+            Asks::Now => {
+                let next = self.poll.schedule.next_after(self.slot);
+                Turn::Now(self.slot, next.filter(|next| *next < self.cycle.end()))
+            }
+            Asks::Past => Turn::Past,
+        }
+    }
+
+    /// What came after the end of the cycle belongs to its last slot; if long after, it is marked.
+    fn of_its_cycle(&self, mut reading: Reading, now: Timestamp) -> Reading {
+        let end = self.cycle.end();
+        if self.asks == Asks::Past || now < end {
+            return reading;
+        }
+        let told = reading.as_of.filter(|as_of| *as_of < end);
+        reading.as_of = Some(told.unwrap_or(self.slot));
+        let jitter = SignedDuration::try_from(self.poll.jitter).unwrap_or_default();
+        if now.duration_since(end) > AFTER_END.saturating_add(jitter) {
+            reading.quality = reading.quality.with(Flag::Late);
+        }
+        reading
+    }
+
+    async fn put(&self, measure: &Measure, moments: &Moments) -> Result<Reading, Fault> {
+        let timeout = self.poll.timeout;
         let question = Question {
-            measure: &self.poll.measure,
-            moments: &moments,
+            measure,
+            moments,
             timeout,
         };
         let answer = AssertUnwindSafe(self.source.measure(question)).catch_unwind();

@@ -21,6 +21,7 @@ use super::sources::{Open, Sources};
 use super::ticker::Tick;
 use crate::config::schedule::CronSchedule;
 use crate::config::spec::Config;
+use crate::domain::guard::Known;
 use crate::domain::id::{KeyResultId, Slug};
 use crate::store::{Change, Loaded, Stretch};
 
@@ -471,6 +472,7 @@ impl Rota {
             source,
             slot,
             asks: Asks::Now,
+            known: Known::default(),
         })
     }
 

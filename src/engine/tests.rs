@@ -22,6 +22,7 @@ use crate::config::spec::{Config, Measure, Poll, Server, SourceSpec, StoreSpec};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::{Ambition, Feed, Goals, KeyResult, Kind, Objective, Role};
+use crate::domain::guard::Guard;
 use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use crate::domain::reading::Reading;
 use crate::domain::scorecard::KeyResultCard;
@@ -32,6 +33,7 @@ use crate::source::{Question, Source};
 use crate::store::{Entry, Origin, Store};
 
 mod catch_up;
+mod truth;
 
 /// What a made-up source answers to the text of a question.
 type Script = dyn Fn(&str) -> Result<f64, Fault> + Send + Sync;
@@ -87,7 +89,7 @@ impl Past {
 #[async_trait]
 impl Source for Scripted {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Sql { query } = question.measure else {
+        let Measure::Sql { query, .. } = question.measure else {
             unreachable!("the tests ask SQL");
         };
         self.asked.fetch_add(1, Ordering::SeqCst);
@@ -303,13 +305,13 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
     let polls = key_results.iter().map(|(name, query)| Poll {
         key_result: id(name),
         source: slug("shop"),
-        measure: Measure::Sql {
-            query: (*query).to_owned(),
-        },
+        measure: Measure::sql(*query),
         window: Window::CycleToDate,
         schedule: Schedule::Every(Duration::from_secs(1)),
         jitter: Duration::ZERO,
         timeout: Duration::from_secs(5),
+        guard: Guard::default(),
+        canary: None,
     });
     let objective = Objective {
         id: ObjectiveId {

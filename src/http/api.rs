@@ -120,6 +120,8 @@ pub struct KeyResultDto<'a> {
     as_of: Option<Instant>,
     /// What people should know beside the value.
     note: Option<&'a str>,
+    /// What is held against the value.
+    quality: Vec<&'static str>,
     stale: bool,
     stale_after_seconds: f64,
     baseline: Option<f64>,
@@ -286,6 +288,8 @@ struct MeasurementDto<'a> {
     as_measured: Option<f64>,
     /// How it came about.
     origin: &'static str,
+    /// What is held against it.
+    quality: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -300,6 +304,8 @@ struct OtherMeasurementDto {
     value: f64,
     /// How it came about.
     origin: &'static str,
+    /// What is held against it.
+    quality: Vec<&'static str>,
 }
 
 /// `POST key-results/{objective}/{key_result}/measurements`: what is on disk now.
@@ -397,6 +403,7 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         value: card.value.map(|(value, _)| value),
         as_of: card.value.map(|(_, as_of)| Instant(as_of)),
         note: card.note.as_deref(),
+        quality: card.quality.words(),
         stale: card.stale,
         stale_after_seconds: key_result.stale_after.as_secs_f64(),
         baseline: card.baseline,
@@ -456,6 +463,7 @@ pub fn history<'a>(
                 as_measured: (!comparison.is_in_force(&measured.definition))
                     .then_some(measured.value),
                 origin: measured.origin,
+                quality: measured.quality.words(),
             })
             .collect(),
         not_compared: others
@@ -473,6 +481,7 @@ fn other_epoch<'a>(definition: &'a str, values: &[Measured]) -> OtherEpochDto<'a
         as_of: Instant(value.as_of),
         value: value.value,
         origin: value.origin,
+        quality: value.quality.words(),
     };
     OtherEpochDto {
         definition,

@@ -359,6 +359,9 @@ fn key_result(
         @if let Some(note) = &card.note {
             p.note { "With this value: " (note) "." }
         }
+        @for flag in card.quality.flags() {
+            p.note { "This value " (flag.meaning()) "." }
+        }
         @if card.is_contradicted() && let Some(confidence) = card.confidence {
             p.note { (words::disagrees(confidence)) }
         }

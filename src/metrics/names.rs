@@ -106,6 +106,7 @@ table! {
     KEY_RESULT_LAST_MEASUREMENT = Gauge "okrd_key_result_last_measurement_timestamp_seconds", Seconds, K, "Instant that the newest good value describes; stays when the value is stale";
     KEY_RESULT_LAST_MEASUREMENT_SUCCESSFUL = Gauge "okrd_key_result_last_measurement_successful", None, K, "1 when the newest attempt gave a number, 0 when it failed, absent before the first";
     KEY_RESULT_MAX_AGE = Gauge "okrd_key_result_max_age_seconds", Seconds, K, "Age from which the newest value is stale";
+    KEY_RESULT_QUALITY = Gauge "okrd_key_result_quality", None, &["cycle", "objective", "key_result", "flag"], "1 for each flag held against the newest value (approximate, sampled, thresholded, other, late), other flags are absent; absent when stale";
 
     SOURCE_INFO = Info "okrd_source_info", None, &["source", "kind"], "What the source is, always 1";
     SOURCE_UP = Gauge "okrd_source_up", None, SOURCE, "1 when the newest poll worked, 0 when it failed, absent before the first";
@@ -204,6 +205,7 @@ mod tests {
         ),
         ("okrd_key_result_last_measurement_successful", 'g', "K"),
         ("okrd_key_result_max_age_seconds", 'g', "K"),
+        ("okrd_key_result_quality", 'g', "K,flag"),
         ("okrd_source_info", 'i', "source,kind"),
         ("okrd_source_up", 'g', "source"),
         ("okrd_source_suspended", 'g', "source"),

@@ -133,6 +133,11 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
     let status = all
         .iter()
         .map(|(labels, kr)| number(labels.with("status", kr.card.status.as_str()), 1.0));
+    let quality = all.iter().filter(|(_, kr)| !kr.card.stale);
+    let quality = quality.flat_map(|(labels, kr)| {
+        let flags = kr.card.quality.flags();
+        flags.map(|flag| number(labels.with("flag", flag.as_str()), 1.0))
+    });
     let g =
         |metric, value: fn(&KeyResultCard) -> Option<f64>| gauge(metric, &all, |kr| value(kr.card));
     // What is stale is not believed, and not exported either: the scraper then marks the series as ended.
@@ -173,6 +178,7 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
         g(&names::KEY_RESULT_MAX_AGE, |c| {
             Some(c.key_result.stale_after.as_secs_f64())
         }),
+        Family::new(&names::KEY_RESULT_QUALITY, quality),
     ]
 }
 

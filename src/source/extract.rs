@@ -2,12 +2,14 @@
 //! makes an answer an error. A plain function of its arguments; who calls it minds time and memory. Knows no HTTP.
 
 use jaq_json::{Num, Val, read};
+use jiff::Timestamp;
 use serde::de::IgnoredAny;
 
 pub use super::jq::Filter;
 use super::pointer::Pointer;
 use crate::config::spec::{Empty, Extract, HttpMeasure};
 use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::quality::Flag;
 use crate::domain::reading::Reading;
 use crate::net::json;
 
@@ -20,13 +22,21 @@ pub struct Rule {
     pub fail_if: Option<String>,
     /// What an empty answer means.
     pub empty: Empty,
+    /// Where it stands of which instant the data are.
+    pub as_of: Option<Extract>,
+    /// What raises which flag.
+    pub quality: Vec<(Flag, String)>,
 }
 
 impl Rule {
     /// Whether a filter is run: what it needs of time and memory nobody knows beforehand.
     #[must_use]
     pub fn filters(&self) -> bool {
-        matches!(self.value, Extract::Jq(_)) || self.fail_if.is_some()
+        let filters = |place: &Extract| matches!(place, Extract::Jq(_));
+        filters(&self.value)
+            || self.as_of.as_ref().is_some_and(filters)
+            || self.fail_if.is_some()
+            || !self.quality.is_empty()
     }
 }
 
@@ -36,6 +46,8 @@ impl From<&HttpMeasure> for Rule {
             value: measure.value.clone(),
             fail_if: measure.fail_if.clone(),
             empty: measure.empty,
+            as_of: measure.as_of.clone(),
+            quality: measure.quality.clone(),
         }
     }
 }
@@ -46,6 +58,8 @@ pub struct Extraction {
     value: Place,
     fail_if: Option<Filter>,
     empty: Empty,
+    as_of: Option<Place>,
+    quality: Vec<(Flag, Filter)>,
 }
 
 #[derive(Debug)]
@@ -58,17 +72,25 @@ impl Extraction {
     /// Compiles what the rule says.
     ///
     /// # Errors
-    /// One line naming the key (`value` or `fail_if`) and what is wrong with it.
+    /// One line naming the key (`value`, `fail_if`, `as_of`, `quality`) and what is wrong with it.
     pub fn compile(rule: &Rule) -> Result<Self, String> {
-        let value = match &rule.value {
+        let place = |place: &Extract| match place {
             Extract::Pointer(text) => Pointer::parse(text).map(Place::Pointer),
             Extract::Jq(text) => Filter::compile(text).map(Place::Jq),
         };
+        let value = place(&rule.value);
         let fail_if = rule.fail_if.as_deref().map(Filter::compile).transpose();
+        let as_of = rule.as_of.as_ref().map(place).transpose();
+        let quality = rule.quality.iter();
+        let quality: Result<Vec<_>, _> = quality
+            .map(|(flag, text)| Ok::<_, String>((*flag, Filter::compile(text)?)))
+            .collect();
         Ok(Self {
             value: value.map_err(|e| format!("value: {e}"))?,
             fail_if: fail_if.map_err(|e| format!("fail_if: {e}"))?,
             empty: rule.empty,
+            as_of: as_of.map_err(|e| format!("as_of: {e}"))?,
+            quality: quality.map_err(|e| format!("quality: {e}"))?,
         })
     }
 
@@ -83,9 +105,10 @@ impl Extraction {
             return self.nothing("the answer has no body");
         }
         json::validate(body).map_err(|e| Fault::new(e.class, e.message).help(e.help))?;
-        let document = match (&self.value, &self.fail_if) {
-            (Place::Pointer(_), None) => Val::Null,
-            _ => parse(body)?,
+        let document = if self.filters() {
+            parse(body)?
+        } else {
+            Val::Null
         };
         if let Some(filter) = &self.fail_if {
             refuse(filter, document.clone(), moments)?;
@@ -95,15 +118,34 @@ impl Extraction {
             b"{}" => return self.nothing("the answer is `{}`"),
             _ => {}
         }
-        match &self.value {
+        let mut reading = match &self.value {
             Place::Pointer(pointer) => {
                 let found = pointer
                     .follow(body)
                     .ok_or_else(|| missing(pointer.text()))?;
                 pointed_at(found, &format!("value {}", pointer.text()))
             }
-            Place::Jq(filter) => self.filtered(filter, document, moments),
+            Place::Jq(filter) => self.filtered(filter, document.clone(), moments),
+        }?;
+        if let Some(place) = &self.as_of {
+            reading.as_of = Some(told_as_of(place, body, &document, moments)?);
         }
+        for (flag, filter) in &self.quality {
+            if holds(filter, document.clone(), moments)
+                .map_err(|why| unclear(&format!("quality: {why}")))?
+            {
+                reading.quality = reading.quality.with(*flag);
+            }
+        }
+        Ok(reading)
+    }
+
+    fn filters(&self) -> bool {
+        let filters = |place: &Place| matches!(place, Place::Jq(_));
+        filters(&self.value)
+            || self.as_of.as_ref().is_some_and(filters)
+            || self.fail_if.is_some()
+            || !self.quality.is_empty()
     }
 
     fn filtered(
@@ -144,18 +186,72 @@ impl Extraction {
 
 /// Fails when `fail_if` yields anything but false and null, however late, or cannot be evaluated: then nobody knows.
 fn refuse(filter: &Filter, document: Val, moments: &[String]) -> Result<(), Fault> {
+    if !holds(filter, document, moments).map_err(|why| unclear(&format!("fail_if: {why}")))? {
+        return Ok(());
+    }
+    let filter: String = filter.text().chars().take(80).collect();
+    Err(unclear(&format!(
+        "the answer is an error by its own account: fail_if `{filter}` holds"
+    )))
+}
+
+/// Whether a filter yields anything but false and null, however late.
+fn holds(filter: &Filter, document: Val, moments: &[String]) -> Result<bool, String> {
     for output in filter.outputs(document, moments) {
-        let output =
-            output.map_err(|e| Fault::new(FaultClass::BadBody, format!("fail_if: {e}")))?;
+        let output = output.map_err(|e| e.to_string())?;
         if !matches!(output, Val::Null | Val::Bool(false)) {
-            let filter: String = filter.text().chars().take(80).collect();
-            return Err(Fault::new(
-                FaultClass::BadBody,
-                format!("the answer is an error by its own account: fail_if `{filter}` holds"),
-            ));
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
+}
+
+fn unclear(message: &str) -> Fault {
+    Fault::new(FaultClass::BadBody, message)
+}
+
+/// The instant of the data: RFC 3339 text, or seconds or milliseconds since 1970. An answer without it is of no known
+/// instant, and no measurement.
+fn told_as_of(
+    place: &Place,
+    body: &[u8],
+    document: &Val,
+    moments: &[String],
+) -> Result<Timestamp, Fault> {
+    let bad = |why: String| {
+        Fault::new(FaultClass::BadValue, format!("as_of: {why}"))
+            .help("expected an instant: RFC 3339 text with its zone, or seconds or milliseconds since 1970")
+    };
+    let found = match place {
+        Place::Pointer(pointer) => match pointer.follow(body) {
+            Some(text) => parse(text.as_bytes())?,
+            None => {
+                return Err(bad(format!(
+                    "{} points at nothing in the answer",
+                    pointer.text()
+                )));
+            }
+        },
+        Place::Jq(filter) => match filter.outputs(document.clone(), moments).next() {
+            Some(output) => output.map_err(|e| bad(e.to_string()))?,
+            None => return Err(bad("the filter yields nothing".into())),
+        },
+    };
+    let told = match &found {
+        Val::TStr(text) => {
+            let text = String::from_utf8_lossy(text);
+            super::as_of::of_text(text.trim())
+        }
+        Val::Num(_) => super::as_of::of_number(number(&found, "as_of")?.value),
+        _ => None,
+    };
+    told.ok_or_else(|| bad(format!("found {}", shown(&found))))
+}
+
+/// The start of a value as JSON.
+fn shown(value: &Val) -> String {
+    let text: String = value.to_string().chars().take(40).collect();
+    format!("`{}`", text.escape_debug())
 }
 
 /// A document that was found valid.
@@ -237,6 +333,8 @@ mod tests {
             },
             fail_if: None,
             empty: Empty::Error,
+            as_of: None,
+            quality: Vec::new(),
         }
     }
 
@@ -499,5 +597,73 @@ mod tests {
         let since = "[.[] | select(.at >= $now and .at < $window_end)] | length";
         let body = r#"[{"at":"2025-12-31"},{"at":"2026-11-01"},{"at":"2026-11-05"}]"#;
         assert_eq!(read(since, body).unwrap().value, 1.0);
+    }
+
+    #[test]
+    fn f23_what_is_held_against_an_answer_becomes_its_flags() {
+        let rule = Rule {
+            quality: vec![
+                (Flag::Sampled, ".metadata.samplingMetadatas != null".into()),
+                (Flag::Thresholded, ".metadata.subjectToThresholding".into()),
+                (Flag::Other, ".metadata.dataLossFromOtherRow".into()),
+            ],
+            ..measure("/rows/0/metricValues/0/value")
+        };
+        let report = |metadata: &str| {
+            format!(r#"{{"rows":[{{"metricValues":[{{"value":"1204"}}]}}],"metadata":{metadata}}}"#)
+        };
+        for (metadata, flags) in [
+            ("{}", &[][..]),
+            (
+                r#"{"samplingMetadatas":[{"samplesReadCount":"500"}]}"#,
+                &["sampled"],
+            ),
+            (
+                r#"{"subjectToThresholding":true,"dataLossFromOtherRow":true}"#,
+                &["thresholded", "other"],
+            ),
+            (r#"{"subjectToThresholding":false}"#, &[]),
+        ] {
+            let reading = evaluate(&rule, &report(metadata)).unwrap();
+            assert_eq!(
+                (reading.value, reading.quality.words()),
+                (1204.0, flags.to_vec())
+            );
+        }
+        // What cannot be told is no clean number.
+        let broken = Rule {
+            quality: vec![(Flag::Sampled, ".rows.sampled".into())],
+            ..measure("/rows/0/metricValues/0/value")
+        };
+        let fault = evaluate(&broken, &report("{}")).unwrap_err();
+        assert_eq!(fault.class, FaultClass::BadBody);
+    }
+
+    #[test]
+    fn f24_the_instant_of_the_data_is_read_beside_the_number() {
+        let pointer = Extract::Pointer("/at".into());
+        let filter = Extract::Jq(".at | if type == \"object\" then .to else . end".into());
+        for place in [pointer, filter] {
+            let rule = Rule {
+                as_of: Some(place),
+                ..measure("/n")
+            };
+            let at = |told: &str| evaluate(&rule, &format!(r#"{{"n":7,"at":{told}}}"#));
+            for told in [
+                r#""2026-11-02T09:30:00Z""#,
+                r#""2026-11-02 09:30:00""#,
+                "1793611800",
+                "1793611800000",
+            ] {
+                let as_of = at(told).unwrap().as_of.map(|at| at.to_string());
+                assert_eq!(as_of.as_deref(), Some("2026-11-02T09:30:00Z"), "{told}");
+            }
+            for told in ["null", "true", r#""last week""#, "[]"] {
+                let fault = at(told).unwrap_err();
+                assert_eq!(fault.class, FaultClass::BadValue, "{told}");
+                assert!(fault.message.starts_with("as_of: "), "{fault}");
+            }
+            assert!(evaluate(&rule, r#"{"n":7}"#).is_err());
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Floor 2: the sources. Each file knows one kind of source and none of the others, nor the store, nor the engine.
 //! A source is asked one question at a time and answers with a reading or a fault; it never records anything.
 
+mod as_of;
 pub mod endpoint;
 pub mod extract;
 pub mod http;

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::Fault;
+use crate::domain::guard::Doubted;
 use crate::domain::history::{Counts, LastAttempt, Point};
 use crate::domain::id::KeyResultId;
+use crate::domain::quality::Quality;
 use crate::domain::reading::Reading;
 use crate::domain::status::Phase;
 
@@ -103,6 +105,32 @@ impl Entry {
         (self.origin == Origin::Polled).then(|| (from_ms(self.as_of_ms(reading)), note))
     }
 
+    /// What is known against its number and the instant that describes, likewise.
+    #[must_use]
+    pub fn quality(&self) -> Option<(Timestamp, Quality)> {
+        let reading = self.outcome.as_ref().ok()?;
+        let known = self.origin == Origin::Polled && !reading.quality.is_clear();
+        known.then(|| (from_ms(self.as_of_ms(reading)), reading.quality))
+    }
+
+    /// What becomes of the number of this key result that waits to be seen again, exactly as a later load gives it: gone
+    /// once a poll brought another answer that is a number, believed or not; `None` when nothing changes.
+    #[must_use]
+    pub fn doubted(&self) -> Option<Option<Doubted>> {
+        if self.origin != Origin::Polled {
+            return None;
+        }
+        match &self.outcome {
+            Ok(_) => Some(None),
+            Err(fault) => fault.doubt.map(|doubt| {
+                doubt.passes.then(|| Doubted {
+                    slot: from_ms(self.slot.as_millisecond()),
+                    value: doubt.value,
+                })
+            }),
+        }
+    }
+
     /// The counts behind its ratio and the instant they describe, likewise.
     #[must_use]
     pub fn counts(&self) -> Option<(Timestamp, Counts)> {
@@ -138,8 +166,8 @@ pub struct Measurement {
     pub value: f64,
     /// The exact digits, where `value` cannot hold them all.
     pub exact: Option<String>,
-    /// Whether the source calls it an estimate.
-    pub approximate: bool,
+    /// What is known against it.
+    pub quality: Quality,
     /// Of a ratio k/n the two counts, where the source told both.
     pub counts: Option<Counts>,
     /// What the source's number came with; what a person wrote is in `origin`.
@@ -161,7 +189,7 @@ pub struct Attempt {
     pub took: Duration,
     /// How often the source was asked.
     pub tries: u32,
-    /// The fault; or else the number that was not kept: the slot had a measurement already, a person corrected it, or
+    /// The fault, with the number that came and is not believed if there was one; or else the number that was not kept: the slot had a measurement already, a person corrected it, or
     /// its cycle had closed.
     pub outcome: Result<f64, Fault>,
 }

@@ -16,13 +16,15 @@ use super::memory::day_zone;
 use super::owed::{self, Stretch};
 use super::people::load_check_ins;
 use super::reader::fault_class;
-use super::rows::point_of;
+use super::rows::{point_of, quality};
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::{Carried, Epoch, Line};
 use crate::domain::forecast::{KeptForecast, half_time};
 use crate::domain::goals::{Goals, KeyResult};
+use crate::domain::guard::Doubted;
 use crate::domain::history::{Counts, History, LastAttempt, Point, Series};
 use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::quality::Quality;
 use crate::domain::status::Status;
 
 /// What the store knows of the goals in force.
@@ -78,6 +80,8 @@ struct Wanted<'g> {
     measured: Option<(i64, i64)>,
     note: Option<(i64, String)>,
     counts: Option<(i64, Counts)>,
+    quality: Option<(i64, Quality)>,
+    doubted: Option<Doubted>,
     half_time: Option<KeptForecast>,
 }
 
@@ -167,6 +171,8 @@ impl<'g> Wanted<'g> {
             measured: None,
             note: None,
             counts: None,
+            quality: None,
+            doubted: None,
             half_time: None,
         };
         if let Some(days) = stored {
@@ -341,6 +347,10 @@ impl<'g> Wanted<'g> {
         record.status_since = self.status_since;
         record.note = self.note.map(|(as_of, note)| (from_ms(as_of), note));
         record.counts = (self.counts).map(|(as_of, counts)| (from_ms(as_of), counts));
+        record.quality = (self.quality).map(|(as_of, quality)| (from_ms(as_of), quality));
+        let measured = self.measured_slot.map(from_ms);
+        let since_then = |doubted: &Doubted| measured.is_none_or(|slot| slot < doubted.slot);
+        record.doubted = self.doubted.filter(since_then);
         record.half_time = self.half_time;
         if let Some(poll) = poll {
             let at = from_ms(poll.at);
@@ -383,7 +393,7 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
     let mut statement = connection.prepare_cached(
         "SELECT kr.uid, kr.status, kr.status_since, s.id, s.definition, s.first_day,
                 m.started_at, m.class, m.message, m.help, s.baseline_at, s.baseline_value,
-                m.slot_at, s.passed_until
+                m.slot_at, s.passed_until, m.doubted_slot, m.doubted_value
          FROM kr LEFT JOIN series AS s ON s.kr_id = kr.id LEFT JOIN last_miss AS m ON m.series_id = s.id",
     )?;
     let mut rows = statement.query([])?;
@@ -422,6 +432,14 @@ fn read_names(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
             let fault = fault(row)?;
             kr.polled(None, LastPoll { at, fault });
         }
+        let (doubted_slot, doubted_value): (Option<i64>, Option<f64>) =
+            (row.get(14)?, row.get(15)?);
+        kr.doubted = doubted_slot
+            .zip(doubted_value)
+            .map(|(slot, value)| Doubted {
+                slot: from_ms(slot),
+                value,
+            });
         let missed: Option<i64> = row.get(12)?;
         kr.accounted = missed.map(|slot| slot.saturating_add(1)).max(row.get(13)?);
     }
@@ -566,8 +584,9 @@ fn read_points(
 /// What the newest number of each source came with: one seek each, next to one another where slots are shared.
 fn read_notes(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "SELECT as_of, note, k, n FROM measurement
-         WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 0 AND (note IS NOT NULL OR k IS NOT NULL)",
+        "SELECT as_of, note, k, n, approximate, flags FROM measurement
+         WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 0
+           AND (note IS NOT NULL OR k IS NOT NULL OR approximate OR flags IS NOT NULL)",
     )?;
     for kr in wanted {
         let Some((series, slot)) = kr.measured else {
@@ -579,6 +598,8 @@ fn read_notes(connection: &Connection, wanted: &mut [Wanted<'_>]) -> rusqlite::R
             let counts = row.get::<_, Option<f64>>(2)?.zip(row.get(3)?);
             kr.note = row.get::<_, Option<String>>(1)?.map(|note| (as_of, note));
             kr.counts = counts.map(|counts| (as_of, counts));
+            let quality = quality(row.get(4)?, row.get_ref(5)?.as_str_or_null()?);
+            kr.quality = Some((as_of, quality)).filter(|_| !quality.is_clear());
         }
     }
     Ok(())

@@ -16,8 +16,9 @@ use super::memory;
 use super::open::open_to_read;
 use super::people::{self, Annotation, ToldCheckIn};
 use super::provenance::{self, Beginning, Provenance};
+use super::rows::quality;
 use crate::domain::epoch::Epoch;
-use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::fault::{Doubt, Fault, FaultClass};
 use crate::domain::goals::Goals;
 use crate::domain::id::{CycleName, KeyResultId};
 
@@ -85,7 +86,7 @@ impl Reader {
         const SERIES: &str = by_slot!(
             "measurement",
             "t.slot_at, t.started_at, t.ms, t.tries, t.as_of, t.value, t.value_text, t.approximate, t.recorded,
-             t.note, t.author, series.definition, t.backfilled, t.k, t.n"
+             t.note, t.author, series.definition, t.backfilled, t.k, t.n, t.flags"
         );
         self.of_key_result(SERIES, id, since, until, measurement)
     }
@@ -281,7 +282,7 @@ fn measurement(row: &Row<'_>) -> rusqlite::Result<Measurement> {
         as_of: from_ms(row.get(4)?),
         value: row.get(5)?,
         exact: row.get(6)?,
-        approximate: row.get(7)?,
+        quality: quality(row.get(7)?, row.get_ref(15)?.as_str_or_null()?),
         counts: row.get::<_, Option<f64>>(13)?.zip(row.get(14)?),
         note,
         origin: if recorded {
@@ -302,15 +303,19 @@ fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     let class: Option<String> = row.get(4)?;
     let message: Option<String> = row.get(5)?;
     let help: Option<String> = row.get(6)?;
+    let value: Option<f64> = row.get(7)?;
     Ok(Attempt {
         slot: from_ms(row.get(0)?),
         started_at: from_ms(row.get(1)?),
         took: took(row.get(2)?),
         tries: row.get(3)?,
         outcome: match class {
-            None => Ok(row.get(7)?),
-            Some(class) => Err(Fault::new(fault_class(&class), message.unwrap_or_default())
-                .help(help.unwrap_or_default())),
+            None => Ok(value.unwrap_or_default()),
+            Some(class) => Err(Fault {
+                doubt: value.map(Doubt::never),
+                ..Fault::new(fault_class(&class), message.unwrap_or_default())
+                    .help(help.unwrap_or_default())
+            }),
         },
     })
 }

@@ -16,6 +16,7 @@ use super::people::{Annotation, ToldCheckIn, keep_annotation, keep_check_in};
 use super::provenance::{self, Questions};
 use crate::domain::history::{Point, frozen};
 use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::quality::{Flag, Quality};
 use crate::domain::reading::Reading;
 use crate::domain::status::Status;
 
@@ -65,8 +66,8 @@ pub(super) struct Rows<'c> {
 
 const MEASUREMENT: &str = "
     INSERT INTO measurement (slot_at, series_id, recorded, started_at, ms, tries, value, told_as_of, value_text,
-                             approximate, revision_id, note, author, backfilled, k, n)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                             approximate, revision_id, note, author, backfilled, k, n, flags)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
     ON CONFLICT DO NOTHING";
 
 const DAY: &str = "
@@ -94,12 +95,15 @@ const CORRECTED: &str = "
     FROM measurement WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 1";
 
 const MISS: &str = "
-    INSERT INTO last_miss (series_id, slot_at, started_at, class, message, help) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    INSERT INTO last_miss (series_id, slot_at, started_at, class, message, help, doubted_slot, doubted_value)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?9)
     ON CONFLICT (series_id) DO UPDATE SET
       slot_at = max(slot_at, ?2),
       class   = iif(?3 >= started_at, ?4, class),
       message = iif(?3 >= started_at, ?5, message),
       help    = iif(?3 >= started_at, ?6, help),
+      doubted_slot  = iif(?7, ?8, doubted_slot),
+      doubted_value = iif(?7, ?9, doubted_value),
       started_at = max(started_at, ?3)";
 
 impl<'c> Rows<'c> {
@@ -209,13 +213,14 @@ impl<'c> Rows<'c> {
             reading.value,
             told_as_of.map(Timestamp::as_millisecond),
             reading.exact.as_deref(),
-            reading.approximate,
+            reading.quality.has(Flag::Approximate),
             revision,
             note,
             author,
             backfilled,
             reading.counts.map(|(k, _)| k),
             reading.counts.map(|(_, n)| n),
+            flags(reading.quality),
         ])?;
         Ok(rows > 0)
     }
@@ -302,6 +307,10 @@ impl<'c> Rows<'c> {
         let class = fault.map(|f| f.class.as_str());
         let message = fault.map(|f| f.message.as_str());
         let help = fault.map(|f| f.help.as_str()).filter(|h| !h.is_empty());
+        let value = match &entry.outcome {
+            Ok(reading) => Some(reading.value),
+            Err(fault) => fault.doubt.map(|doubt| doubt.value),
+        };
         let revision = self.revision_of(entry);
         self.attempt.execute(params![
             slot,
@@ -312,12 +321,24 @@ impl<'c> Rows<'c> {
             class,
             message,
             help,
-            entry.outcome.as_ref().ok().map(|r| r.value),
+            value,
             revision,
         ])?;
         if entry.origin == Origin::Polled {
-            self.miss
-                .execute(params![series, slot, started, class, message, help])?;
+            // A number that came to nothing, as where its slot had one, settles no doubt.
+            let doubted = fault.and_then(|_| entry.doubted());
+            let seen = doubted.flatten();
+            self.miss.execute(params![
+                series,
+                slot,
+                started,
+                class,
+                message,
+                help,
+                doubted.is_some(),
+                seen.map(|seen| seen.slot.as_millisecond()),
+                seen.map(|seen| seen.value),
+            ])?;
         }
         Ok(())
     }
@@ -542,6 +563,25 @@ pub(super) fn point_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<
         as_of: from_ms(at),
         value,
     }))
+}
+
+/// The words of the flags that have no column of their own.
+fn flags(quality: Quality) -> Option<String> {
+    let own: Quality = quality
+        .flags()
+        .filter(|flag| *flag != Flag::Approximate)
+        .collect();
+    (!own.is_clear()).then(|| own.to_string())
+}
+
+/// The set behind both columns.
+pub(super) fn quality(approximate: bool, flags: Option<&str>) -> Quality {
+    let own = flags.map_or_else(Quality::default, Quality::parse);
+    if approximate {
+        own.with(Flag::Approximate)
+    } else {
+        own
+    }
 }
 
 fn took_ms(entry: &Entry) -> i64 {

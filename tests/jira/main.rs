@@ -20,6 +20,7 @@ use okrd::config::spec::{Auth, Deployment, HttpSpec, JiraValue, Measure};
 use okrd::domain::cycle::Cycle;
 use okrd::domain::fault::{Fault, FaultClass, Remedy};
 use okrd::domain::id::CycleName;
+use okrd::domain::quality::Flag;
 use okrd::domain::reading::Reading;
 use okrd::domain::window::{Moments, Window};
 use okrd::source::jira::{Api, Jira};
@@ -174,7 +175,10 @@ async fn cloud_counts_are_estimates_and_download_no_issue() {
         .count("project = SHOP AND statusCategory = Done ORDER BY created")
         .await
         .unwrap();
-    assert_eq!((reading.value, reading.approximate), (7.0, true));
+    assert_eq!(
+        (reading.value, reading.quality.has(Flag::Approximate)),
+        (7.0, true)
+    );
     assert_eq!(rig.fake.asked("search/jql"), 0);
     assert_eq!(rig.fake.asked("approximate-count"), 1);
 }
@@ -186,7 +190,10 @@ async fn data_center_counts_are_exact_and_download_no_issue() {
         .count("project = SHOP AND statusCategory != Done")
         .await
         .unwrap();
-    assert_eq!((reading.value, reading.approximate), (4.0, false));
+    assert_eq!(
+        (reading.value, reading.quality.has(Flag::Approximate)),
+        (4.0, false)
+    );
     let searches: Vec<_> = rig
         .fake
         .seen()
@@ -774,7 +781,11 @@ async fn sums_and_means_ask_for_one_field_and_read_every_page() {
             .sum("project = SHOP ORDER BY created DESC", POINTS)
             .await
             .unwrap();
-        assert_eq!((sum.value, sum.approximate), (36.0, false), "{kind:?}");
+        assert_eq!(
+            (sum.value, sum.quality.has(Flag::Approximate)),
+            (36.0, false),
+            "{kind:?}"
+        );
         let mean = rig
             .avg("project = SHOP", "customfield_10016")
             .await
@@ -1081,7 +1092,7 @@ async fn a_ratio_is_one_count_by_another() {
             .await
             .unwrap();
         assert_eq!(
-            (ratio.value, ratio.approximate),
+            (ratio.value, ratio.quality.has(Flag::Approximate)),
             (7.0 / 11.0, kind == Kind::Cloud)
         );
         assert_eq!(

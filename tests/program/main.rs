@@ -26,6 +26,7 @@ mod reload;
 mod review;
 mod secrets;
 mod start;
+mod truth;
 mod watch;
 mod why;
 

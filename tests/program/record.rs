@@ -211,7 +211,7 @@ fn a_series_reads_as_table_csv_and_json_and_from_an_instant_on() {
     let mut lines = csv.lines();
     assert_eq!(
         lines.next(),
-        Some("as_of,value,slot,origin,definition,comparable,carried_over,note")
+        Some("as_of,value,slot,origin,definition,comparable,carried_over,flags,note")
     );
     let first = lines.next().unwrap();
     assert!(first.starts_with("2024-03-01T00:00:00Z,1,"), "{first}");

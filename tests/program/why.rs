@@ -245,7 +245,8 @@ fn a_store_of_an_earlier_build_says_what_it_does_not_know() {
     let store = rusqlite::Connection::open(home.path("okrd.db")).unwrap();
     store
         .execute_batch(
-            "DROP TABLE asked; DROP TABLE question; DROP TABLE in_force; PRAGMA user_version = 6;",
+            "ALTER TABLE measurement DROP COLUMN flags; ALTER TABLE last_miss DROP COLUMN doubted_slot;
+         ALTER TABLE last_miss DROP COLUMN doubted_value; DROP TABLE asked; DROP TABLE question; DROP TABLE in_force; PRAGMA user_version = 6;",
         )
         .unwrap();
     drop(store);

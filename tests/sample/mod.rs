@@ -19,6 +19,7 @@ use super::okrd::domain::history::{CheckIn, LastAttempt};
 use super::okrd::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use super::okrd::domain::link::Link;
 use super::okrd::domain::method::PaceBy;
+use super::okrd::domain::quality::{Flag, Quality};
 use super::okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use super::okrd::domain::status::Status;
 use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
@@ -121,6 +122,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         key_result: Arc::new(key_result),
         value: None,
         note: None,
+        quality: Quality::default(),
         stale: false,
         believed_until: None,
         direction,
@@ -466,6 +468,7 @@ fn happy() -> ObjectiveCard {
         source: slug("tracker"),
     };
     let complaints = KeyResultCard {
+        quality: Quality::default().with(Flag::Approximate),
         in_band: Some(true),
         compliance: Some(0.94),
         coverage: Some(1.0),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod hostile;
 mod mysql;
 mod postgres;
 #[path = "../servers/mod.rs"]
@@ -11,7 +12,7 @@ mod sqlite;
 use std::time::Duration;
 
 use jiff::civil::date;
-use okrd::config::spec::Measure;
+use okrd::config::spec::{Measure, Takes};
 use okrd::domain::cycle::Cycle;
 use okrd::domain::fault::{Fault, FaultClass};
 use okrd::domain::id::CycleName;
@@ -34,9 +35,7 @@ fn moments() -> Moments {
 }
 
 async fn ask_within(source: &dyn Source, query: &str, timeout: Duration) -> Result<Reading, Fault> {
-    let measure = Measure::Sql {
-        query: query.into(),
-    };
+    let measure = Measure::sql(query);
     source
         .measure(Question {
             measure: &measure,
@@ -44,6 +43,98 @@ async fn ask_within(source: &dyn Source, query: &str, timeout: Duration) -> Resu
             timeout,
         })
         .await
+}
+
+/// The same with what passes for a number.
+async fn ask_taking(source: &dyn Source, query: &str, takes: Takes) -> Result<Reading, Fault> {
+    let measure = Measure::Sql {
+        query: query.into(),
+        takes,
+    };
+    source
+        .measure(Question {
+            measure: &measure,
+            moments: &moments(),
+            timeout: Duration::from_secs(20),
+        })
+        .await
+}
+
+const NOTHING: Takes = Takes {
+    no_row: false,
+    null: false,
+    warnings: false,
+};
+
+/// Rows, NULL and columns are alike everywhere; `none` gives no row, `of` makes an instant of a text.
+async fn one_row_one_number(source: &dyn Source, none: &str, of: impl Fn(&str) -> String) {
+    // F83
+    for (query, word) in [
+        (none, "no row"),
+        ("SELECT 1 UNION ALL SELECT 2", "more than one row"),
+    ] {
+        let refused = fault(source, query, FaultClass::BadValue, word).await;
+        assert_eq!(
+            refused.help.contains("on_empty"),
+            query == none,
+            "{refused}"
+        );
+    }
+    let zero = Takes {
+        no_row: true,
+        ..NOTHING
+    };
+    assert_eq!(ask_taking(source, none, zero).await.unwrap().value, 0.0);
+    let two = ask_taking(source, "SELECT 1 UNION ALL SELECT 2", zero).await;
+    assert_eq!(two.unwrap_err().class, FaultClass::BadValue);
+    // F84
+    let null = "SELECT sum(id) FROM t WHERE id > 9";
+    assert!(
+        ask_taking(source, null, zero)
+            .await
+            .unwrap_err()
+            .help
+            .contains("COALESCE")
+    );
+    let null_is_zero = Takes {
+        null: true,
+        ..NOTHING
+    };
+    assert_eq!(
+        ask_taking(source, null, null_is_zero).await.unwrap().value,
+        0.0
+    );
+    assert!(ask_taking(source, none, null_is_zero).await.is_err());
+    // F86, F24
+    let instant = of("2026-11-02 09:30:00");
+    for query in [
+        format!("SELECT 7 AS value, {instant} AS as_of"),
+        format!("SELECT {instant} AS as_of, 7 AS value"),
+    ] {
+        let reading = ask(source, &query)
+            .await
+            .unwrap_or_else(|f| panic!("{query}: {f}"));
+        let as_of = reading.as_of.map(|at| at.to_string());
+        assert_eq!(
+            (reading.value, as_of.as_deref()),
+            (7.0, Some("2026-11-02T09:30:00Z")),
+            "{query}"
+        );
+    }
+    for query in [
+        "SELECT 1, 2",
+        "SELECT 1 AS value, 2 AS b",
+        "SELECT 1 AS value, 2 AS as_of, 3 AS c",
+    ] {
+        fault(source, query, FaultClass::BadValue, "columns").await;
+    }
+    fault(
+        source,
+        "SELECT 1 AS value, NULL AS as_of",
+        FaultClass::BadValue,
+        "as_of",
+    )
+    .await;
 }
 
 async fn ask(source: &dyn Source, query: &str) -> Result<Reading, Fault> {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use okrd::config::secret::{SecretRef, Setting};
+use okrd::config::spec::Takes;
 use okrd::domain::fault::FaultClass;
 use okrd::source::Source;
 use okrd::source::sql::mysql::Mysql;
@@ -11,7 +12,9 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard};
 
 use super::servers::{self, Server};
-use super::{ask, ask_within, eventually, fault, value, values};
+use super::{
+    NOTHING, ask, ask_taking, ask_within, eventually, fault, one_row_one_number, value, values,
+};
 
 /// Held for reading by every test, for writing by the one that takes the server down.
 static UP: RwLock<()> = RwLock::const_new(());
@@ -86,6 +89,39 @@ fn root(server: &Server) -> Mysql {
 
 fn reader(server: &Server) -> Mysql {
     source(server.url("reader", "r", "shop"))
+}
+
+#[tokio::test]
+async fn f83_f84_f86_f24_one_row_one_number_or_what_its_writer_says() {
+    let (_up, server) = server().await;
+    let source = reader(server);
+    let none = "SELECT id FROM t WHERE id > 9";
+    one_row_one_number(&source, none, |text| format!("TIMESTAMP'{text}'")).await;
+    let stamp = ask(&source, "SELECT 7 AS value, max(stamp) AS as_of FROM t").await;
+    assert_eq!(
+        stamp.unwrap().as_of.unwrap().to_string(),
+        "2026-11-22T23:30:00Z"
+    );
+    let text = "SELECT 7 AS value, '2026-11-02' AS as_of";
+    fault(&source, text, FaultClass::BadValue, "FROM_UNIXTIME").await;
+}
+
+#[tokio::test]
+async fn f87_a_warning_is_passed_over_only_where_its_writer_says_so() {
+    let (_up, server) = server().await;
+    let source = reader(server);
+    let warned = "SELECT CAST('12x' AS SIGNED)";
+    let fault = ask(&source, warned).await.unwrap_err();
+    assert!(fault.help.contains("allow_warnings"), "{fault}");
+    let takes = Takes {
+        warnings: true,
+        ..NOTHING
+    };
+    assert_eq!(
+        ask_taking(&source, warned, takes).await.unwrap().value,
+        12.0
+    );
+    assert!(ask(&source, warned).await.is_err());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard};
 
 use super::servers::{self, Server};
-use super::{ask, ask_within, eventually, fault, value, values};
+use super::{ask, ask_within, eventually, fault, one_row_one_number, value, values};
 
 /// Held for reading by every test, for writing by the one that takes the server down.
 static UP: RwLock<()> = RwLock::const_new(());
@@ -75,6 +75,28 @@ fn root(server: &Server) -> Postgres {
 
 fn reader(server: &Server) -> Postgres {
     source(server.url("reader", "r", "postgres"))
+}
+
+#[tokio::test]
+async fn f83_f84_f86_f24_one_row_one_number_or_what_its_writer_says() {
+    let (_up, server) = server().await;
+    let source = reader(server);
+    let none = "SELECT id FROM t WHERE id > 9";
+    for zone in ["timestamptz '{}+00'", "timestamp '{}'"] {
+        one_row_one_number(&source, none, |text| zone.replace("{}", text)).await;
+    }
+    let day = ask(&source, "SELECT 7 AS value, date '2026-11-02' AS as_of").await;
+    assert_eq!(
+        day.unwrap().as_of.unwrap().to_string(),
+        "2026-11-02T00:00:00Z"
+    );
+    for (instant, word) in [
+        ("'2026-11-02'", "timestamptz"),
+        ("timestamptz 'infinity'", "beyond time"),
+    ] {
+        let query = format!("SELECT 7 AS value, {instant} AS as_of");
+        fault(&source, &query, FaultClass::BadValue, word).await;
+    }
 }
 
 #[tokio::test]

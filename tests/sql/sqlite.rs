@@ -11,7 +11,7 @@ use okrd::source::sql::sqlite::Sqlite;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{ask, ask_within, eventually, fault, value, values};
+use super::{ask, ask_within, eventually, fault, one_row_one_number, value, values};
 
 const ENDLESS: &str =
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
@@ -85,6 +85,35 @@ async fn f85_f26_a_value_is_judged_by_its_own_type() {
         "SELECT sum(x) FROM (SELECT 9223372036854775807 AS x UNION ALL SELECT 1)",
         FaultClass::SqlError,
         "overflow",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn f83_f84_f86_f24_one_row_one_number_or_what_its_writer_says() {
+    let shop = shop("delete");
+    let none = "SELECT id FROM t WHERE id > 9";
+    one_row_one_number(&shop.source, none, |text| format!("'{text}'")).await;
+    let seconds = "SELECT 7 AS value, unixepoch('2026-11-02 09:30:00') AS as_of";
+    let as_of = ask(&shop.source, seconds).await.unwrap().as_of.unwrap();
+    assert_eq!(as_of.to_string(), "2026-11-02T09:30:00Z");
+    // The check sees it before any poll.
+    let soon = Duration::from_secs(5);
+    let fault = shop.source.describe("SELECT 1, 2", soon).await.unwrap_err();
+    assert!(fault.message.contains("2 columns"), "{fault}");
+    let two = "SELECT 1 AS value, 2 AS as_of";
+    shop.source.describe(two, soon).await.unwrap();
+}
+
+#[tokio::test]
+async fn f83_no_more_than_two_rows_are_fetched() {
+    let shop = shop("delete");
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+    fault(
+        &shop.source,
+        endless,
+        FaultClass::BadValue,
+        "more than one row",
     )
     .await;
 }

@@ -29,6 +29,8 @@ fn measure(value: &str) -> HttpMeasure {
         },
         fail_if: None,
         empty: Empty::Error,
+        as_of: None,
+        quality: Vec::new(),
     }
 }
 

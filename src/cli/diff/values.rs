@@ -18,6 +18,7 @@ use crate::domain::epoch::{Epoch, Measured, Past};
 use crate::domain::goals::{Feed, Goals, KeyResult};
 use crate::domain::history::{History, Record};
 use crate::domain::id::{CycleName, KeyResultId, Slug};
+use crate::domain::quality::Quality;
 use crate::domain::series::Point;
 use crate::domain::target::{Aim, Baseline};
 use crate::net::client::{Client, ClientOptions};
@@ -436,6 +437,7 @@ fn value(told: &Value, definition: Option<&str>) -> Option<Measured> {
         as_of: told.get("as_of")?.as_str()?.parse().ok()?,
         value: as_measured.or_else(|| finite(told.get("value")))?,
         origin: "polled",
+        quality: Quality::default(),
     })
 }
 

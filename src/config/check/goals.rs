@@ -13,10 +13,10 @@ use super::daemon::{Polling, Schedules, duration, timeout};
 use super::measure::{canonical, counts_days, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
-use super::{FilterJudge, aim, amendments, formula, hex, links, rebases};
+use super::{FilterJudge, aim, amendments, formula, guard, hex, links, rebases};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::schedule::{Schedule, show_duration};
-use crate::config::spec::{Measure, Poll, SourceSpec};
+use crate::config::spec::{Canary, Measure, Poll, SourceSpec};
 use crate::domain::cycle::Cycle;
 use crate::domain::formula::Formula;
 use crate::domain::goals::{
@@ -225,7 +225,7 @@ impl<'a> Reader<'a, '_> {
         };
         let definition = self.definition(objective, &asked, feed.source(), &unit, kind);
         let stale_after = self.stale_after(table, objective, &asked, schedule.as_ref());
-        let poll = self.poll(table, &id, asked, schedule);
+        let poll = self.poll(table, &id, asked, schedule, stale_after);
         let cycle = self.cycles.get(&objective.cycle);
         let rebases = rebases::read(table, cycle, &definition, self.out);
         let (aim, plan) = aim?;
@@ -263,7 +263,7 @@ impl<'a> Reader<'a, '_> {
         if let Asked::Others(formula) = asked {
             parts.push(formula.to_string());
         }
-        if let Asked::Source(source, measure, window) = asked {
+        if let Asked::Source(source, measure, window, _) = asked {
             let spec = self.specs.get(source);
             parts.push(window.to_string());
             parts.extend(canonical(measure, spec));
@@ -289,11 +289,15 @@ impl<'a> Reader<'a, '_> {
         id: &KeyResultId,
         asked: Asked,
         schedule: Option<Schedule>,
+        stale_after: Duration,
     ) -> Option<Poll> {
         let timeout = timeout(table, self.out).unwrap_or(self.polling.timeout);
-        let Asked::Source(source, measure, window) = asked else {
+        let Asked::Source(source, measure, window, canary) = asked else {
             return None;
         };
+        guard::out_of_reach(table, self.out);
+        let guard = table.table("measure");
+        let guard = guard.map(|measure| guard::guard(measure, stale_after, self.out));
         Some(Poll {
             key_result: id.clone(),
             source,
@@ -302,6 +306,8 @@ impl<'a> Reader<'a, '_> {
             schedule: schedule?,
             jitter: duration(table, "jitter").unwrap_or(self.polling.jitter),
             timeout,
+            guard: guard.unwrap_or_default(),
+            canary: canary.map(|canary| *canary),
         })
     }
 
@@ -361,7 +367,10 @@ impl<'a> Reader<'a, '_> {
             Slug::parse(name),
             measure(measured, kind, self.filters, self.out),
         ) {
-            (Ok(source), Some(measure)) => Asked::Source(source, measure, window),
+            (Ok(source), Some(measure)) => {
+                let canary = guard::canary(measured, kind, self.filters, self.out);
+                Asked::Source(source, measure, window, canary.map(Box::new))
+            }
             _ => Asked::Wrongly,
         }
     }
@@ -525,7 +534,7 @@ impl<'a> Reader<'a, '_> {
 
 /// Who is asked for a number.
 enum Asked {
-    Source(Slug, Measure, Window),
+    Source(Slug, Measure, Window, Option<Box<Canary>>),
     /// It follows from other key results.
     Others(Formula),
     /// People record it.

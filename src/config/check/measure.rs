@@ -20,6 +20,7 @@ use crate::config::spec::{
     Body, Empty, Extract, HttpMeasure, JiraValue, Measure, Method, SiteMetric, SourceSpec,
 };
 use crate::config::sql::lex::{Dialect, tokens};
+use crate::domain::quality::Flag;
 use crate::domain::window::Moments;
 
 /// Reads the measure of a source of this type; `None` when something essential is missing.
@@ -159,14 +160,30 @@ fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Optio
         query,
         method,
         body,
-        value: extract(&table.text("value")?, filters, out),
+        value: extract("value", &table.text("value")?, filters, out),
         fail_if: table.owned("fail_if"),
         empty: match table.text("empty").map(|at| at.value) {
             Some("zero") => Empty::Zero,
             Some("skip") => Empty::Skip,
             _ => Empty::Error,
         },
+        as_of: (table.text("as_of")).map(|at| extract("as_of", &at, filters, out)),
+        quality: flags(table, filters, out),
     })
+}
+
+/// The filters that raise flags.
+fn flags(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Vec<(Flag, String)> {
+    let Some(quality) = table.table("quality") else {
+        return Vec::new();
+    };
+    let told = Flag::ALL.into_iter().filter_map(|flag| {
+        let at = quality.text(flag.as_str())?;
+        unbound(&at, false, out);
+        filter(flag.as_str(), &at, filters, out);
+        Some((flag, at.value.to_owned()))
+    });
+    told.collect()
 }
 
 /// A window that nothing asks about changes nothing, and was hardly meant so.
@@ -241,24 +258,26 @@ fn filter(key: &str, at: &At<'_, &str>, filters: FilterJudge, out: &mut Vec<Find
         let finding = at.finding(Code::CfgValue, message).label("not a filter");
         out.push(finding.help(match key {
             "value" => "write a jq filter that yields one number, such as `.total`, or a JSON Pointer, such as `/total`",
+            "as_of" => "write a jq filter that yields an instant, such as `.updated`, or a JSON Pointer, such as `/updated`",
             _ => "write a jq filter that yields true or false, such as `.status != \"ok\"`",
         }));
     }
 }
 
-fn extract(at: &At<'_, &str>, filters: FilterJudge, out: &mut Vec<Finding>) -> Extract {
+/// Where in an answer something stands: `value` or `as_of`.
+fn extract(key: &str, at: &At<'_, &str>, filters: FilterJudge, out: &mut Vec<Finding>) -> Extract {
     let text = at.value.to_owned();
     let is_pointer = text.is_empty() || text.starts_with('/');
     unbound(at, is_pointer, out);
     if !is_pointer {
-        filter("value", at, filters, out);
+        filter(key, at, filters, out);
         return Extract::Jq(text);
     }
     let tail = text.split('~').skip(1);
     if tail.clone().any(|rest| !rest.starts_with(['0', '1'])) {
         let finding = at.finding(
             Code::CfgValue,
-            "`value` is not a JSON Pointer: `~` must be written `~0`",
+            format!("`{key}` is not a JSON Pointer: `~` must be written `~0`"),
         );
         out.push(
             finding.help("write `~0` for `~` and `~1` for `/` inside a name, or use a jq filter"),
@@ -433,9 +452,17 @@ pub(in crate::config) fn canonical(measure: &Measure, source: Option<&SourceSpec
         settings.iter().map(each).collect::<Vec<_>>().join("\n")
     };
     match measure {
-        Measure::Sql { query } => {
+        Measure::Sql { query, takes } => {
             let dialect = source.map_or(Dialect::Sqlite, dialect);
-            vec!["sql".into(), spaced_sql(query, dialect)]
+            let mut parts = vec!["sql".into(), spaced_sql(query, dialect)];
+            // Only where something is said, so that a definition from before stays what it was.
+            match (takes.no_row, takes.null) {
+                (false, false) => {}
+                (true, false) => parts.push("no row is 0".into()),
+                (false, true) => parts.push("NULL is 0".into()),
+                (true, true) => parts.push("no row is 0, NULL is 0".into()),
+            }
+            parts
         }
         Measure::Jira { jql, value } => {
             let (how, of) = match value {

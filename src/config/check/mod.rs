@@ -9,6 +9,7 @@ mod edition;
 mod faults;
 mod formula;
 mod goals;
+mod guard;
 pub mod levels;
 mod links;
 pub(super) mod measure;

@@ -27,7 +27,7 @@ fn nobodys(at: &At<'_, &DeValue<'_>>) -> Finding {
 }
 
 /// What other programs call keys of ours.
-const ALIASES: [(&str, &str); 9] = [
+const ALIASES: [(&str, &str); 10] = [
     ("username", "user"),
     ("login", "user"),
     ("email", "user"),
@@ -37,6 +37,7 @@ const ALIASES: [(&str, &str); 9] = [
     ("host", "url"),
     ("dsn", "url"),
     ("description", "why"),
+    ("zero_guard", "allow_zero"),
 ];
 
 /// The pass over one file.

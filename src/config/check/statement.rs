@@ -3,7 +3,7 @@
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
 use crate::config::finding::{Code, Finding, quoted};
-use crate::config::spec::Measure;
+use crate::config::spec::{Measure, Takes};
 use crate::config::sql::gate::{Found, Objection, READS, objections};
 use crate::config::sql::lex::{Dialect, Kind, Token, tokens};
 use crate::domain::window::Moments;
@@ -23,6 +23,11 @@ pub(super) fn sql(table: Table<'_>, dialect: Dialect, out: &mut Vec<Finding>) ->
     }
     Some(Measure::Sql {
         query: at.value.to_owned(),
+        takes: Takes {
+            no_row: table.text("on_empty").is_some_and(|at| at.value == "zero"),
+            null: table.flag("null_as_zero").unwrap_or_default(),
+            warnings: table.flag("allow_warnings").unwrap_or_default(),
+        },
     })
 }
 

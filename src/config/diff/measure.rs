@@ -6,9 +6,11 @@ use super::{Class, Comparing, Lean, OnRecord, Subject, plain, short};
 use crate::config::check::measure::canonical;
 use crate::config::finding::Code;
 use crate::config::schedule::show_duration;
-use crate::config::spec::{Config, Measure, Poll};
+use crate::config::spec::{Config, Extract, Measure, Poll};
 use crate::domain::goals::{Feed, KeyResult};
+use crate::domain::guard::Guard;
 use crate::domain::id::KeyResultId;
+use crate::domain::number::show;
 use crate::domain::target::{Aim, Baseline};
 
 /// What each poll of a configuration asks, by key result.
@@ -94,7 +96,7 @@ impl Comparing<'_> {
         let (Some(before), Some(after)) = (before, after) else {
             return;
         };
-        if before.measure != after.measure {
+        if question(&before.measure) != question(&after.measure) {
             let mut change = plain(subject.clone(), Class::Cosmetic, text_of(&after.measure));
             change.after = Some("written otherwise, the same question".to_owned());
             self.push(change);
@@ -121,6 +123,17 @@ impl Comparing<'_> {
             ] {
                 fields.push((field, show_duration(of(before)), show_duration(of(after))));
             }
+            // Where nothing is said of it, `max_age` follows `stale_after`.
+            let follows =
+                |(kr, poll): (&KeyResult, &Poll)| poll.guard.max_age == Some(kr.stale_after);
+            let both_follow = follows((old, before)) && follows((new, after));
+            let is = belief(after);
+            for (field, was) in belief(before) {
+                let is = is.iter().find(|(name, _)| *name == field);
+                if let Some((_, is)) = is.filter(|_| !(field == "max_age" && both_follow)) {
+                    fields.push((field, was, is.clone()));
+                }
+            }
         }
         // That of a computed number follows from those that it reads.
         if !matches!(new.feed, Feed::Computed(_)) {
@@ -129,10 +142,66 @@ impl Comparing<'_> {
         }
         for (field, was, is) in fields.into_iter().filter(|(_, was, is)| was != is) {
             let mut change = plain(subject.clone(), Class::Operational, field);
-            (change.before, change.after) = (Some(was), Some(is));
+            let told = |text: String| Some(text).filter(|text| !text.is_empty());
+            (change.before, change.after) = (told(was), told(is));
             self.push(change);
         }
     }
+}
+
+/// What is asked, without what only tells how the answer is believed.
+fn question(measure: &Measure) -> Measure {
+    let mut question = measure.clone();
+    match &mut question {
+        Measure::Sql { takes, .. } => takes.warnings = false,
+        Measure::Http(http) => (http.as_of, http.quality) = (None, Vec::new()),
+        Measure::Jira { .. } | Measure::Plausible { .. } => {}
+    }
+    question
+}
+
+/// What of its answers is believed, by the keys that say so.
+fn belief(poll: &Poll) -> Vec<Part> {
+    let Guard {
+        allow_zero,
+        min,
+        max,
+        max_drop_percent,
+        require_exact,
+        max_age,
+    } = &poll.guard;
+    let number = |of: &Option<f64>| of.map_or_else(String::new, show);
+    let canary = poll.canary.as_ref().map_or_else(String::new, |canary| {
+        let asks = canonical(&canary.measure, None);
+        short(&format!(
+            "{} at least {}",
+            asks.join(" "),
+            show(canary.at_least)
+        ))
+    });
+    let mut parts = vec![
+        ("allow_zero", allow_zero.to_string()),
+        ("min", number(min)),
+        ("max", number(max)),
+        ("max_drop_percent", number(max_drop_percent)),
+        ("require_exact", require_exact.to_string()),
+        ("max_age", max_age.map_or_else(String::new, show_duration)),
+        ("canary", canary),
+    ];
+    match &poll.measure {
+        Measure::Sql { takes, .. } => parts.push(("allow_warnings", takes.warnings.to_string())),
+        Measure::Http(http) => {
+            let as_of = http.as_of.as_ref().map_or("", |place| match place {
+                Extract::Pointer(text) | Extract::Jq(text) => text,
+            });
+            parts.push(("as_of", short(as_of)));
+            let flags = http.quality.iter();
+            let flags = flags.map(|(flag, filter)| format!("{} {filter}", flag.as_str()));
+            parts.push(("quality", short(&flags.collect::<Vec<_>>().join(", "))));
+        }
+        Measure::Jira { .. } | Measure::Plausible { .. } => {}
+    }
+    parts
 }
 
 /// The key that holds the question.
@@ -160,7 +229,7 @@ fn parts(key_result: &KeyResult, poll: Option<&Poll>, config: &Config) -> Vec<Pa
     };
     parts.push(("window", poll.window.to_string()));
     let names: &[&'static str] = match &poll.measure {
-        Measure::Sql { .. } => &["query"],
+        Measure::Sql { .. } => &["query", "on_empty"],
         Measure::Jira { .. } => &["jql", "value", "value of"],
         Measure::Http(_) => &["path", "query", "method", "body", "value", "empty"],
         Measure::Plausible { .. } => &["metric", "goal"],

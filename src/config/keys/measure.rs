@@ -36,6 +36,154 @@ const WINDOW: Key = key(
 .default("\"cycle_to_date\"")
 .examples(&["\"30d\"", "\"previous_month\""]);
 
+const ALLOW_ZERO: Key = key(
+    "allow_zero",
+    Shape::Bool,
+    "true: a fall to 0 is believed at once. Otherwise it is suspect until a second poll shows it, for 0 is also what an account without permission sees.",
+)
+.default("false")
+.examples(&["true"]);
+const MIN: Key = key(
+    "min",
+    Shape::Number,
+    "The lowest value that can be: an answer below it is suspect and no measurement.",
+)
+.examples(&["0"]);
+const MAX: Key = key(
+    "max",
+    Shape::Number,
+    "The highest value that can be: an answer above it is suspect and no measurement.",
+)
+.examples(&["100"]);
+const MAX_DROP: Key = key(
+    "max_drop_percent",
+    Shape::Number,
+    "By how many percent of the last good value it may fall from one poll to the next, above 0 up to 100; a steeper fall is suspect until a second poll shows it.",
+)
+.bounds(&[("exclusiveMinimum", 0), ("maximum", 100)])
+.examples(&["50"]);
+const REQUIRE_EXACT: Key = key(
+    "require_exact",
+    Shape::Bool,
+    "true: a number that its source calls estimated, sampled or cut is suspect and no measurement. Otherwise it is kept and marked.",
+)
+.default("false")
+.examples(&["true"]);
+const MAX_AGE: Key = key(
+    "max_age",
+    Shape::Duration,
+    "How old the data may be where the source tells their instant, see `as_of`; older ones are suspect. By default as long as `stale_after`.",
+)
+.examples(&["\"6h\""]);
+const AT_LEAST: Key = key(
+    "at_least",
+    Shape::Number,
+    "The least that the canary must count, above 0.",
+)
+.needed()
+.bounds(&[("exclusiveMinimum", 0)])
+.examples(&["100"]);
+/// The canary of a measure whose keys are in this table.
+const fn canary(kind: &'static TableKind, examples: &'static [&'static str]) -> Key {
+    key(
+        "canary",
+        Shape::Table(kind),
+        "A second question to the same source, asked with each poll: when it counts less than `at_least`, okrd no longer sees everything and the number is suspect.",
+    )
+    .examples(examples)
+}
+
+static SQL_CANARY: TableKind = TableKind::new(
+    "a canary in SQL",
+    "What must be seen beside the number.",
+    &[
+        key(
+            "query",
+            Shape::Code,
+            "The SELECT that counts it; it may bind what the measure may bind.",
+        )
+        .needed()
+        .examples(&["\"SELECT count(*) FROM subscribers\""]),
+        AT_LEAST,
+    ],
+);
+
+static JIRA_CANARY: TableKind = TableKind::new(
+    "a canary in JQL",
+    "What must be seen beside the number.",
+    &[
+        key("jql", Shape::Code, "The JQL whose issues are counted.")
+            .needed()
+            .examples(&["\"project = CARE\""]),
+        AT_LEAST,
+    ],
+);
+
+static HTTP_CANARY: TableKind = TableKind::new(
+    "a canary over HTTP",
+    "What must be seen beside the number.",
+    &[
+        key("path", Shape::Line, "Appended to the source's URL.").examples(&["\"/accounts\""]),
+        key(
+            "query",
+            Shape::Map(Names::Any, &Shape::Parameter),
+            "Query parameters; those that log in must be kept elsewhere as secrets.",
+        )
+        .examples(&["{ limit = 1 }"]),
+        key(
+            "value",
+            Shape::Code,
+            "Where its number stands: a JSON Pointer when it starts with `/`, otherwise a jq filter.",
+        )
+        .needed()
+        .examples(&["\"/total\""]),
+        AT_LEAST,
+    ],
+);
+
+static PLAUSIBLE_CANARY: TableKind = TableKind::new(
+    "a canary of web analytics",
+    "What must be seen beside the number, over the same window.",
+    &[
+        METRIC,
+        key("goal", Shape::Line, "Only visits with this goal.").examples(&["\"Signup\""]),
+        AT_LEAST,
+    ],
+);
+
+static QUALITY: TableKind = TableKind::new(
+    "what is known against an answer",
+    "jq filters over the answer; one that yields true marks the number with its flag.",
+    &[
+        key("approximate", Shape::Code, "The number is an estimate.")
+            .examples(&["\".meta.estimated\""]),
+        key(
+            "sampled",
+            Shape::Code,
+            "It was made of a sample of the data.",
+        )
+        .examples(&["\".metadata.samplingMetadatas != null\""]),
+        key("thresholded", Shape::Code, "Rows were held back.")
+            .examples(&["\".metadata.subjectToThresholding\""]),
+        key("other", Shape::Code, "Rows were lumped together as other.")
+            .examples(&["\".metadata.dataLossFromOtherRow\""]),
+    ],
+);
+
+const METRIC: Key = key(
+    "metric",
+    Shape::Words(&[
+        "visitors",
+        "visits",
+        "pageviews",
+        "conversions",
+        "conversion_rate",
+        "bounce_rate",
+    ]),
+    "What is counted.",
+)
+.needed();
+
 pub(crate) static FORMULA: TableKind = TableKind::new(
     "a measure by formula",
     "A number that follows from other key results of the same objective.",
@@ -50,7 +198,7 @@ pub(crate) static FORMULA: TableKind = TableKind::new(
 
 static SQL: TableKind = TableKind::new(
     "a measure in SQL",
-    "One statement that gives exactly one row with one numeric column.",
+    "One statement that gives exactly one row with one numeric column, or with two that are named `value` and `as_of`: the number, and the instant of the data.",
     &[
         SOURCE,
         key(
@@ -61,6 +209,26 @@ static SQL: TableKind = TableKind::new(
         .needed()
         .examples(&["\"SELECT count(*) FROM subscribers WHERE confirmed\""]),
         WINDOW,
+        key(
+            "on_empty",
+            Shape::Words(&["error", "zero"]),
+            "What an answer without a row means: a fault, or the number 0.",
+        )
+        .default("\"error\""),
+        key("null_as_zero", Shape::Bool, "true: NULL is 0. Otherwise it is a fault.")
+            .default("false"),
+        key(
+            "allow_warnings",
+            Shape::Bool,
+            "true: a number is taken whatever MySQL or MariaDB warns of. Otherwise it is suspect.",
+        )
+        .default("false"),
+        MAX_AGE,
+        ALLOW_ZERO,
+        MIN,
+        MAX,
+        MAX_DROP,
+        canary(&SQL_CANARY, &["{ query = \"SELECT count(*) FROM subscribers\", at_least = 500 }"]),
         REFRESH,
     ],
 );
@@ -121,6 +289,12 @@ static JIRA: TableKind = TableKind::new(
         .default("\"count\"")
         .examples(&["\"count\"", "{ sum = \"Story Points\" }"]),
         WINDOW,
+        REQUIRE_EXACT,
+        ALLOW_ZERO,
+        MIN,
+        MAX,
+        MAX_DROP,
+        canary(&JIRA_CANARY, &["{ jql = \"project = CARE\", at_least = 100 }"]),
         REFRESH,
     ],
 );
@@ -156,7 +330,26 @@ static HTTP: TableKind = TableKind::new(
             "What an empty answer means: a fault, the number 0, or no number this time.",
         )
         .default("\"error\""),
+        key(
+            "as_of",
+            Shape::Code,
+            "Where it stands of which instant the data are: a JSON Pointer or a jq filter, as `value`; RFC 3339 text, or seconds or milliseconds since 1970.",
+        )
+        .examples(&["\"/updated_at\"", "\".meta.refreshed\""]),
+        MAX_AGE,
+        key(
+            "quality",
+            Shape::Table(&QUALITY),
+            "What in the answer is held against its number.",
+        )
+        .examples(&["{ sampled = \".metadata.samplingMetadatas != null\" }"]),
         WINDOW,
+        REQUIRE_EXACT,
+        ALLOW_ZERO,
+        MIN,
+        MAX,
+        MAX_DROP,
+        canary(&HTTP_CANARY, &["{ path = \"/accounts\", value = \"/total\", at_least = 100 }"]),
         REFRESH,
     ],
 );
@@ -166,19 +359,7 @@ static PLAUSIBLE: TableKind = TableKind::new(
     "A metric of the site over the window; percentages are 0 to 100.",
     &[
         SOURCE,
-        key(
-            "metric",
-            Shape::Words(&[
-                "visitors",
-                "visits",
-                "pageviews",
-                "conversions",
-                "conversion_rate",
-                "bounce_rate",
-            ]),
-            "What is counted.",
-        )
-        .needed(),
+        METRIC,
         key(
             "goal",
             Shape::Line,
@@ -186,6 +367,14 @@ static PLAUSIBLE: TableKind = TableKind::new(
         )
         .examples(&["\"Signup\""]),
         WINDOW,
+        ALLOW_ZERO,
+        MIN,
+        MAX,
+        MAX_DROP,
+        canary(
+            &PLAUSIBLE_CANARY,
+            &["{ metric = \"visitors\", at_least = 1 }"],
+        ),
         REFRESH,
     ],
 );

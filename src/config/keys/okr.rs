@@ -180,7 +180,6 @@ pub(crate) static KEY_RESULT: TableKind = TableKind::new(
         )
         .examples(&["\"readers\""]),
         ALLOW,
-        later("zero_guard"),
     ],
 )
 .choices(&[

@@ -86,6 +86,7 @@ pub fn judge_along(
         key_result: Arc::clone(key_result),
         value: sight.value.map(|p| (p.value, p.as_of)),
         note: sight.note(),
+        quality: sight.quality(),
         stale: sight.stale,
         believed_until: sight.believed_until,
         direction: figures.direction,

@@ -9,6 +9,7 @@ use crate::domain::history::{Counts, Point, Record};
 use crate::domain::method::Terms;
 use crate::domain::milestones::Milestones;
 use crate::domain::progress::Way;
+use crate::domain::quality::Quality;
 use crate::domain::status::{Phase, Standing};
 use crate::domain::target::{Aim, Baseline, Direction, Reach};
 use crate::domain::verdict::{Closing, Outcome, looks_too_safe};
@@ -85,6 +86,15 @@ impl<'a> Sight<'a> {
         self.value
             .filter(|value| value.as_of == *as_of)
             .map(|_| note.clone())
+    }
+
+    /// What is known against the value: not what is known against another number.
+    pub(super) fn quality(&self) -> Quality {
+        let of_it = |(as_of, _): &(Timestamp, Quality)| {
+            self.value.is_some_and(|value| value.as_of == *as_of)
+        };
+        let known = self.record.quality.filter(of_it);
+        known.map_or_else(Quality::default, |(_, quality)| quality)
     }
 
     /// The counts behind the value: not those of another number.

@@ -4,6 +4,7 @@ use super::line::Line;
 use super::pages::FoundIssue;
 use super::{cloud, data_center};
 use crate::domain::fault::Fault;
+use crate::domain::quality::{Flag, Quality};
 
 /// Which of the two APIs is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +16,12 @@ pub enum Api {
 }
 
 impl Api {
-    /// Whether its counts are estimates.
-    pub(super) fn estimates(self) -> bool {
-        self == Self::Cloud
+    /// What is known against its counts: those of the cloud are estimates.
+    pub(super) fn quality(self) -> Quality {
+        match self {
+            Self::Cloud => Quality::default().with(Flag::Approximate),
+            Self::DataCenter => Quality::default(),
+        }
     }
 
     /// The address of something that both have.

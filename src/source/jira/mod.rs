@@ -172,7 +172,7 @@ impl Jira {
             JiraValue::Count => {
                 let count = api.count(line, &jql).await?;
                 let mut reading = Reading::whole(count.into());
-                reading.approximate = api.estimates();
+                reading.quality = api.quality();
                 Ok(Figure {
                     reading: Ok(reading),
                     empty: count == 0,
@@ -183,7 +183,7 @@ impl Jira {
                 let part = api.count(line, &jql).await?;
                 let whole = api.count(line, &whole).await?;
                 let reading = ratio(part, whole).map(|mut reading| {
-                    reading.approximate = api.estimates();
+                    reading.quality = api.quality();
                     reading
                 });
                 Ok(Figure {

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use super::refused;
+use crate::config::spec::Takes;
 use crate::config::sql::gate::{self, Found};
 use crate::config::sql::lex::{Dialect, Kind, Token, tokens};
 use crate::domain::fault::{Fault, FaultClass};
@@ -19,6 +20,8 @@ pub(super) struct Statement {
     pub(super) text: String,
     /// Which moment each placeholder stands for, in their order.
     pub(super) names: Vec<&'static str>,
+    /// What passes for a number; nothing beside one unless its writer says so.
+    pub(super) takes: Takes,
     /// Where the text leaves the original: (byte in `text`, byte in the original) behind each replacement.
     shifts: Vec<(usize, usize)>,
 }
@@ -36,6 +39,7 @@ impl Statement {
         let mut statement = Self {
             text: String::with_capacity(sql.len() + 32),
             names: Vec::new(),
+            takes: Takes::default(),
             shifts: vec![(0, 0)],
         };
         let mut copied = 0;

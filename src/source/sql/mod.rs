@@ -8,6 +8,7 @@
 mod bind;
 mod file;
 mod grants;
+mod line;
 pub mod mysql;
 pub mod postgres;
 mod reader;
@@ -17,8 +18,9 @@ mod turn;
 
 use std::time::Duration;
 
-use crate::config::spec::{Measure, SourceSpec};
+use crate::config::spec::{Measure, SourceSpec, Takes};
 use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::reading::Reading;
 
 /// Asks the source whether it would accept a statement: prepares it, with its parameters and its columns, and runs
 /// nothing.
@@ -97,10 +99,10 @@ pub async fn account(spec: &SourceSpec, timeout: Duration) -> Result<String, Fau
     }
 }
 
-/// The statement of a measure.
-fn query_of(measure: &Measure) -> Result<&str, Fault> {
+/// The statement of a measure, and what passes for a number.
+fn query_of(measure: &Measure) -> Result<(&str, Takes), Fault> {
     match measure {
-        Measure::Sql { query } => Ok(query),
+        Measure::Sql { query, takes } => Ok((query, *takes)),
         _ => Err(Fault::new(
             FaultClass::Internal,
             "an SQL source was asked something that is no SQL",
@@ -108,18 +110,36 @@ fn query_of(measure: &Measure) -> Result<&str, Fault> {
     }
 }
 
-/// Exactly one column.
-fn one_column(found: usize) -> Result<(), Fault> {
-    match found {
-        1 => Ok(()),
-        0 => Err(refused(
+/// Where the number stands in a row, and where the instant of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Columns {
+    value: usize,
+    as_of: Option<usize>,
+}
+
+/// Exactly one column, whatever its name, or `value` and `as_of`.
+fn columns(names: &[&str]) -> Result<Columns, Fault> {
+    let named = |name: &str| names.iter().position(|n| n.eq_ignore_ascii_case(name));
+    match (names.len(), named("value"), named("as_of")) {
+        (1, ..) => Ok(Columns {
+            value: 0,
+            as_of: None,
+        }),
+        (0, ..) => Err(refused(
             "the statement gives no rows, expected a SELECT".into(),
         )),
-        n => {
-            Err(bad_value(format!("found {n} columns, expected one"))
-                .help("SELECT the number alone"))
-        }
+        (2, Some(value), Some(as_of)) => Ok(Columns {
+            value,
+            as_of: Some(as_of),
+        }),
+        (n, ..) => Err(bad_value(format!("found {n} columns, expected one"))
+            .help("SELECT the number alone, or two columns named `value` and `as_of`")),
     }
+}
+
+/// The fault of an instant that is none, with what would be one.
+fn no_instant(found: &str, expected: &str) -> Fault {
+    bad_value(format!("as_of: found {found}, expected an instant")).help(expected)
 }
 
 /// The fault of a statement that does more than read.
@@ -128,9 +148,14 @@ fn refused(message: String) -> Fault {
         .help("a measure is one SELECT that gives one number; sources are never written")
 }
 
-fn no_row() -> Fault {
-    bad_value("found no row, expected exactly one")
-        .help("count(*) and other aggregates without GROUP BY always give one row")
+/// An answer without a row: a fault, unless the statement's writer says that it is 0.
+fn no_row(takes: Takes) -> Result<Reading, Fault> {
+    if takes.no_row {
+        return Ok(Reading::whole(0));
+    }
+    Err(bad_value("found no row, expected exactly one").help(
+        "count(*) and other aggregates without GROUP BY always give one row; or write on_empty = \"zero\" if none means 0",
+    ))
 }
 
 fn more_rows() -> Fault {
@@ -138,9 +163,14 @@ fn more_rows() -> Fault {
         .help("aggregate, or add a condition that leaves one row; LIMIT 1 would pick any")
 }
 
-fn null() -> Fault {
-    bad_value("found NULL, expected a number")
-        .help("SUM, AVG, MIN and MAX of nothing are NULL: COALESCE(…, 0) if nothing means 0")
+/// NULL: a fault, unless the statement's writer says that it is 0.
+fn null(takes: Takes) -> Result<Reading, Fault> {
+    if takes.null {
+        return Ok(Reading::whole(0));
+    }
+    Err(bad_value("found NULL, expected a number").help(
+        "SUM, AVG, MIN and MAX of nothing are NULL: COALESCE(…, 0) or null_as_zero = true, if nothing means 0",
+    ))
 }
 
 /// The fault of a value that is no number, with the cast that would make it one.
@@ -164,4 +194,30 @@ fn place(sql: &str, byte: usize) -> String {
         .count()
         + 1;
     format!("line {line}, column {column}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f86_one_column_or_two_by_name() {
+        let of = |value, as_of| Some(Columns { value, as_of });
+        for (names, found) in [
+            (&["n"][..], of(0, None)),
+            (&["as_of"], of(0, None)),
+            (&["value", "as_of"], of(0, Some(1))),
+            (&["AS_OF", "Value"], of(1, Some(0))),
+            (&["value", "value"], None),
+            (&["a", "b"], None),
+            (&["value", "updated"], None),
+            (&["value", "as_of", "as_of"], None),
+            (&[], None),
+        ] {
+            assert_eq!(columns(names).ok(), found, "{names:?}");
+        }
+        let fault = columns(&["a", "b"]).unwrap_err();
+        assert_eq!(fault.class, FaultClass::BadValue);
+        assert!(fault.help.contains("`value` and `as_of`"), "{fault}");
+    }
 }

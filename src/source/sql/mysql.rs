@@ -2,23 +2,29 @@
 //! for a while; all that a question relies on in the session is set anew before it, and its read-only transaction is
 //! rolled back after it. Knows no other source.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use sqlx::mysql::{
     MySqlColumn, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode,
 };
 use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions, Connection, Error, Executor, Row, SqlSafeStr,
-    Statement as _, TypeInfo, ValueRef,
+    AssertSqlSafe, Column, ConnectOptions, Connection, Decode, Error, Executor, MySql, Row,
+    SqlSafeStr, Statement as _, TypeInfo, ValueRef,
 };
 
 use super::bind::{self, Statement};
+use super::line::{self, Line, Meter};
 use super::server::{self, Address, Clock, Host, Tls};
 use super::turn::{Answer, Session, Stop, Turns};
-use super::{Power, grants};
+use super::{Columns, Power, grants};
 use crate::config::secret::Setting;
+use crate::config::spec::Takes;
 use crate::config::sql::lex::Dialect;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
@@ -38,7 +44,8 @@ pub struct Mysql(Turns<Live>);
 /// A connection that works.
 struct Live {
     connection: MySqlConnection,
-    options: MySqlConnectOptions,
+    address: Address,
+    meter: Arc<Meter>,
     /// The server's id of this connection.
     id: u64,
     mariadb: bool,
@@ -56,7 +63,8 @@ impl Mysql {
     /// # Errors
     /// The fault that asking would end in, as far as preparing shows it.
     pub async fn describe(&self, query: &str, timeout: Duration) -> Result<(), Fault> {
-        self.0.ask(query, None, timeout).await.map(|_| ())
+        let asked = (query, Takes::default());
+        self.0.ask(asked, None, timeout).await.map(|_| ())
     }
 
     /// What the account may do beyond reading.
@@ -79,9 +87,9 @@ impl Mysql {
 #[async_trait]
 impl Source for Mysql {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let query = super::query_of(question.measure)?;
+        let asked = super::query_of(question.measure)?;
         let moments = Some(question.moments);
-        self.0.ask(query, moments, question.timeout).await
+        self.0.ask(asked, moments, question.timeout).await
     }
 
     fn permits(&self) -> usize {
@@ -102,9 +110,10 @@ impl Session for Live {
 
     async fn connect(address: &Address) -> Result<Self, Fault> {
         address.resolve().await?;
-        let options = options(address);
+        let line = line::open(address, Self::DIALECT).await;
+        let line = line.map_err(|e| database_fault(&e, address))?;
         let who = async {
-            let mut connection = options.connect().await?;
+            let mut connection = options(address, &line).connect().await?;
             let row = sqlx::raw_sql("SELECT VERSION(), CONNECTION_ID()")
                 .fetch_one(&mut connection)
                 .await?;
@@ -112,13 +121,20 @@ impl Session for Live {
             let id: String = row.try_get_unchecked(1)?;
             Ok::<_, Error>((connection, version, id))
         };
-        let (connection, version, id) = who.await.map_err(|e| database_fault(&e, address))?;
+        let (connection, version, id) = who
+            .await
+            .map_err(|e| line.meter.judge(address, database_fault(&e, address)))?;
         Ok(Self {
             connection,
-            options,
+            address: address.clone(),
+            meter: line.meter,
             id: id.parse().unwrap_or(0),
             mariadb: version.to_ascii_lowercase().contains("mariadb"),
         })
+    }
+
+    fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Sets all that a question relies on, and begins a read-only transaction: each of these may be set otherwise on the
@@ -154,11 +170,14 @@ impl Session for Live {
     ) -> Result<Answer, Error> {
         let text = AssertSqlSafe(statement.text.clone()).into_sql_str();
         let prepared = self.connection.prepare(text).await?;
-        if let Err(fault) = one_number_column(prepared.columns()) {
-            // As it was prepared first; the next time the table may be another.
-            self.connection.clear_cached_statements().await?;
-            return Ok((Err(fault), true));
-        }
+        let columns = match judge_columns(prepared.columns()) {
+            Ok(columns) => columns,
+            Err(fault) => {
+                // As it was prepared first; the next time the table may be another.
+                self.connection.clear_cached_statements().await?;
+                return Ok((Err(fault), true));
+            }
+        };
         let Some(moments) = moments else {
             return Ok((Ok(Reading::whole(0)), true));
         };
@@ -168,13 +187,18 @@ impl Session for Live {
         }
         let mut rows = asked.fetch(&mut self.connection);
         let Some(row) = rows.try_next().await? else {
-            return Ok((Err(super::no_row()), true));
+            return Ok((super::no_row(statement.takes), true));
         };
         if rows.try_next().await?.is_some() {
             return Ok((Err(super::more_rows()), server::drain(rows).await));
         }
         drop(rows);
-        Ok((self.warned().await?.map_or_else(|| number(&row), Err), true))
+        if !statement.takes.warnings
+            && let Some(fault) = self.warned().await?
+        {
+            return Ok((Err(fault), true));
+        }
+        Ok((reading(&row, columns, statement.takes), true))
     }
 
     async fn account(&mut self) -> Result<(String, Option<String>), Error> {
@@ -206,9 +230,10 @@ impl Session for Live {
     }
 
     fn stop(&self) -> Stop {
-        let (options, id) = (self.options.clone(), self.id);
+        let (address, id) = (self.address.clone(), self.id);
         Box::pin(async move {
-            let mut second = options.connect().await?;
+            let line = line::open(&address, Self::DIALECT).await?;
+            let mut second = options(&address, &line).connect().await?;
             let text = format!("KILL QUERY {id}");
             second.execute(AssertSqlSafe(text)).await?;
             second.close().await
@@ -241,7 +266,7 @@ impl Live {
             // A full list may have kept what matters out.
             if level != "Note" || code == "1105" || rows.len() >= CONDITIONS {
                 let message = format!("the server warns: {said} ({code})");
-                let help = "write the statement so that the server has nothing to warn of";
+                let help = "write the statement so that the server has nothing to warn of, or allow_warnings = true";
                 return Ok(Some(Fault::new(FaultClass::Suspect, message).help(help)));
             }
         }
@@ -249,7 +274,8 @@ impl Live {
     }
 }
 
-fn options(address: &Address) -> MySqlConnectOptions {
+/// For a line that is open already: it is entered by its socket; the host's name is for the certificate alone.
+fn options(address: &Address, line: &Line) -> MySqlConnectOptions {
     let mut options = MySqlConnectOptions::new()
         .port(address.port)
         .charset("utf8mb4")
@@ -259,8 +285,9 @@ fn options(address: &Address) -> MySqlConnectOptions {
         .disable_statement_logging();
     options = match &address.host {
         Host::Tcp(host) => options.host(host),
-        Host::Socket(path) => options.socket(path),
-    };
+        Host::Socket(_) => options,
+    }
+    .socket(&line.socket);
     if let Some(user) = &address.user {
         options = options.username(user);
     }
@@ -335,57 +362,103 @@ fn database_fault(error: &Error, address: &Address) -> Fault {
 }
 
 /// Judged before the statement runs: a text may be of any length. The type of NULL says nothing yet.
-fn one_number_column(columns: &[MySqlColumn]) -> Result<(), Fault> {
-    super::one_column(columns.len())?;
-    let kind = columns.first().map_or("NULL", |c| c.type_info().name());
-    let whole = kind.trim_end_matches(" UNSIGNED");
-    match whole {
+fn judge_columns(all: &[MySqlColumn]) -> Result<Columns, Fault> {
+    let names: Vec<&str> = all.iter().map(Column::name).collect();
+    let columns = super::columns(&names)?;
+    let kind = |at: usize| all.get(at).map_or("NULL", |c| c.type_info().name());
+    match kind(columns.value).trim_end_matches(" UNSIGNED") {
         "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "FLOAT" | "DOUBLE"
-        | "DECIMAL" | "NULL" => Ok(()),
+        | "DECIMAL" | "NULL" => {}
         _ => {
-            let kind = kind.to_ascii_lowercase();
-            Err(super::no_number(
+            let kind = kind(columns.value).to_ascii_lowercase();
+            return Err(super::no_number(
                 &format!("a column of type {kind}"),
                 cast(&kind),
+            ));
+        }
+    }
+    match columns.as_of.map(kind) {
+        None | Some("TIMESTAMP" | "DATETIME" | "DATE" | "NULL") => Ok(columns),
+        Some(other) => {
+            let kind = other.to_ascii_lowercase();
+            Err(super::no_instant(
+                &format!("a column of type {kind}"),
+                INSTANT,
             ))
         }
     }
 }
 
-fn number(row: &MySqlRow) -> Result<Reading, Fault> {
+/// What makes an instant of a value; the session's zone is UTC.
+const INSTANT: &str = "a TIMESTAMP, a DATETIME in UTC, or FROM_UNIXTIME(…) of seconds since 1970";
+
+fn reading(row: &MySqlRow, columns: Columns, takes: Takes) -> Result<Reading, Fault> {
+    let mut reading = number(row, columns.value, takes)?;
+    if let Some(at) = columns.as_of {
+        reading.as_of = Some(instant(row, at)?);
+    }
+    Ok(reading)
+}
+
+/// A date with or without a time as it travels in a binary row: its length, the year in two bytes, month and day, then
+/// as far as they are not 0 hour, minute and second, and microseconds in four bytes.
+fn instant(row: &MySqlRow, at: usize) -> Result<Timestamp, Fault> {
+    let raw = row
+        .try_get_raw(at)
+        .map_err(|e| super::no_instant(&e.to_string(), INSTANT))?;
+    if raw.is_null() {
+        return Err(super::no_instant("NULL", INSTANT));
+    }
+    let bytes = <&[u8] as Decode<MySql>>::decode(raw).unwrap_or_default();
+    binary_instant(bytes).ok_or_else(|| super::no_instant("no date, such as one of zeros", INSTANT))
+}
+
+fn binary_instant(bytes: &[u8]) -> Option<Timestamp> {
+    let part = |i: usize| bytes.get(i).map_or(0, |b| b.cast_signed());
+    let year = i16::from_le_bytes([*bytes.get(1)?, *bytes.get(2)?]);
+    let micros = match bytes.get(8..12) {
+        Some(four) => i32::from_le_bytes(four.try_into().ok()?),
+        None => 0,
+    };
+    let micros = micros.checked_mul(1000)?;
+    let civil = DateTime::new(year, part(3), part(4), part(5), part(6), part(7), micros).ok()?;
+    TimeZone::UTC.to_timestamp(civil).ok()
+}
+
+fn number(row: &MySqlRow, at: usize, takes: Takes) -> Result<Reading, Fault> {
     let odd = |e: Error| {
         Fault::new(
             FaultClass::BadBody,
             format!("the value cannot be read: {e}"),
         )
     };
-    let raw = row.try_get_raw(0).map_err(odd)?;
+    let raw = row.try_get_raw(at).map_err(odd)?;
     if raw.is_null() {
-        return Err(super::null());
+        return super::null(takes);
     }
     let kind = row
         .columns()
-        .first()
+        .get(at)
         .map_or("?", |c| c.type_info().name())
         .to_owned();
     match kind.as_str() {
         "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => {
-            let value: i64 = row.try_get_unchecked(0).map_err(odd)?;
+            let value: i64 = row.try_get_unchecked(at).map_err(odd)?;
             Ok(Reading::whole(value.into()))
         }
         "TINYINT UNSIGNED" | "SMALLINT UNSIGNED" | "MEDIUMINT UNSIGNED" | "INT UNSIGNED"
         | "BIGINT UNSIGNED" => {
-            let value: u64 = row.try_get_unchecked(0).map_err(odd)?;
+            let value: u64 = row.try_get_unchecked(at).map_err(odd)?;
             Ok(Reading::whole(value.into()))
         }
         // Its shortest decimal is what the column shows: 0.1, not 0.10000000149.
         "FLOAT" => {
-            let value: f32 = row.try_get_unchecked(0).map_err(odd)?;
+            let value: f32 = row.try_get_unchecked(at).map_err(odd)?;
             Reading::new(value.to_string().parse().unwrap_or(f64::from(value)))
         }
-        "DOUBLE" => Reading::new(row.try_get_unchecked(0).map_err(odd)?),
+        "DOUBLE" => Reading::new(row.try_get_unchecked(at).map_err(odd)?),
         // DECIMAL travels as text, whatever its width.
-        "DECIMAL" => Reading::parse(&row.try_get_unchecked::<String, _>(0).map_err(odd)?),
+        "DECIMAL" => Reading::parse(&row.try_get_unchecked::<String, _>(at).map_err(odd)?),
         other => {
             let kind = other.to_ascii_lowercase();
             Err(super::no_number(
@@ -408,5 +481,32 @@ fn cast(kind: &str) -> &'static str {
             "CAST(… AS DECIMAL(30,6)), if it always is a number"
         }
         _ => "select a number instead",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f24_dates_of_every_length_are_read() {
+        for (bytes, text) in [
+            (&[4, 0xEA, 0x07, 11, 2][..], Some("2026-11-02T00:00:00Z")),
+            (
+                &[7, 0xEA, 0x07, 11, 2, 9, 30, 1],
+                Some("2026-11-02T09:30:01Z"),
+            ),
+            (
+                &[11, 0xEA, 0x07, 11, 2, 9, 30, 1, 0x20, 0xA1, 0x07, 0],
+                Some("2026-11-02T09:30:01.5Z"),
+            ),
+            // 0000-00-00, which is no day.
+            (&[0], None),
+            (&[4, 0, 0, 0, 0], None),
+            (&[], None),
+        ] {
+            let found = binary_instant(bytes).map(|at| at.to_string());
+            assert_eq!(found.as_deref(), text, "{bytes:?}");
+        }
     }
 }

@@ -2,12 +2,15 @@
 //! read-only transaction of its own with its own limits and leaves nothing in the session. Knows no other source.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
+use jiff::Timestamp;
 use sqlx::postgres::{
-    PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgSslMode, PgValueRef,
+    PgColumn, PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow, PgSslMode,
+    PgValueRef,
 };
 use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Connection, Error, Executor, Row, SqlSafeStr,
@@ -15,10 +18,12 @@ use sqlx::{
 };
 
 use super::bind::{self, Statement};
+use super::line::{self, Line, Meter};
 use super::server::{self, Address, Clock, Host, Tls};
 use super::turn::{Answer, Session, Stop, Turns};
-use super::{Power, grants};
+use super::{Columns, Power, grants};
 use crate::config::secret::Setting;
+use crate::config::spec::Takes;
 use crate::config::sql::lex::Dialect;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
@@ -55,7 +60,8 @@ pub struct Postgres(Turns<Live>);
 /// A connection that works.
 struct Live {
     connection: PgConnection,
-    options: PgConnectOptions,
+    address: Address,
+    meter: Arc<Meter>,
     /// The server's process behind the transaction under way; with a pooler in between, another one each time.
     backend: i32,
     /// What `SET LOCAL` may say beyond the limits that every version knows.
@@ -74,7 +80,8 @@ impl Postgres {
     /// # Errors
     /// The fault that asking would end in, as far as preparing shows it.
     pub async fn describe(&self, query: &str, timeout: Duration) -> Result<(), Fault> {
-        self.0.ask(query, None, timeout).await.map(|_| ())
+        let asked = (query, Takes::default());
+        self.0.ask(asked, None, timeout).await.map(|_| ())
     }
 
     /// What the account may do beyond reading.
@@ -97,9 +104,9 @@ impl Postgres {
 #[async_trait]
 impl Source for Postgres {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let query = super::query_of(question.measure)?;
+        let asked = super::query_of(question.measure)?;
         let moments = Some(question.moments);
-        self.0.ask(query, moments, question.timeout).await
+        self.0.ask(asked, moments, question.timeout).await
     }
 
     fn permits(&self) -> usize {
@@ -120,9 +127,11 @@ impl Session for Live {
 
     async fn connect(address: &Address) -> Result<Self, Fault> {
         address.resolve().await?;
-        let options = options(address);
-        let failed = |e: Error| database_fault(&e, address);
-        let mut connection = options.connect().await.map_err(failed)?;
+        let line = line::open(address, Self::DIALECT).await;
+        let line = line.map_err(|e| database_fault(&e, address))?;
+        let failed = |e: Error| line.meter.judge(address, database_fault(&e, address));
+        let entrance = options(address, &line);
+        let mut connection = entrance.connect().await.map_err(failed)?;
         let version = connection.server_version_num().unwrap_or(0);
         let mut extras = String::new();
         // Notices that we are gone; refused on systems that cannot tell, hence tried once.
@@ -138,10 +147,15 @@ impl Session for Live {
         }
         Ok(Self {
             connection,
-            options,
+            address: address.clone(),
+            meter: line.meter,
             backend: 0,
             extras,
         })
+    }
+
+    fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Begins a read-only transaction with its limits; its first query takes the snapshot, after which the mode cannot
@@ -174,9 +188,10 @@ impl Session for Live {
         let text = AssertSqlSafe(statement.text.clone()).into_sql_str();
         let types = vec![<str as Type<sqlx::Postgres>>::type_info(); statement.names.len()];
         let prepared = self.connection.prepare_with(text, &types).await?;
-        if let Err(fault) = one_number_column(prepared.columns()) {
-            return Ok((Err(fault), true));
-        }
+        let columns = match judge_columns(prepared.columns()) {
+            Ok(columns) => columns,
+            Err(fault) => return Ok((Err(fault), true)),
+        };
         let Some(moments) = moments else {
             return Ok((Ok(Reading::whole(0)), true));
         };
@@ -186,12 +201,12 @@ impl Session for Live {
         }
         let mut rows = asked.fetch(&mut self.connection);
         let Some(row) = rows.try_next().await? else {
-            return Ok((Err(super::no_row()), true));
+            return Ok((super::no_row(statement.takes), true));
         };
         if rows.try_next().await?.is_some() {
             return Ok((Err(super::more_rows()), server::drain(rows).await));
         }
-        Ok((number(&row), true))
+        Ok((reading(&row, columns, statement.takes), true))
     }
 
     async fn account(&mut self) -> Result<(String, Option<String>), Error> {
@@ -230,9 +245,10 @@ impl Session for Live {
     }
 
     fn stop(&self) -> Stop {
-        let (options, backend) = (self.options.clone(), self.backend);
+        let (address, backend) = (self.address.clone(), self.backend);
         Box::pin(async move {
-            let mut second = options.connect().await?;
+            let line = line::open(&address, Self::DIALECT).await?;
+            let mut second = options(&address, &line).connect().await?;
             let text = format!("SELECT pg_cancel_backend({backend})");
             second.execute(AssertSqlSafe(text)).await?;
             second.close().await
@@ -268,7 +284,8 @@ impl Session for Live {
     }
 }
 
-fn options(address: &Address) -> PgConnectOptions {
+/// For a line that is open already: it is entered by its socket; the host's name is for the certificate alone.
+fn options(address: &Address, line: &Line) -> PgConnectOptions {
     let mut options = PgConnectOptions::new_without_pgpass()
         .port(address.port)
         .application_name("okrd")
@@ -276,8 +293,9 @@ fn options(address: &Address) -> PgConnectOptions {
         .disable_statement_logging();
     options = match &address.host {
         Host::Tcp(host) => options.host(host),
-        Host::Socket(path) => options.socket(path),
-    };
+        Host::Socket(_) => options,
+    }
+    .socket(&line.socket);
     if let Some(user) = &address.user {
         options = options.username(user);
     }
@@ -351,20 +369,34 @@ fn database_fault(error: &Error, address: &Address) -> Fault {
     address.scrub(Fault::new(class, format!("{detail} ({code})")).help(help))
 }
 
-fn one_number_column(columns: &[sqlx::postgres::PgColumn]) -> Result<(), Fault> {
-    super::one_column(columns.len())?;
-    match columns.first().map(|c| c.type_info().name()) {
-        Some("INT2" | "INT4" | "INT8" | "FLOAT4" | "FLOAT8" | "NUMERIC") => Ok(()),
-        Some(other) => {
+fn judge_columns(all: &[PgColumn]) -> Result<Columns, Fault> {
+    let names: Vec<&str> = all.iter().map(Column::name).collect();
+    let columns = super::columns(&names)?;
+    let kind = |at: usize| all.get(at).map_or("unknown", |c| c.type_info().name());
+    match kind(columns.value) {
+        "INT2" | "INT4" | "INT8" | "FLOAT4" | "FLOAT8" | "NUMERIC" => {}
+        other => {
             let kind = other.to_ascii_lowercase();
-            Err(super::no_number(
+            return Err(super::no_number(
                 &format!("a column of type {kind}"),
                 cast(&kind),
+            ));
+        }
+    }
+    match columns.as_of.map(kind) {
+        None | Some("TIMESTAMPTZ" | "TIMESTAMP" | "DATE") => Ok(columns),
+        Some(other) => {
+            let kind = other.to_ascii_lowercase();
+            Err(super::no_instant(
+                &format!("a column of type {kind}"),
+                INSTANT,
             ))
         }
-        None => Ok(()),
     }
 }
+
+/// What makes an instant of a value.
+const INSTANT: &str = "(…)::timestamptz, or to_timestamp(…) of seconds since 1970";
 
 /// The cast that makes a number of a type, if it always is one.
 fn cast(kind: &str) -> &'static str {
@@ -381,34 +413,66 @@ fn cast(kind: &str) -> &'static str {
     }
 }
 
-fn number(row: &PgRow) -> Result<Reading, Fault> {
+fn reading(row: &PgRow, columns: Columns, takes: Takes) -> Result<Reading, Fault> {
+    let mut reading = number(row, columns.value, takes)?;
+    if let Some(at) = columns.as_of {
+        reading.as_of = Some(instant(row, at)?);
+    }
+    Ok(reading)
+}
+
+/// An instant as it travels: microseconds, or of a date days, since 2000; a timestamp without zone is UTC.
+fn instant(row: &PgRow, at: usize) -> Result<Timestamp, Fault> {
+    /// 2000-01-01 in seconds since 1970.
+    const EPOCH: i64 = 946_684_800;
+    let raw = row
+        .try_get_raw(at)
+        .map_err(|e| super::no_instant(&e.to_string(), INSTANT))?;
+    if raw.is_null() {
+        return Err(super::no_instant("NULL", INSTANT));
+    }
+    let found = match raw.as_bytes().unwrap_or_default() {
+        bytes @ [_, _, _, _, _, _, _, _] => {
+            let since = bytes.try_into().map_or(i64::MAX, i64::from_be_bytes);
+            since.checked_add(EPOCH * 1_000_000)
+        }
+        bytes => {
+            let since = bytes.try_into().map_or(i32::MAX, i32::from_be_bytes);
+            Some((i64::from(since) * 86_400 + EPOCH) * 1_000_000)
+        }
+    };
+    let found = found.and_then(|us| Timestamp::from_microsecond(us).ok());
+    found.ok_or_else(|| super::no_instant("an instant beyond time", INSTANT))
+}
+
+fn number(row: &PgRow, at: usize, takes: Takes) -> Result<Reading, Fault> {
     let odd = |e: Error| {
         Fault::new(
             FaultClass::BadBody,
             format!("the value cannot be read: {e}"),
         )
     };
-    let raw = row.try_get_raw(0).map_err(odd)?;
+    let raw = row.try_get_raw(at).map_err(odd)?;
     if raw.is_null() {
-        return Err(super::null());
+        return super::null(takes);
     }
     let kind = raw.type_info().name().to_owned();
     match kind.as_str() {
         "INT2" => Ok(Reading::whole(
-            row.try_get::<i16, _>(0).map_err(odd)?.into(),
+            row.try_get::<i16, _>(at).map_err(odd)?.into(),
         )),
         "INT4" => Ok(Reading::whole(
-            row.try_get::<i32, _>(0).map_err(odd)?.into(),
+            row.try_get::<i32, _>(at).map_err(odd)?.into(),
         )),
         "INT8" => Ok(Reading::whole(
-            row.try_get::<i64, _>(0).map_err(odd)?.into(),
+            row.try_get::<i64, _>(at).map_err(odd)?.into(),
         )),
         // Its shortest decimal is what the column shows: 0.1, not 0.10000000149.
         "FLOAT4" => {
-            let value: f32 = row.try_get(0).map_err(odd)?;
+            let value: f32 = row.try_get(at).map_err(odd)?;
             Reading::new(value.to_string().parse().unwrap_or(f64::from(value)))
         }
-        "FLOAT8" => Reading::new(row.try_get(0).map_err(odd)?),
+        "FLOAT8" => Reading::new(row.try_get(at).map_err(odd)?),
         "NUMERIC" => numeric(&raw),
         other => Err(super::no_number(
             &format!("a value of type {other}"),

@@ -5,18 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, ErrorCode, InterruptHandle, Statement, ffi};
 
+use super::Columns;
 use super::bind;
 use super::file::{self, Identity};
+use crate::config::spec::Takes;
 use crate::config::sql::lex::Dialect;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
+use crate::source::as_of;
 
 /// How long another process may hold the file before we give up.
 const BUSY: Duration = Duration::from_secs(2);
@@ -152,7 +156,7 @@ impl Reader {
     /// The fault of a statement or value that gives none.
     pub(super) fn ask(
         &mut self,
-        sql: &str,
+        (sql, takes): (&str, Takes),
         moments: Option<&Moments>,
         until: &Arc<Until>,
     ) -> Result<Reading, Fault> {
@@ -164,7 +168,7 @@ impl Reader {
             Err(late(None))
         } else {
             match moments {
-                Some(moments) => self.one_number(sql, moments),
+                Some(moments) => self.one_number(sql, takes, moments),
                 None => self.describe(sql),
             }
         };
@@ -199,12 +203,13 @@ impl Reader {
         if !statement.readonly() {
             return Err(super::refused("the statement does more than read".into()));
         }
-        super::one_column(statement.column_count())?;
+        columns_of(&statement)?;
         Ok(statement)
     }
 
-    fn one_number(&self, sql: &str, moments: &Moments) -> Result<Reading, Fault> {
+    fn one_number(&self, sql: &str, takes: Takes, moments: &Moments) -> Result<Reading, Fault> {
         let mut statement = self.prepare(sql)?;
+        let columns = columns_of(&statement)?;
         let count = statement.parameter_count();
         for i in 1..=count {
             let name = name_at(&statement, i)?;
@@ -215,8 +220,14 @@ impl Reader {
         // Dropping the rows resets the statement, which ends its read transaction.
         let mut rows = statement.raw_query();
         let row = rows.next().map_err(|e| self.fault(sql, &e))?;
-        let row = row.ok_or_else(super::no_row)?;
-        let reading = number(row.get_ref(0).map_err(|e| self.fault(sql, &e))?)?;
+        let Some(row) = row else {
+            return super::no_row(takes);
+        };
+        let at = |column: usize| row.get_ref(column).map_err(|e| self.fault(sql, &e));
+        let mut reading = number(at(columns.value)?, takes)?;
+        if let Some(column) = columns.as_of {
+            reading.as_of = Some(instant(at(column)?)?);
+        }
         match rows.next().map_err(|e| self.fault(sql, &e))? {
             None => Ok(reading),
             Some(_) => Err(super::more_rows()),
@@ -341,6 +352,11 @@ fn names<'a>(
     (1..=statement.parameter_count()).map(|i| name_at(statement, i))
 }
 
+fn columns_of(statement: &Statement<'_>) -> Result<Columns, Fault> {
+    let names: Vec<&str> = statement.column_names().collect();
+    super::columns(&names)
+}
+
 /// The moment that a parameter stands for.
 fn name_at(statement: &Statement<'_>, i: usize) -> Result<&'static str, Fault> {
     match statement.parameter_name(i) {
@@ -353,11 +369,11 @@ fn name_at(statement: &Statement<'_>, i: usize) -> Result<&'static str, Fault> {
 }
 
 /// The number, judged by the value's own type: a column's declared type binds nothing in SQLite.
-fn number(value: ValueRef<'_>) -> Result<Reading, Fault> {
+fn number(value: ValueRef<'_>, takes: Takes) -> Result<Reading, Fault> {
     match value {
         ValueRef::Integer(i) => Ok(Reading::whole(i128::from(i))),
         ValueRef::Real(x) => Reading::new(x),
-        ValueRef::Null => Err(super::null()),
+        ValueRef::Null => super::null(takes),
         ValueRef::Text(text) => {
             let start: String = String::from_utf8_lossy(text).chars().take(40).collect();
             Err(super::no_number(
@@ -370,6 +386,32 @@ fn number(value: ValueRef<'_>) -> Result<Reading, Fault> {
             "select a number instead, such as length(…)",
         )),
     }
+}
+
+/// The instant of the data, as SQLite's own functions and programs write it.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds and milliseconds of any age are held exactly"
+)]
+fn instant(value: ValueRef<'_>) -> Result<Timestamp, Fault> {
+    let (found, shown) = match value {
+        ValueRef::Integer(i) => (as_of::of_number(i as f64), i.to_string()),
+        ValueRef::Real(x) => (as_of::of_number(x), x.to_string()),
+        ValueRef::Text(text) => {
+            let text = String::from_utf8_lossy(text);
+            let start: String = text.chars().take(40).collect();
+            let shown = format!("the text `{}`", start.escape_debug());
+            (as_of::of_text(text.trim()), shown)
+        }
+        ValueRef::Null => (None, "NULL".to_owned()),
+        ValueRef::Blob(_) => (None, "a blob".to_owned()),
+    };
+    found.ok_or_else(|| {
+        super::no_instant(
+            &shown,
+            "a text such as 2026-11-02 09:30:00 in UTC, or seconds since 1970",
+        )
+    })
 }
 
 fn open_fault(path: &Path, error: &Error) -> Fault {
@@ -439,7 +481,11 @@ mod tests {
         let moments = moments("2026-11-23T23:30:00Z");
         let until = Arc::new(Until::new(Instant::now() + Duration::from_secs(20)));
         let count = |reader: &mut Reader| {
-            let reading = reader.ask("SELECT count(*) FROM t", Some(&moments), &until);
+            let reading = reader.ask(
+                ("SELECT count(*) FROM t", Takes::default()),
+                Some(&moments),
+                &until,
+            );
             (reading.unwrap().value, reader.held_still())
         };
         let open = || {
@@ -468,7 +514,11 @@ mod tests {
         let moments = moments("2026-11-23T23:30:00Z");
         let mut reader = Reader::open(&path, Identity::of(&path).unwrap(), &soon()).unwrap();
         let first = soon();
-        assert!(reader.ask("SELECT 1", Some(&moments), &first).is_ok());
+        assert!(
+            reader
+                .ask(("SELECT 1", Takes::default()), Some(&moments), &first)
+                .is_ok()
+        );
         first.give_up();
         let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
         let second = soon();
@@ -480,9 +530,15 @@ mod tests {
                 first.interrupt();
                 second.give_up();
             });
-            let stopped = reader.ask(endless, Some(&moments), &second).unwrap_err();
+            let stopped = reader
+                .ask((endless, Takes::default()), Some(&moments), &second)
+                .unwrap_err();
             assert_eq!(stopped.class, FaultClass::Timeout);
         });
-        assert!(reader.ask("SELECT 1", Some(&moments), &soon()).is_ok());
+        assert!(
+            reader
+                .ask(("SELECT 1", Takes::default()), Some(&moments), &soon())
+                .is_ok()
+        );
     }
 }

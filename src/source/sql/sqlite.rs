@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::file::Identity;
 use super::reader::{Reader, Until, late};
+use crate::config::spec::Takes;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
@@ -63,6 +64,7 @@ struct Queue {
 /// A question on its way to a thread.
 struct Job {
     sql: String,
+    takes: Takes,
     /// `None` to prepare only.
     moments: Option<Moments>,
     asked: Instant,
@@ -86,12 +88,13 @@ impl Sqlite {
     /// # Errors
     /// The fault that asking would end in, as far as preparing shows it.
     pub async fn describe(&self, query: &str, timeout: Duration) -> Result<(), Fault> {
-        self.put(query, None, timeout).await.map(|_| ())
+        let asked = (query, Takes::default());
+        self.put(asked, None, timeout).await.map(|_| ())
     }
 
     async fn put(
         &self,
-        sql: &str,
+        (sql, takes): (&str, Takes),
         moments: Option<Moments>,
         timeout: Duration,
     ) -> Result<Reading, Fault> {
@@ -103,6 +106,7 @@ impl Sqlite {
         let _stop = GiveUp(Arc::clone(&until));
         self.enqueue(Job {
             sql: sql.to_owned(),
+            takes,
             moments,
             asked,
             until: Arc::clone(&until),
@@ -182,9 +186,9 @@ impl Sqlite {
 #[async_trait]
 impl Source for Sqlite {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let query = super::query_of(question.measure)?;
+        let asked = super::query_of(question.measure)?;
         let moments = Some(question.moments.clone());
-        self.put(query, moments, question.timeout).await
+        self.put(asked, moments, question.timeout).await
     }
 
     fn permits(&self) -> usize {
@@ -359,7 +363,7 @@ impl Worker {
                     self.reader.insert(fresh)
                 }
             };
-            let answer = reader.ask(&job.sql, job.moments.as_ref(), &job.until);
+            let answer = reader.ask((&job.sql, job.takes), job.moments.as_ref(), &job.until);
             if reader.held_still() {
                 return answer;
             }

@@ -13,8 +13,10 @@ use tokio_util::task::TaskTracker;
 
 use super::Power;
 use super::bind::Statement;
+use super::line::Meter;
 use super::server::{self, Address, CANCEL, CONNECT, Clock, LIFETIME, TIDY, WAKE};
 use crate::config::secret::Setting;
+use crate::config::spec::Takes;
 use crate::config::sql::lex::Dialect;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
@@ -27,6 +29,9 @@ pub(super) trait Session: Sized + Send {
 
     /// Connects and learns what must be known of the server.
     fn connect(address: &Address) -> impl Future<Output = Result<Self, Fault>> + Send;
+
+    /// How much the server may still say.
+    fn meter(&self) -> &Meter;
 
     /// Sets what a question relies on, the time limit included, and begins a read-only transaction.
     fn begin(&mut self, clock: &Clock) -> impl Future<Output = Result<(), Error>> + Send;
@@ -107,11 +112,12 @@ impl<S: Session> Turns<S> {
     /// One question; without moments it ends once the statement is prepared.
     pub(super) async fn ask(
         &self,
-        query: &str,
+        (query, takes): (&str, Takes),
         moments: Option<&Moments>,
         limit: Duration,
     ) -> Result<Reading, Fault> {
-        let statement = Statement::parse(query, S::DIALECT)?;
+        let mut statement = Statement::parse(query, S::DIALECT)?;
+        statement.takes = takes;
         let clock = Clock::start(limit);
         let mut slot = timeout_at(clock.cancel_at(), self.kept.lock())
             .await
@@ -129,6 +135,7 @@ impl<S: Session> Turns<S> {
             Ok(answer) => answer,
             Err(e) => {
                 let fault = S::fault_in(&e, &kept.address, query, &statement);
+                let fault = kept.session.meter().judge(&kept.address, fault);
                 (Err(fault), matches!(e, Error::Database(_)))
             }
         };
@@ -178,7 +185,9 @@ impl<S: Session> Turns<S> {
         let (secret, credentials) = server::read(&self.url)?;
         let fresh_enough =
             |kept: &Kept<S>| kept.credentials == credentials && kept.since.elapsed() < LIFETIME;
-        if let Some(mut kept) = kept.filter(fresh_enough)
+        if let Some(mut kept) = kept
+            .filter(fresh_enough)
+            .inspect(|kept| kept.session.meter().refill())
             && let Ok(Ok(())) = timeout(WAKE.min(clock.left()), kept.session.begin(clock)).await
         {
             return Ok(kept);
@@ -191,7 +200,7 @@ impl<S: Session> Turns<S> {
         let fresh = async {
             let mut session = S::connect(&address).await?;
             let begun = session.begin(clock).await;
-            begun.map_err(|e| S::fault(&e, &address))?;
+            begun.map_err(|e| session.meter().judge(&address, S::fault(&e, &address)))?;
             Ok(session)
         };
         let session = timeout(limit, fresh).await.unwrap_or_else(|_| {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::spec::{Empty, Extract};
 use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::quality::{Flag, Quality};
 use crate::domain::reading::Reading;
 use crate::source::extract::Rule;
 
@@ -20,6 +21,10 @@ pub(super) struct Job {
     filter: Option<String>,
     fail_if: Option<String>,
     empty: String,
+    as_of_pointer: Option<String>,
+    as_of_filter: Option<String>,
+    /// Filters by the words of the flags they raise.
+    quality: Vec<(String, String)>,
     /// What the variables of a filter stand for, in their order.
     pub(super) moments: Vec<String>,
     document_bytes: u64,
@@ -34,16 +39,24 @@ const EMPTY: [(&str, Empty); 3] = [
 
 impl Job {
     pub(super) fn new(rule: &Rule, moments: &[String], document: &[u8]) -> Self {
-        let (pointer, filter) = match &rule.value {
+        let either = |place: &Extract| match place {
             Extract::Pointer(text) => (Some(text.clone()), None),
             Extract::Jq(text) => (None, Some(text.clone())),
         };
+        let (pointer, filter) = either(&rule.value);
+        let (as_of_pointer, as_of_filter) = rule.as_of.as_ref().map_or((None, None), either);
+        let quality = rule.quality.iter();
         let word = EMPTY.iter().find(|(_, empty)| *empty == rule.empty);
         Self {
             pointer,
             filter,
             fail_if: rule.fail_if.clone(),
             empty: word.map_or("error", |(word, _)| word).to_owned(),
+            as_of_pointer,
+            as_of_filter,
+            quality: quality
+                .map(|(flag, filter)| (flag.as_str().to_owned(), filter.clone()))
+                .collect(),
             moments: moments.to_vec(),
             document_bytes: document.len() as u64,
         }
@@ -58,6 +71,13 @@ impl Job {
             },
             fail_if: self.fail_if.clone(),
             empty: word.map_or(Empty::Error, |(_, empty)| *empty),
+            as_of: match (&self.as_of_pointer, &self.as_of_filter) {
+                (_, Some(filter)) => Some(Extract::Jq(filter.clone())),
+                (pointer, None) => pointer.clone().map(Extract::Pointer),
+            },
+            quality: (self.quality.iter())
+                .filter_map(|(word, filter)| Some((Flag::parse(word)?, filter.clone())))
+                .collect(),
         }
     }
 
@@ -85,7 +105,9 @@ pub(super) enum Reply {
     Read {
         bits: u64,
         exact: Option<String>,
-        approximate: bool,
+        quality: String,
+        /// RFC 3339.
+        as_of: Option<String>,
     },
     /// A fault by the word of its class.
     Failed {
@@ -101,7 +123,8 @@ impl Reply {
             Ok(reading) => Self::Read {
                 bits: reading.value.to_bits(),
                 exact: reading.exact.clone(),
-                approximate: reading.approximate,
+                quality: reading.quality.to_string(),
+                as_of: reading.as_of.map(|at| at.to_string()),
             },
             Err(fault) => Self::Failed {
                 class: fault.class.as_str().to_owned(),
@@ -117,10 +140,13 @@ impl Reply {
             Self::Read {
                 bits,
                 exact,
-                approximate,
+                quality,
+                as_of,
             } => {
                 let mut reading = Reading::new(f64::from_bits(bits))?;
-                (reading.exact, reading.approximate) = (exact, approximate);
+                reading.exact = exact;
+                reading.as_of = as_of.and_then(|at| at.parse().ok());
+                reading.quality = Quality::parse(&quality);
                 Ok(reading)
             }
             Self::Failed {
@@ -173,6 +199,8 @@ mod tests {
             value: Extract::Jq(".a".into()),
             fail_if: Some(".b".into()),
             empty: Empty::Skip,
+            as_of: Some(Extract::Pointer("/at".into())),
+            quality: vec![(Flag::Sampled, ".s".into())],
         };
         let job = Job::new(&rule, &["x".to_owned()], b"{}");
         let bytes = [frame(&job).unwrap(), b"{}".to_vec()].concat();

@@ -156,7 +156,8 @@ async fn a_store_of_version_5_gets_forecasts_and_counts_and_invents_none() {
              ALTER TABLE measurement DROP COLUMN k; ALTER TABLE measurement DROP COLUMN n;
              ALTER TABLE closing DROP COLUMN forecast_value; ALTER TABLE closing DROP COLUMN forecast_at;
              ALTER TABLE closing DROP COLUMN forecast_method; ALTER TABLE closing DROP COLUMN forecast_error;
-             DROP TABLE asked; DROP TABLE question; DROP TABLE in_force;
+             ALTER TABLE measurement DROP COLUMN flags; ALTER TABLE last_miss DROP COLUMN doubted_slot;
+         ALTER TABLE last_miss DROP COLUMN doubted_value; DROP TABLE asked; DROP TABLE question; DROP TABLE in_force;
              PRAGMA user_version = 5;",
         )
         .unwrap();

@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use super::super::Reader;
 use super::*;
+use crate::domain::fault::Doubt;
+use crate::domain::guard::Doubted;
 use crate::domain::history::{LastAttempt, Point, Record, Series};
 use crate::domain::rebase::Rebase;
 use crate::domain::status::Status;
@@ -673,4 +675,68 @@ async fn a_key_result_that_was_only_measured_otherwise_is_known_to_be() {
         .unwrap();
     let loaded = store.load(&rebased(reach(), "d2", &[])).unwrap();
     assert_eq!(loaded.history.get(&kr("users")), None);
+}
+
+#[tokio::test]
+async fn f21_what_was_seen_once_and_what_is_held_against_a_value_survive_a_restart() {
+    let place = Place::new();
+    let store = place.open();
+    let goals = goals("UTC", &[("users", reach())]);
+    let record = |store: &Store| {
+        let loaded = store.load(&goals).unwrap();
+        loaded
+            .history
+            .get(&kr("users"))
+            .cloned()
+            .unwrap_or_default()
+    };
+    let doubtful = |slot: &str, doubt| Entry {
+        outcome: Err(Fault::new(FaultClass::Suspect, "0 after 7").doubt(doubt)),
+        ..polled("users", slot, 0.0)
+    };
+    let (first, second) = ("2026-10-05T06:00:00Z", "2026-10-06T06:00:00Z");
+    let (third, fourth) = ("2026-10-07T06:00:00Z", "2026-10-08T06:00:00Z");
+    let mut sampled = polled("users", first, 7.0);
+    if let Ok(reading) = &mut sampled.outcome {
+        reading.quality = Quality::default().with(Flag::Sampled);
+    }
+    let entries = vec![sampled, doubtful(second, Doubt::until_seen_again(0.0))];
+    store.append(entries).await.unwrap();
+    let seen = Some(Doubted {
+        slot: at(second),
+        value: 0.0,
+    });
+    assert_eq!(record(&store).doubted, seen);
+    assert_eq!(record(&store).quality.unwrap().1.words(), ["sampled"]);
+    store.close().await.unwrap();
+
+    let store = place.open();
+    assert_eq!(record(&store).doubted, seen);
+    // No answer at all says nothing of the number.
+    let failure = failed("users", third, FaultClass::Net);
+    store.append(vec![failure]).await.unwrap();
+    assert_eq!(record(&store).doubted, seen);
+    // Another number that is not believed, or one that is, does.
+    let never = doubtful(fourth, Doubt::never(-1.0));
+    store.append(vec![never]).await.unwrap();
+    assert_eq!(record(&store).doubted, None);
+    let later = ["2026-10-09T06:00:00Z", "2026-10-10T06:00:00Z"];
+    let again = doubtful(later[0], Doubt::until_seen_again(0.0));
+    store.append(vec![again]).await.unwrap();
+    assert!(record(&store).doubted.is_some());
+    store
+        .append(vec![polled("users", later[1], 6.0)])
+        .await
+        .unwrap();
+    assert_eq!(record(&store).doubted, None);
+    assert_eq!(record(&store).quality, None);
+
+    let attempts = Reader::open(&place.path()).unwrap();
+    let attempts = attempts.attempts(&kr("users"), None, None).unwrap();
+    let numbers = attempts.iter().map(|attempt| {
+        let fault = attempt.outcome.as_ref().unwrap_err();
+        fault.doubt.map(|doubt| doubt.value)
+    });
+    let numbers: Vec<_> = numbers.collect();
+    assert_eq!(numbers, [Some(0.0), None, Some(-1.0), Some(0.0)]);
 }

@@ -13,6 +13,7 @@ use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::{Ambition, Feed, Goals, KeyResult, Kind, Objective, Role};
 use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use crate::domain::quality::{Flag, Quality};
 use crate::domain::reading::Reading;
 use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 
@@ -91,7 +92,7 @@ fn polled_at(name: &str, slot: Timestamp, value: f64) -> Entry {
             value,
             exact: None,
             as_of: None,
-            approximate: false,
+            quality: Quality::default(),
             counts: None,
             note: None,
         }),

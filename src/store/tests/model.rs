@@ -98,7 +98,7 @@ fn entry(draft: &Draft, nth: i64) -> Entry {
                         + jiff::SignedDuration::from_millis(1)
                 })
                 .filter(|_| !draft.recorded),
-            approximate: false,
+            quality: Quality::default(),
             counts: None,
             note: None,
         }),

@@ -94,7 +94,8 @@ async fn a_store_of_version_1_keeps_its_values_and_its_baseline() {
          DROP TABLE checkin; DROP TABLE annotation; DROP TABLE closing;
          ALTER TABLE series DROP COLUMN baseline_at; ALTER TABLE series DROP COLUMN baseline_value;
          ALTER TABLE measurement DROP COLUMN backfilled;
-         DROP TABLE asked; DROP TABLE question; DROP TABLE in_force;
+         ALTER TABLE measurement DROP COLUMN flags; ALTER TABLE last_miss DROP COLUMN doubted_slot;
+         ALTER TABLE last_miss DROP COLUMN doubted_value; DROP TABLE asked; DROP TABLE question; DROP TABLE in_force;
              PRAGMA user_version = 1;",
     )
     .unwrap();

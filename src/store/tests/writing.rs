@@ -25,7 +25,9 @@ async fn everything_told_comes_back() {
             value: 9_007_199_254_740_992.0,
             exact: Some("9007199254740993".into()),
             as_of: Some(at("2026-10-04T23:00:00Z")),
-            approximate: true,
+            quality: Quality::default()
+                .with(Flag::Approximate)
+                .with(Flag::Sampled),
             counts: None,
             note: Some("4 of 10 issues have a value".into()),
         }),
@@ -49,7 +51,7 @@ async fn everything_told_comes_back() {
         assert_eq!(found.started_at, entry.started_at);
         assert_eq!((found.took, found.tries), (entry.took, entry.tries));
         assert_eq!((found.value, &found.exact), (reading.value, &reading.exact));
-        assert_eq!(found.approximate, reading.approximate);
+        assert_eq!(found.quality, reading.quality);
         assert_eq!(found.note, reading.note, "apart from what a person wrote");
         assert_eq!(
             (&found.definition, &found.origin),

@@ -48,7 +48,7 @@ pub(super) fn question(review: &Review<'_, '_>, entry: &Entry<'_, '_>, out: &mut
         out.extend(measured.text("window").and_then(|at| rolling(entry, &at)));
     }
     match (&poll.measure, source) {
-        (Measure::Sql { query }, Some(source)) => {
+        (Measure::Sql { query, .. }, Some(source)) => {
             let Some(at) = measured.text("query") else {
                 return;
             };
