@@ -64,20 +64,19 @@ fn f21_whoever_allows_zero_gets_it_at_once() {
 fn f22_f29_what_lies_out_of_bounds_or_beside_a_silent_canary_is_never_recorded() {
     let canary = "canary = { query = \"SELECT count(*) FROM seen\", at_least = 1 }";
     let home = home(&format!(
-        ", min = 0, max = 100, max_drop_percent = 50, {canary}"
+        ", min = 0, max = 1000, max_drop_percent = 50, {canary}"
     ));
     shop(&home, "CREATE TABLE seen (id); INSERT INTO seen VALUES (1)");
     poll(&home, 0);
-    for n in ["-1", "101"] {
+    for n in ["-1", "1001"] {
         shop(&home, &format!("UPDATE open SET n = {n}"));
         let done = home.ends(1, &["probe", "growth/bugs"]);
         assert!(done.out.contains("suspect: found "), "{done:#?}");
         poll(&home, 1);
         poll(&home, 1);
     }
-    shop(&home, "UPDATE open SET n = 100");
+    shop(&home, "UPDATE open SET n = 1000");
     poll(&home, 0);
-    // 1000 to 12 in small.
     shop(&home, "UPDATE open SET n = 12");
     poll(&home, 1);
     poll(&home, 0);
@@ -87,7 +86,7 @@ fn f22_f29_what_lies_out_of_bounds_or_beside_a_silent_canary_is_never_recorded()
     assert!(done.out.contains("the canary counts 0"), "{done:#?}");
     poll(&home, 1);
     poll(&home, 1);
-    assert_eq!(home.history("growth/bugs"), [3.0, 100.0, 12.0]);
+    assert_eq!(home.history("growth/bugs"), [3.0, 1000.0, 12.0]);
 }
 
 #[test]

@@ -137,7 +137,7 @@ async fn f92_packets_of_mysql_that_add_up_to_a_gigabyte_are_refused() {
     assert!(sent < 2 * LITTLE, "{sent}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn f92_a_server_that_asks_for_a_file_of_ours_gets_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("canary");
