@@ -139,6 +139,8 @@ pub(crate) fn values(bytes: &[u8]) {
         value: Extract::Pointer(pointer.to_owned()),
         fail_if: None,
         empty: Empty::Error,
+        as_of: None,
+        quality: Vec::new(),
     };
     let Ok(extraction) = Extraction::compile(&rule) else {
         return;
