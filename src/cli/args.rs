@@ -63,6 +63,8 @@ pub enum Command {
     Init(Box<InitArgs>),
     /// Run the daemon: poll on schedule, record, serve the page and /metrics
     Run(RunArgs),
+    /// Have the running daemon take in its changed configuration, all of it or nothing, and tell what changed
+    Reload(ReloadArgs),
     /// Check the configuration and tell every finding
     Check(CheckArgs),
     /// Ask sources now and show what they answer; records nothing
@@ -422,6 +424,17 @@ pub enum BackfillFormat {
     Table,
     /// For programs
     Json,
+}
+
+/// Options of `reload`.
+#[derive(Debug, clap::Args)]
+pub struct ReloadArgs {
+    /// Take it even if more than half of the key results whose cycle has not ended are gone
+    #[arg(long)]
+    pub allow_mass_removal: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Options of `backfill`.

@@ -2,14 +2,19 @@
 //! when they end, not at each poll: a tracker that is down for a night must not fill the journal.
 
 use std::collections::HashSet;
+use std::fmt::{Debug, Write as _};
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Failure;
+use crate::domain::fault::is_bidi_control;
 use crate::engine::event::{Event, Observe, Skip};
 use crate::engine::past::Slots;
 use crate::metrics::daemon::LogCounter;
@@ -21,12 +26,13 @@ use crate::metrics::daemon::LogCounter;
 /// When `OKRD_LOG` or `OKRD_LOG_FORMAT` holds another word.
 pub fn start(counter: LogCounter) -> Result<(), Failure> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let fields = debug_fn(write_field).delimited(" ");
     let registry = tracing_subscriber::registry().with(filter()?).with(counter);
     let format = std::env::var("OKRD_LOG_FORMAT").unwrap_or_default();
     match format.as_str() {
         "" | "text" => {
             let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            let lines = lines.with_ansi(ansi).with_target(false);
+            let lines = lines.fmt_fields(fields).with_ansi(ansi).with_target(false);
             // A second start, as in tests, keeps the first log.
             let _ = registry.with(lines).try_init();
         }
@@ -44,6 +50,33 @@ pub fn start(counter: LogCounter) -> Result<(), Failure> {
         tracing::error!("okrd itself failed: {panic}: please report this line");
     }));
     Ok(())
+}
+
+/// Writes a field of a line. What others say may stand in it, so nothing in it can end the line or command a terminal.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    match field.name() {
+        // What the `log` crate tells of itself.
+        name if name.starts_with("log.") => Ok(()),
+        "message" => write!(OneLine(writer), "{value:?}"),
+        name => write!(OneLine(writer), "{name}={value:?}"),
+    }
+}
+
+/// Lets no control and no direction character through.
+struct OneLine<'a, 'w>(&'a mut Writer<'w>);
+
+impl std::fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let breaks =
+            |c: char| c.is_control() || is_bidi_control(c) || matches!(c, '\u{2028}' | '\u{2029}');
+        let mut rest = text;
+        while let Some((at, found)) = rest.char_indices().find(|(_, c)| breaks(*c)) {
+            let (before, after) = rest.split_at(at);
+            write!(self.0, "{before}{}", found.escape_default())?;
+            rest = after.strip_prefix(found).unwrap_or_default();
+        }
+        self.0.write_str(rest)
+    }
 }
 
 /// Our own lines at the level asked for. Libraries tell warnings only: some print whole answers at lower levels.
@@ -139,10 +172,8 @@ impl Observe for EventLog {
                     tracing::error!("{message}: polling waits until it takes writes again");
                 }
             }
-            Event::Reloaded { accepted: true } => tracing::info!("configuration reloaded"),
-            Event::Reloaded { accepted: false } => {
-                tracing::error!("configuration refused: the old one stays in force");
-            }
+            // Told with the difference, or with what was found, by whoever read the files.
+            Event::Reloaded { .. } => {}
         }
     }
 }
@@ -185,6 +216,29 @@ impl<T: Observe + ?Sized> Observe for std::sync::Arc<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a field becomes in a line of text.
+    #[test]
+    fn f75_nothing_in_a_line_ends_it_or_commands_a_terminal() {
+        let written = |text: &str| {
+            let mut line = String::new();
+            OneLine(&mut Writer::new(&mut line))
+                .write_str(text)
+                .unwrap();
+            line
+        };
+        for (text, shown) in [
+            ("plain – ä ✓", "plain – ä ✓"),
+            ("a\r\nb", "a\\r\\nb"),
+            ("\u{1b}[31m", "\\u{1b}[31m"),
+            ("\u{9b}1m\u{7f}", "\\u{9b}1m\\u{7f}"),
+            ("\u{202e}x\u{2028}", "\\u{202e}x\\u{2028}"),
+            ("\t", "\\t"),
+            ("", ""),
+        ] {
+            assert_eq!(written(text), shown);
+        }
+    }
 
     #[test]
     fn libraries_tell_warnings_and_the_certificate_verifier_nothing() {

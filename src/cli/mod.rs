@@ -12,6 +12,7 @@ pub mod close;
 pub mod configuration;
 pub mod demo;
 pub mod diff;
+pub mod door;
 pub mod exit;
 pub mod exposition;
 pub mod faces;
@@ -21,6 +22,7 @@ pub mod hindsight;
 pub mod history;
 pub mod init;
 pub mod key_results;
+pub mod knock;
 pub mod log;
 pub mod markdown;
 pub mod online;
@@ -33,7 +35,9 @@ pub mod runtime;
 pub mod schema;
 pub mod series;
 pub mod status;
+pub mod supervisor;
 pub mod table;
+pub mod watch;
 pub mod when;
 mod why;
 pub mod write;
@@ -60,6 +64,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
     let config = args.config.as_deref();
     match args.command {
         Command::Run(args) => run::run(config, &args),
+        Command::Reload(args) => knock::run(config, &args),
         Command::Check(args) => check::run(config, &args),
         Command::Probe(args) => probe::run(config, &args),
         Command::Status(args) => status::run(config, &args),

@@ -28,6 +28,8 @@ pub struct Config {
     pub goals: Goals,
     /// Our own HTTP server.
     pub server: Server,
+    /// How changes of all this are taken in.
+    pub reload: Reloading,
     /// Where values are kept.
     pub store: StoreSpec,
     /// Sources by name.
@@ -105,6 +107,24 @@ pub struct Server {
     pub lifecycle: bool,
     /// The token with which values may be recorded over HTTP; without it none may.
     pub write_token: Option<SecretRef>,
+}
+
+/// How a running daemon takes in a changed configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reloading {
+    /// Whether the files are watched.
+    pub watch: bool,
+    /// Whether more than half of the key results may go at once.
+    pub allow_mass_removal: bool,
+}
+
+impl Default for Reloading {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            allow_mass_removal: false,
+        }
+    }
 }
 
 /// Where values are kept.

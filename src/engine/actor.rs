@@ -66,8 +66,12 @@ pub struct Handle {
     store: Store,
 }
 
+/// Tells whoever asked whether a configuration is in force now, or why the old one stays.
+type Decided = oneshot::Sender<Result<(), String>>;
+
 enum Order {
-    Reload(Box<Config>, oneshot::Sender<()>),
+    Reload(Box<Config>, Decided),
+    Confirmed,
     Rejected,
     Told(Box<Entry>, oneshot::Sender<()>),
 }
@@ -80,13 +84,21 @@ impl Handle {
     }
 
     /// Puts another configuration in force; returns when it is. What did not change goes on as it was.
-    pub async fn reload(&self, config: Config) {
+    ///
+    /// # Errors
+    /// Why the old one stays in force.
+    pub async fn reload(&self, config: Config) -> Result<(), String> {
         let (done, is_done) = oneshot::channel();
         let order = Order::Reload(Box::new(config), done);
-        if self.orders.send(order).await.is_ok() {
-            // An engine that ended meanwhile has nothing in force any more.
-            let _ = is_done.await;
-        }
+        let ended = || "okrd is ending, nothing is put in force any more".to_owned();
+        self.orders.send(order).await.map_err(|_| ended())?;
+        is_done.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Notes that the configuration in force was offered again, and is what the files say.
+    pub async fn confirmed(&self) {
+        // An engine that ended meanwhile has nobody left to tell.
+        let _ = self.orders.send(Order::Confirmed).await;
     }
 
     /// Keeps a value that a person told: when this returns it is on disk, and the board shows it.
@@ -159,7 +171,7 @@ enum Turn {
     /// On to the next.
     Went,
     /// Another configuration is to be put in force.
-    Reload(Box<Config>, oneshot::Sender<()>),
+    Reload(Box<Config>, Decided),
     /// The store's writer is gone.
     Broken(StoreError),
 }
@@ -251,9 +263,10 @@ impl Engine {
             match self.turn(ending.asked()).await {
                 Turn::Went => {}
                 Turn::Reload(config, done) => {
-                    ticker = self.reload(*config, ticker).await?;
-                    // Whoever asked may be gone; the configuration is in force all the same.
-                    let _ = done.send(());
+                    let decided;
+                    (ticker, decided) = self.reload(*config, ticker).await?;
+                    // Whoever asked may be gone; what was decided holds all the same.
+                    let _ = done.send(decided);
                 }
                 Turn::Broken(error) => return Err(error.into()),
             }
@@ -287,6 +300,10 @@ impl Engine {
             () = shutdown.cancelled() => {}
             Some(order) = self.orders.recv() => match order {
                 Order::Reload(config, done) => return Turn::Reload(config, done),
+                Order::Confirmed => {
+                    self.config.loaded_at = self.clock.now();
+                    self.reloaded(true);
+                }
                 Order::Rejected => self.reloaded(false),
                 Order::Told(entry, done) => {
                     let now = self.clock.now();
@@ -493,14 +510,18 @@ impl Engine {
     }
 
     /// Puts another configuration in force. The old one stays when the store cannot be read for the new one.
-    async fn reload(&mut self, config: Config, ticker: Ticker) -> Result<Ticker, TickerError> {
+    async fn reload(
+        &mut self,
+        config: Config,
+        ticker: Ticker,
+    ) -> Result<(Ticker, Result<(), String>), TickerError> {
         let now = self.clock.now();
         let loaded = match self.books.change_goals(config.goals.clone(), now) {
             Ok(loaded) => loaded,
             Err(error) => {
-                tracing::error!(%error, "the store cannot be read for the new configuration");
                 self.reloaded(false);
-                return Ok(ticker);
+                let why = format!("the store cannot be read for the new configuration: {error}");
+                return Ok((ticker, Err(why)));
             }
         };
         let remembered = Remembered {
@@ -519,7 +540,7 @@ impl Engine {
         self.reloaded(true);
         self.judge(now);
         self.show(now);
-        Ok(ticker)
+        Ok((ticker, Ok(())))
     }
 
     fn reloaded(&mut self, accepted: bool) {

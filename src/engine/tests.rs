@@ -336,6 +336,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
             lifecycle: false,
             write_token: None,
         },
+        reload: crate::config::spec::Reloading::default(),
         store: StoreSpec { path: store },
         sources: BTreeMap::from([(
             slug("shop"),
@@ -606,7 +607,7 @@ async fn a_reload_adds_removes_and_asks_anew_what_means_something_else() {
         .await;
     let asked = house.asked.load(Ordering::SeqCst);
     let next = slow(house.config(&[("same", "s"), ("changes", "new"), ("comes", "c")]));
-    running.handle.reload(next).await;
+    running.handle.reload(next).await.unwrap();
     let board = running
         .shows(|b| value(b, "comes") == Some(10.0) && value(b, "changes") == Some(20.0))
         .await;
@@ -646,8 +647,8 @@ async fn a_key_result_that_comes_back_is_judged_by_what_the_store_kept() {
     let running = house.start(both.clone());
     running.shows(|b| value(b, "a") == Some(7.0)).await;
     answer.store(9, Ordering::SeqCst);
-    running.handle.reload(without).await;
-    running.handle.reload(both).await;
+    running.handle.reload(without).await.unwrap();
+    running.handle.reload(both).await.unwrap();
     let board = running.shows(|b| value(b, "beside") == Some(9.0)).await;
     assert_eq!(value(&board, "a"), Some(7.0));
     assert_eq!(house.times("x"), 1, "its slot was measured");

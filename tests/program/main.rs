@@ -25,6 +25,7 @@ mod record;
 mod reload;
 mod review;
 mod secrets;
+mod server;
 mod start;
 mod watch;
 mod why;

@@ -13,7 +13,7 @@ use super::suggest::nearest;
 use super::table::{At, Table};
 use crate::config::finding::{Code, Finding, quoted};
 use crate::config::schedule::{Schedule, parse_duration, show_duration};
-use crate::config::spec::Server;
+use crate::config::spec::{Reloading, Server};
 use crate::domain::cycle::{Cycle, CycleError};
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::{CycleName, Slug};
@@ -239,6 +239,17 @@ fn one_server(table: Table<'_>, out: &mut Vec<Finding>) -> Server {
         listen: listen.unwrap_or(LISTEN),
         lifecycle: table.flag("lifecycle").unwrap_or(false),
         write_token: table.table("write_token").and_then(super::source::secret),
+    }
+}
+
+/// How changes are taken in.
+pub(super) fn reload(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Reloading {
+    let table = once(roots, "reload", |root| root.table("reload"), out);
+    let usual = Reloading::default();
+    let flag = |key, usual| table.and_then(|t| t.flag(key)).unwrap_or(usual);
+    Reloading {
+        watch: flag("watch", usual.watch),
+        allow_mass_removal: flag("allow_mass_removal", usual.allow_mass_removal),
     }
 }
 

@@ -265,6 +265,7 @@ fn read(
         zone: zone.zone,
         goals: goals(roots, cycles, teams, drafts, out),
         server: daemon::server(roots, out),
+        reload: daemon::reload(roots, out),
         store: StoreSpec { path: store },
         sources,
         polls,
@@ -386,7 +387,8 @@ fn nothing_to_do(roots: &[Table<'_>]) -> Option<Finding> {
 }
 
 /// The SHA-256 over the texts of all files in their order, each with its length before it.
-fn revision(files: &Files) -> String {
+#[must_use]
+pub fn revision(files: &Files) -> String {
     let mut hash = Sha256::new();
     for file in &files.files {
         hash.update((file.text().len() as u64).to_le_bytes());

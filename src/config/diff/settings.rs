@@ -4,7 +4,7 @@
 use super::{Class, Comparing, Lean, OnRecord, Subject, plain, short};
 use crate::config::finding::Code;
 use crate::config::schedule::show_duration;
-use crate::config::spec::{HttpSpec, SourceSpec};
+use crate::config::spec::{HttpSpec, Reloading, SourceSpec};
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::CycleName;
@@ -229,6 +229,15 @@ impl Comparing<'_> {
             change.after = Some("kept elsewhere now".into());
             self.push(change);
         }
+        let Reloading {
+            watch,
+            allow_mass_removal,
+        } = old.reload;
+        let (before, after) = (switch(watch), switch(new.reload.watch));
+        self.say(&subject, class, "reload.watch", before, after);
+        let before = switch(allow_mass_removal);
+        let after = switch(new.reload.allow_mass_removal);
+        self.say(&subject, class, "reload.allow_mass_removal", before, after);
         let path = |path: &std::path::Path| Some(path.display().to_string());
         let (before, after) = (path(&old.store.path), path(&new.store.path));
         self.say(&subject, class, "store.path", before, after);
