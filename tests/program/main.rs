@@ -26,6 +26,7 @@ mod reload;
 mod review;
 mod secrets;
 mod server;
+mod soak;
 mod start;
 mod watch;
 mod why;
