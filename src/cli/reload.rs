@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
@@ -95,10 +95,13 @@ pub struct Reading {
     pub trail: Trail,
     /// What was found on the trail given, before anything was read.
     pub marks: Marks,
+    /// How long all that took.
+    pub took: Duration,
 }
 
 impl Reading {
     fn of(path: &std::path::Path, before: &Trail) -> Self {
+        let began = Instant::now();
         let marks = before.marks();
         let (files, trail) = load::follow(path);
         let faults: Vec<&str> = match &files {
@@ -114,21 +117,26 @@ impl Reading {
             fingerprint,
             trail,
             marks,
+            took: began.elapsed(),
         }
     }
 }
 
-/// What is in force, and what was found wanting last.
+/// What is in force, and what came of the newest reload.
 struct Standing {
     config: Arc<Config>,
+    /// The fingerprint of the files that are in force.
     taken: String,
+    /// The fingerprint of the files that were found wanting last.
     refused: Option<String>,
+    /// Whether the newest reload was taken, as the metrics say.
+    accepted: bool,
 }
 
 /// Why there is no other configuration in force.
 enum Refusal {
-    /// The files: as long as they are the same there is no use in trying again.
-    Files(String),
+    /// The files of this fingerprint: as long as they are the same there is no use in trying again.
+    Files(String, String),
     /// Something else, which may pass.
     Other(String),
 }
@@ -157,6 +165,7 @@ impl Reloads {
                 taken: config.revision.clone(),
                 config: Arc::new(config),
                 refused: None,
+                accepted: true,
             }),
         }
     }
@@ -217,7 +226,7 @@ impl Reloads {
         };
         match put {
             Ok(taken) => Ok(taken),
-            Err(refusal) => Err(self.refuse(refusal, asker).await),
+            Err(refusal) => Err(self.refuse(&mut standing, refusal, asker).await),
         }
     }
 
@@ -229,20 +238,18 @@ impl Reloads {
             return Some(());
         }
         if standing.taken == reading.fingerprint {
-            if standing.refused.take().is_some() {
+            if !standing.accepted {
                 tracing::info!("the files say again what is in force");
+                (standing.accepted, standing.refused) = (true, None);
                 self.handle.confirmed().await;
             }
             return Some(());
         }
         match self.put(&mut standing, reading, false, Asker::Watch).await {
             Ok(_) => Some(()),
-            Err(Refusal::Files(_)) if !last => {
-                standing.refused = None;
-                None
-            }
+            Err(Refusal::Files(..)) if !last => None,
             Err(refusal) => {
-                self.refuse(refusal, Asker::Watch).await;
+                self.refuse(&mut standing, refusal, Asker::Watch).await;
                 Some(())
             }
         }
@@ -272,17 +279,15 @@ impl Reloads {
             Ok((config, turnover, same))
         };
         let judged = self.aside(judge).await.map_err(Refusal::Other)?;
-        let (config, turnover, same) = judged.map_err(|why| {
-            standing.refused = Some(fingerprint.clone());
-            Refusal::Files(why)
-        })?;
+        let (config, turnover, same) =
+            judged.map_err(|why| Refusal::Files(why, fingerprint.clone()))?;
         let config = Arc::new(config);
         if same {
             self.handle.confirmed().await;
         } else {
             self.put_in_force(&config).await.map_err(Refusal::Other)?;
         }
-        standing.refused = None;
+        (standing.accepted, standing.refused) = (true, None);
         standing.taken = fingerprint;
         standing.config = Arc::clone(&config);
         let at_restart = (self.fixed != Fixed::of(&config))
@@ -311,8 +316,15 @@ impl Reloads {
     }
 
     /// Notes a refusal and says why, one line a finding.
-    async fn refuse(&self, refusal: Refusal, asker: Asker) -> String {
-        let (Refusal::Files(why) | Refusal::Other(why)) = refusal;
+    async fn refuse(&self, standing: &mut Standing, refusal: Refusal, asker: Asker) -> String {
+        standing.accepted = false;
+        let why = match refusal {
+            Refusal::Files(why, fingerprint) => {
+                standing.refused = Some(fingerprint);
+                why
+            }
+            Refusal::Other(why) => why,
+        };
         let asker = asker.as_str();
         for line in why.lines().take(MOST_TOLD) {
             tracing::error!(

@@ -18,13 +18,14 @@ const READ_EVERY: Duration = Duration::from_secs(30);
 const REST: Duration = Duration::from_secs(1);
 /// How long faulty files may be about to change before they are called so.
 const SECOND_THOUGHT: Duration = Duration::from_secs(2);
-/// Looking may take one part in so many of the time: of ten thousand files each costs something.
+/// Looking, and reading when nothing changed, may each take one part in so many of the time: ten thousand files cost.
 const SHARE: u32 = 50;
 
 /// Takes in what changes, for ever.
 pub async fn watch(reloads: Arc<Reloads>) {
     let (mut trail, mut known) = (Trail::default(), None);
-    let (mut read_at, mut rest) = (Instant::now(), LOOK_EVERY);
+    let (mut rest, mut read_at) = (LOOK_EVERY, Instant::now());
+    let mut read_every = READ_EVERY;
     loop {
         sleep(rest).await;
         if !reloads.watches().await {
@@ -36,9 +37,10 @@ pub async fn watch(reloads: Arc<Reloads>) {
         let marks = look(&trail).await;
         rest = LOOK_EVERY.max(began.elapsed() * SHARE).min(READ_EVERY);
         let all_quiet = known.is_some() && known == marks;
-        if !all_quiet || read_at.elapsed() >= READ_EVERY {
+        if !all_quiet || read_at.elapsed() >= read_every {
             if let Some(seen) = take_in(&reloads, &trail).await {
-                (trail, known) = (seen.0, Some(seen.1));
+                (trail, known) = (seen.trail, Some(seen.marks));
+                read_every = READ_EVERY.max(seen.took * SHARE);
             }
             read_at = Instant::now();
         }
@@ -52,19 +54,32 @@ async fn look(trail: &Trail) -> Option<Marks> {
         .ok()
 }
 
-/// Reads until the files have come to rest and offers them. Gives the trail with the marks from before the last reading;
-/// `None` when they could not be read in time.
-async fn take_in(reloads: &Reloads, trail: &Trail) -> Option<(Trail, Marks)> {
-    let mut last = false;
+/// What is left to know of files that were taken in, or refused.
+struct Seen {
+    trail: Trail,
+    /// From just before the last reading.
+    marks: Marks,
+    took: Duration,
+}
+
+/// Reads until the files have come to rest and offers them; `None` when they could not be read in time. Faulty ones are
+/// looked at twice before they are called so: they may be in the middle of being written.
+async fn take_in(reloads: &Reloads, trail: &Trail) -> Option<Seen> {
+    let mut faulty = None;
     loop {
         let reading = at_rest(reloads, trail).await?;
-        let fingerprint = reading.fingerprint.clone();
-        let seen = (reading.trail.clone(), reading.marks.clone());
-        if reloads.offer(reading, last).await.is_some() {
+        let seen = Seen {
+            trail: reading.trail.clone(),
+            marks: reading.marks.clone(),
+            took: reading.took,
+        };
+        let fingerprint = Some(reading.fingerprint.clone());
+        let again = faulty == fingerprint;
+        if reloads.offer(reading, again).await.is_some() {
             return Some(seen);
         }
+        faulty = fingerprint;
         sleep(SECOND_THOUGHT).await;
-        last = reloads.read(trail).await.ok()?.fingerprint == fingerprint;
     }
 }
 

@@ -111,7 +111,9 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, address)) => {
-                spare.keep();
+                if !spare.keep() {
+                    seats.make_room();
+                }
                 // An answer is sent in pieces; held back until the client acknowledges, the last would come 40 ms late.
                 // A connection that cannot do without is served all the same.
                 let _ = stream.set_nodelay(true);
@@ -128,10 +130,9 @@ pub async fn serve(
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
-                // Out of descriptors or memory: others must leave first, so do not spin.
-                let had_spare = spare.give_up(&error);
-                seats.make_room();
-                if had_spare {
+                // Out of descriptors or memory. Linux says so even when nobody waits to be let in, so this alone is no reason
+                // to show somebody out; and others must leave first, so do not spin.
+                if spare.give_up(&error) {
                     continue;
                 }
                 tokio::select! {
@@ -170,21 +171,22 @@ impl Default for Spare {
 }
 
 impl Spare {
-    /// Opens what is missing, if it can.
-    fn keep(&mut self) {
+    /// Opens what is missing; tells whether that worked.
+    fn keep(&mut self) -> bool {
         while self.files.len() < SPARE {
             match File::open("/dev/null") {
                 Ok(file) => self.files.push(file),
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
         if self.short.is_some_and(|last| last.elapsed() >= SHORT_FOR) {
             self.short = None;
             tracing::info!("files can be opened again; connections are accepted as before");
         }
+        true
     }
 
-    /// Closes them; tells whether there were any.
+    /// Closes one; tells whether there was any.
     fn give_up(&mut self, error: &io::Error) -> bool {
         if self.short.replace(Instant::now()).is_none() {
             tracing::warn!(
@@ -193,9 +195,7 @@ impl Spare {
                  files (`ulimit -n`, `LimitNOFILE=`)"
             );
         }
-        let had = !self.files.is_empty();
-        self.files.clear();
-        had
+        self.files.pop().is_some()
     }
 }
 

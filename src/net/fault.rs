@@ -51,7 +51,7 @@ pub(super) fn of_transport(asked: &str, error: &reqwest::Error) -> Fault {
         return of_tls(asked, tls);
     }
     let io = causes.iter().find_map(|e| e.downcast_ref::<io::Error>());
-    if let Some(shortage) = io.and_then(|io| of_shortage(io)) {
+    if let Some(shortage) = io.and_then(of_shortage) {
         return shortage;
     }
     let why = match (io, causes.last()) {
