@@ -53,12 +53,7 @@ fn open_fds() -> Option<f64> {
 #[must_use]
 pub fn open_files() -> u64 {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    // A whole number below 2^53 in the kernel's own words.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count of files"
-    )]
+    // The kernel tells a whole number.
     max_fds(&limits).map_or(u64::MAX, |most| most as u64)
 }
 
