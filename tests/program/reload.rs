@@ -348,7 +348,7 @@ fn f53_a_file_that_is_being_written_is_waited_for() {
     let home = watched(&growth(&[&counted("stays", 1), &counted("goes", 2)]));
     let daemon = home.start();
     daemon.value("growth/goes");
-    // Truncated, then a pause, then slowly: at no point but the last is it the file that is meant.
+    // Truncated, then a pause, then slowly: comments, and in the last piece all that counts.
     let filler = "# what follows was agreed in the meeting\n".repeat(100);
     let text = format!(
         "{filler}{}",
