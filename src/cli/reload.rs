@@ -282,10 +282,12 @@ impl Reloads {
         let (config, turnover, same) =
             judged.map_err(|why| Refusal::Files(why, fingerprint.clone()))?;
         let config = Arc::new(config);
-        if same {
-            self.handle.confirmed().await;
-        } else {
+        // What the watch finds to mean the same is no reload: nobody asked, and nothing was refused before.
+        let told = !(same && asker == Asker::Watch && standing.accepted);
+        if !same {
             self.put_in_force(&config).await.map_err(Refusal::Other)?;
+        } else if told {
+            self.handle.confirmed().await;
         }
         (standing.accepted, standing.refused) = (true, None);
         standing.taken = fingerprint;
@@ -297,7 +299,9 @@ impl Reloads {
             turnover,
             at_restart,
         };
-        taken.log(asker);
+        if told {
+            taken.log(asker);
+        }
         Ok(taken)
     }
 
