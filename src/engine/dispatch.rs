@@ -236,7 +236,7 @@ impl Dispatch {
             let slot = newest.map_or(due.slot, |newest| newest.max(due.slot));
             acts.extend(self.admit(due.poll, slot, now));
         }
-        for host in 0..self.hosts.len() {
+        for host in 0..self.hosts.count() {
             self.start_waiting(host, now, &mut acts);
         }
         acts

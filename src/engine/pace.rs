@@ -110,7 +110,7 @@ impl Hosts {
 
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.all.len()
     }
 
@@ -206,7 +206,7 @@ mod tests {
     fn sources_of_one_host_share_what_the_one_may_that_may_most() {
         let host = Some("api.example:443");
         let mut hosts = Hosts::new(&[terms(1, 500, host), terms(2, 100, host), terms(4, 0, None)]);
-        assert_eq!(hosts.len(), 2);
+        assert_eq!(hosts.count(), 2);
         hosts.began(0, at(0));
         assert_eq!(hosts.waits_until(1, at(0)), Some(at(100)));
         assert!(hosts.has_permit(0));

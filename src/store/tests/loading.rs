@@ -723,3 +723,25 @@ async fn f18_what_is_known_of_a_source_survives_and_a_resume_leaves_only_the_pat
     let all = Reader::open(&place.path()).unwrap().sources().unwrap();
     assert_eq!(all[&other].resumed, Some(until));
 }
+
+#[tokio::test]
+async fn f13_a_store_of_version_7_keeps_the_patience_that_was_asked_for() {
+    let place = Place::new();
+    drop(place.open());
+    let (raw, until) = (place.raw(), at("2026-11-02T00:00:00Z"));
+    raw.execute_batch(UNDO_8).unwrap();
+    raw.execute(
+        "INSERT INTO source_state VALUES ('crm', ?1)",
+        [until.as_millisecond()],
+    )
+    .unwrap();
+    raw.pragma_update(None, "user_version", 7).unwrap();
+    drop(raw);
+    drop(place.open());
+    let known = Reader::open(&place.path()).unwrap().sources().unwrap();
+    let state = SourceState {
+        not_before: Some(until),
+        ..SourceState::default()
+    };
+    assert_eq!(known, [(Slug::parse("crm").unwrap(), state)].into());
+}
