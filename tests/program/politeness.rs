@@ -437,7 +437,7 @@ fn the_same_question_of_several_key_results_is_asked_once_and_each_has_the_answe
         false if asked.target == "/other" => number(9),
         false => number(7),
     });
-    let twin = |id: &str| asks(id, "/same?day={today}");
+    let twin = |id: &str| asks(id, "/same/{today:date}");
     let another_unit = twin("c").replace("\"things\"", "\"visits\"");
     let key_results = [twin("a"), twin("b"), another_unit, asks("other", "/other")];
     // With jitter: those that share a question share their delay.
