@@ -75,6 +75,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Record a value that people know
     Record(RecordArgs),
+    /// Ask a source again that refused the login, or failed, with or without a daemon running
+    Resume(ResumeArgs),
     /// Fill the past of a key result: ask its source again for each slot without a value
     Backfill(BackfillArgs),
     /// Show by which definitions a key result was measured, and how to carry the earlier figures over
@@ -278,6 +280,17 @@ pub struct RecordArgs {
     /// Who says it; kept beside it and shown only with it [default: the system's user]
     #[arg(long, env = "OKRD_AUTHOR", value_name = "NAME", hide_env_values = true)]
     pub author: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Options of `resume`.
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    /// The source, by its name under `sources`
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

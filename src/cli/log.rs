@@ -1,7 +1,7 @@
 //! The log: set up once, on stderr; and the engine's events as lines. Source failures are told when they begin and
 //! when they end, not at each poll: a tracker that is down for a night must not fill the journal.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{Debug, Write as _};
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Failure;
 use crate::domain::fault::is_bidi_control;
+use crate::domain::id::Slug;
 use crate::engine::event::{Event, Observe, Skip};
+use crate::engine::lane::{Held, Why};
 use crate::engine::past::Slots;
 use crate::metrics::daemon::LogCounter;
 
@@ -98,6 +100,8 @@ fn filter() -> Result<EnvFilter, Failure> {
 #[derive(Default)]
 pub struct EventLog {
     failing: Mutex<HashSet<String>>,
+    /// Why sources are left alone.
+    held: Mutex<HashMap<String, Why>>,
     store_down: Mutex<bool>,
 }
 
@@ -134,6 +138,12 @@ impl Observe for EventLog {
                 key_result,
                 why,
             } => tracing::debug!(%source, %key_result, "slot passed by: {}", reason(*why)),
+            Event::HeldBack { source, held } => self.held_back(source, *held),
+            Event::LetGo { source } => {
+                if self.held().remove(source.as_str()).is_some() {
+                    tracing::info!(%source, "asked as ever again");
+                }
+            }
             Event::SlotsPassed {
                 source,
                 key_result,
@@ -183,6 +193,36 @@ impl EventLog {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Why>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells once why a source is left alone; that it goes on so is told to whoever wants to know more.
+    fn held_back(&self, source: &Slug, held: Held) {
+        let news = self.held().insert(source.to_string(), held.why()) != Some(held.why());
+        match held {
+            Held::Login { since } if news => {
+                tracing::warn!(%source, %since, "the source refused the login and is not asked until its secret changes or somebody runs: okrd resume {source}");
+            }
+            Held::Login { .. } => {}
+            Held::Patience { until, cut: true } => {
+                tracing::warn!(%source, %until, "the source asked for longer patience than polling.max_retry_after grants; it is left alone for that long");
+            }
+            Held::Patience { until, cut: false } if news => {
+                tracing::warn!(%source, %until, "the source asked for patience and is left alone");
+            }
+            Held::Patience { until, .. } => {
+                tracing::debug!(%source, %until, "the source asked for more patience");
+            }
+            Held::Trouble { until, .. } if news => {
+                tracing::warn!(%source, %until, "the source failed several times in a row and is left alone; then one question tells whether it is back");
+            }
+            Held::Trouble { until, times } => {
+                tracing::debug!(%source, %until, times, "the source is not back yet");
+            }
+        }
+    }
+
     fn store_down(&self) -> std::sync::MutexGuard<'_, bool> {
         self.store_down
             .lock()
@@ -193,7 +233,9 @@ impl EventLog {
 fn reason(why: Skip) -> &'static str {
     match why {
         Skip::StillRunning => "the poll before it still runs",
-        Skip::SourceHeld => "its source is held back",
+        Skip::SourceHeld(Why::Login) => "its source refused the login",
+        Skip::SourceHeld(Why::Patience) => "its source asked for patience",
+        Skip::SourceHeld(Why::Trouble) => "its source failed several times in a row",
     }
 }
 

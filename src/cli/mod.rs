@@ -30,6 +30,7 @@ pub mod probe;
 pub mod rebase;
 pub mod record;
 pub mod reload;
+pub mod resume;
 pub mod run;
 pub mod runtime;
 pub mod schema;
@@ -70,6 +71,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Status(args) => status::run(config, &args),
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),
+        Command::Resume(args) => resume::run(config, &args),
         Command::Backfill(args) => backfill::run(config, &args),
         Command::Rebase(args) => rebase::run(config, &args),
         Command::Checkin(args) => checkin::run(config, &args),

@@ -24,7 +24,8 @@ use crate::domain::id::KeyResultId;
 use crate::engine::actor::{Engine, Setup};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::ending::Ending;
-use crate::engine::event::{Event, Observe};
+use crate::engine::event::{Event, Observe, Skip};
+use crate::engine::lane::Why;
 use crate::engine::vitals::Vitals;
 use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
@@ -293,9 +294,26 @@ impl Observe for Failures {
                 self.list().push(((*key_result).clone(), fault.to_string()));
             }
             Event::PollSkipped {
-                key_result, source, ..
+                key_result,
+                source,
+                why,
             } => {
-                let why = format!("source {source} is held back after an earlier answer");
+                let why = match why {
+                    Skip::SourceHeld(Why::Login) => format!(
+                        "source {source} refused the login earlier: give it another secret, or run okrd resume {source}"
+                    ),
+                    Skip::SourceHeld(Why::Patience) => {
+                        format!(
+                            "source {source} asked to be left alone for a while: run it again later"
+                        )
+                    }
+                    Skip::SourceHeld(Why::Trouble) => {
+                        format!("source {source} failed several times in a row: run it again later")
+                    }
+                    Skip::StillRunning => {
+                        format!("the poll of source {source} before it still runs")
+                    }
+                };
                 self.list().push(((*key_result).clone(), why));
             }
             Event::StoreFailed { message } => complain(&format!("{message}\n")),

@@ -20,12 +20,11 @@ use super::ending::Ending;
 use super::event::{Event, Observe};
 use super::fill::Filled;
 use super::poll::Outcome;
-use super::rota::{Remembered, Rota};
+use super::rota::{Changed, Remembered, Rota};
 use super::sources::Open;
 use super::ticker::{Tick, Ticker, TickerError};
 use super::vitals::Vitals;
 use crate::config::spec::Config;
-use crate::domain::fault::FaultClass;
 use crate::store::{Entry, Store, StoreError};
 
 /// What the engine is made of.
@@ -193,11 +192,12 @@ impl Engine {
         let now = setup.clock.now();
         let mut loaded = setup.store.load(&setup.config.goals)?;
         let history = std::mem::take(&mut loaded.history);
+        let known = loaded.sources.clone();
         let remembered = Remembered::from(loaded);
         let rota = Rota::default().next(&setup.config, &setup.open, remembered, now);
         let goals = setup.config.goals.clone();
         let store = setup.store.clone();
-        let mut books = Books::open(setup.store, goals, history, now);
+        let mut books = Books::open(setup.store, goals, history, &known, now);
         let config = ConfigBoard {
             last_load_accepted: true,
             loaded_at: now,
@@ -360,19 +360,23 @@ impl Engine {
             return;
         }
         for errand in &errands {
-            self.observe.observe(&Event::PollStarted {
-                source: &errand.poll.source,
-            });
-            self.vitals.poll_began();
+            // One poll for each key result, whoever asks for it.
+            for _ in 0..=errand.with.len() {
+                self.observe.observe(&Event::PollStarted {
+                    source: &errand.poll.source,
+                });
+                self.vitals.poll_began();
+            }
         }
         self.due.board_outdated = true;
         let (clock, tell) = (Arc::clone(&self.clock), self.tell_outcome.clone());
         let sent = async move {
-            let polls: FuturesUnordered<_> = errands.into_iter().map(|e| e.run(&*clock)).collect();
+            let polls = errands.into_iter().map(|e| e.run_for_all(&*clock));
+            let polls: FuturesUnordered<_> = polls.collect();
             let mut ended = polls.ready_chunks(TOGETHER);
             while let Some(outcomes) = ended.next().await {
                 // The engine hears all outcomes until the last task ended; after that there is no process to miss one.
-                let _ = tell.send(outcomes);
+                let _ = tell.send(outcomes.into_iter().flatten().collect());
             }
         };
         let cut_off = self.cut_off.clone();
@@ -401,13 +405,8 @@ impl Engine {
         let Some(kept) = self.rota.filled(filled, now, &*self.observe) else {
             return;
         };
-        let outcome = kept.outcome.as_ref();
-        let fault = outcome.and_then(|outcome| outcome.entry.outcome.as_ref().err());
-        if fault.is_some_and(|fault| fault.class == FaultClass::RateLimited) {
-            let until = self.rota.held_until(&kept.source);
-            self.books.take_hold(kept.source.clone(), until);
-        }
         self.books.take_fill(kept);
+        self.keep_sources(now);
     }
 
     /// Hears how polls ended.
@@ -424,25 +423,48 @@ impl Engine {
                     fault,
                 });
             }
-            // Only patience that was asked for is kept over a restart: who restarts after a refusal has mended it.
-            let lasting = fault.is_some_and(|f| f.class == FaultClass::RateLimited);
-            if let Some((source, until)) = self.rota.answered(&outcome, now)
-                && lasting
-            {
-                self.books.take_hold(source, Some(until));
-            }
+            self.rota.answered(&outcome, now);
             self.books.take(outcome);
         }
+        self.keep_sources(now);
         self.due.board_outdated = true;
+    }
+
+    /// Tells of sources that are left alone from now on or no more, and has it kept.
+    fn keep_sources(&mut self, now: Timestamp) {
+        for Changed {
+            source,
+            state,
+            held,
+        } in self.rota.take_changed(now)
+        {
+            self.observe.observe(&match held {
+                Some(held) => Event::HeldBack {
+                    source: &source,
+                    held,
+                },
+                None => Event::LetGo { source: &source },
+            });
+            self.books.take_source(source, state);
+            self.due.board_outdated = true;
+        }
     }
 
     /// Hears what the store reports.
     fn reported(&mut self, report: &Report) {
         self.due.board_outdated = true;
-        if let Report::Written(outcomes) = report {
-            for outcome in outcomes {
-                self.rota.recorded(outcome);
+        let now = self.clock.now();
+        match report {
+            Report::Written(outcomes) => {
+                for outcome in outcomes {
+                    self.rota.recorded(outcome, now);
+                }
             }
+            Report::Foreign(resumed) => {
+                self.rota.resume(resumed);
+                self.keep_sources(now);
+            }
+            Report::Nothing | Report::Ended(_) => {}
         }
         if !matches!(report, Report::Nothing) {
             self.judge(self.clock.now());
@@ -460,9 +482,8 @@ impl Engine {
     fn look_around(&mut self, now: Timestamp) {
         self.due.looked = Instant::now();
         self.books.start_look();
-        if !self.rota.release_with_new_credentials(now).is_empty() {
-            self.due.board_outdated = true;
-        }
+        self.rota.release_with_new_credentials();
+        self.keep_sources(now);
     }
 
     fn show(&mut self, now: Timestamp) {
@@ -525,7 +546,7 @@ impl Engine {
             }
         };
         let remembered = Remembered {
-            holds: Vec::new(),
+            sources: Vec::new(),
             ..Remembered::from(loaded)
         };
         let before = std::mem::take(&mut self.rota);

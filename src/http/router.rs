@@ -28,7 +28,7 @@ use super::negotiate::{self, Format};
 use super::peer::Peer;
 use super::problem::{self, Problem};
 use super::tries::Tries;
-use super::{api, page};
+use super::{api, page, words};
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::Past;
 use crate::domain::goals::{KeyResult, Objective};
@@ -350,9 +350,19 @@ async fn healthy(Given(house): Shared) -> Result<&'static str, Problem> {
     Ok("okrd is Healthy.\n")
 }
 
-async fn ready(Given(house): Shared) -> Result<&'static str, Problem> {
+/// Ready when it serves and polls. A source that nobody asks until somebody acts makes it no less ready, and is named.
+async fn ready(Given(house): Shared) -> Result<String, Problem> {
     match house.state.vitals.not_ready() {
-        None => Ok("okrd is Ready.\n"),
+        None => {
+            let (board, now) = (house.board(), house.now());
+            let suspended = board.sources.iter().filter(|source| source.suspended);
+            let lines = suspended.filter_map(|source| {
+                let held = words::held(&source.name, source.held?, now);
+                Some(format!("source {}: {held}\n", source.name))
+            });
+            let ready = "okrd is Ready.\n".to_owned();
+            Ok(std::iter::once(ready).chain(lines).collect())
+        }
         Some(reason) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason)),
     }
 }

@@ -181,6 +181,7 @@ pub(super) fn of_status(asked: &str, status: u16, headers: &HeaderMap, snippet: 
     Fault::new(class, format!("{asked} answered {status}{reason}{said}"))
         .help(help)
         .after(wait)
+        .perhaps_this_alone(status == 403 && !limited)
 }
 
 /// How long the server asks us to stay away: `Retry-After` in seconds or as a date, the latter read against the server's

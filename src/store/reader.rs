@@ -1,5 +1,6 @@
 //! Reads the store beside whoever writes it, in short read transactions. Cannot write.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,11 @@ use super::memory;
 use super::open::open_to_read;
 use super::people::{self, Annotation, ToldCheckIn};
 use super::provenance::{self, Beginning, Provenance};
+use super::sources::{self, SourceState};
 use crate::domain::epoch::Epoch;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::Goals;
-use crate::domain::id::{CycleName, KeyResultId};
+use crate::domain::id::{CycleName, KeyResultId, Slug};
 
 /// A read-only connection to a store.
 #[derive(Debug)]
@@ -70,6 +72,14 @@ impl Reader {
     /// When the store cannot be read.
     pub fn load(&self, goals: &Goals) -> Result<Loaded, StoreError> {
         self.reading(|connection| load(connection, goals))
+    }
+
+    /// Why sources are left alone, and when they were resumed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn sources(&self) -> Result<BTreeMap<Slug, SourceState>, StoreError> {
+        self.reading(sources::load)
     }
 
     /// The measurements of a key result, slots `[since, until)`, oldest slot first, under all its definitions.

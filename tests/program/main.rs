@@ -21,6 +21,7 @@ mod kinds;
 mod lifecycle;
 mod mistakes;
 mod people;
+mod politeness;
 mod record;
 mod reload;
 mod review;

@@ -271,7 +271,11 @@ pub(super) struct Polling {
     pub(super) jitter: Duration,
     pub(super) timeout: Duration,
     pub(super) catch_up: Duration,
+    pub(super) max_retry_after: Duration,
 }
+
+/// The longest patience a source may ask for when nothing is said: an hour.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// How far back slots are filled when nothing is said: 30 days.
 const CATCH_UP: Duration = Duration::from_secs(30 * 86_400);
@@ -331,6 +335,7 @@ pub(super) fn polling(
         jitter: Duration::from_secs(30),
         timeout: Duration::from_secs(30),
         catch_up: CATCH_UP,
+        max_retry_after: MAX_RETRY_AFTER,
     };
     let tables = every(roots, "polling", |root| root.table("polling"), out);
     for (nth, table) in tables.into_iter().enumerate() {
@@ -338,12 +343,14 @@ pub(super) fn polling(
         let schedule = written.map(|at| schedules.parse(&at, out));
         let timeout = timeout(table, out);
         let catch_up = catch_up(table, out);
+        let max_retry_after = max_retry_after(table, out);
         if nth == 0 {
             polling = Polling {
                 schedule: schedule.unwrap_or(polling.schedule),
                 jitter: duration(table, "jitter").unwrap_or(polling.jitter),
                 timeout: timeout.unwrap_or(polling.timeout),
                 catch_up: catch_up.unwrap_or(polling.catch_up),
+                max_retry_after: max_retry_after.unwrap_or(polling.max_retry_after),
             };
         }
     }
@@ -365,6 +372,27 @@ fn catch_up(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Duration> {
         out.push(finding.help("write for example \"30d\", or \"0s\" to fill nothing afterwards"));
     }
     Some(catch_up)
+}
+
+/// The longest patience that a source may ask for. Without any a source that asks for patience would be asked on; more than
+/// a week would be a source that nobody hears of again.
+fn max_retry_after(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Duration> {
+    const SHORTEST: Duration = Duration::from_secs(60);
+    const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+    let longest = duration(table, "max_retry_after")?;
+    if !(SHORTEST..=LONGEST).contains(&longest)
+        && let Some(at) = table.get("max_retry_after")
+    {
+        let message = format!(
+            "`max_retry_after` is {}, expected 1m to 7d",
+            show_duration(longest)
+        );
+        out.push(
+            at.finding(Code::CfgValue, message)
+                .help("write for example \"1h\""),
+        );
+    }
+    Some(longest)
 }
 
 /// A duration.

@@ -51,7 +51,7 @@ use self::table::Table;
 use super::files::{File, Files};
 use super::finding::{Code, Finding, Needs, Rests, Severity, quoted};
 use super::keys::ROOT;
-use super::spec::{Config, StoreSpec};
+use super::spec::{Config, Limits, StoreSpec};
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Goals, Team};
 use crate::domain::id::{CycleName, Slug};
@@ -223,12 +223,14 @@ fn read(
     let (cycles, cycle_names) = daemon::cycles(roots, &zone, out);
     let teams = daemon::teams(roots, out);
     let store = daemon::store(roots, out);
-    let mut sources = BTreeMap::new();
+    let (mut sources, mut limits) = (BTreeMap::new(), BTreeMap::new());
     let mut source_tables = BTreeMap::new();
     for (name, table) in named(roots, "sources", "source", out) {
         let spec = source::source(table, &store, out);
+        let said = source::limits(table, out);
         source_tables.insert(name.value, table);
         if let (Ok(name), Some(spec)) = (Slug::parse(name.value), spec) {
+            limits.extend((said != Limits::default()).then(|| (name.clone(), said)));
             sources.insert(name, spec);
         }
     }
@@ -270,6 +272,8 @@ fn read(
         sources,
         polls,
         catch_up: polling.catch_up,
+        limits,
+        max_retry_after: polling.max_retry_after,
         records: records::records(roots, out),
         warnings: 0,
     }

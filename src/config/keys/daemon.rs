@@ -176,5 +176,12 @@ pub(crate) static POLLING: TableKind = TableKind::new(
         )
         .default("\"30d\"")
         .examples(&["\"7d\"", "\"0s\""]),
+        key(
+            "max_retry_after",
+            Shape::Duration,
+            "The longest a source is left alone because it asks for that (Retry-After), from 1m to 7d; of a longer wait the log tells that it was cut.",
+        )
+        .default("\"1h\"")
+        .examples(&["\"6h\""]),
     ],
 );

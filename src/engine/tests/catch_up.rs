@@ -576,6 +576,8 @@ fn poll_ends(rota: &mut Rota, house: &House, now: Timestamp) {
     let outcome = Outcome {
         generation: rota.generation(),
         index: 0,
+        asked_as: 0,
+        shared: false,
         entry: Entry {
             key_result: id("past"),
             slot: now,
@@ -589,7 +591,7 @@ fn poll_ends(rota: &mut Rota, house: &House, now: Timestamp) {
         },
     };
     rota.answered(&outcome, now);
-    rota.recorded(&outcome);
+    rota.recorded(&outcome, now);
 }
 
 /// What is computed has the days that were filled in what it reads.

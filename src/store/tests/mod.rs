@@ -16,6 +16,13 @@ use crate::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use crate::domain::reading::Reading;
 use crate::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 
+/// Makes a store of before version 8 of one of that version.
+const UNDO_8: &str = "DROP TABLE source_state;
+CREATE TABLE source_state (
+  source     TEXT PRIMARY KEY,
+  not_before INTEGER NOT NULL
+) STRICT, WITHOUT ROWID";
+
 mod forecasts;
 mod loading;
 mod model;
