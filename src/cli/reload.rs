@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::configuration;
 use crate::config::secret::SecretRef;
-use crate::config::spec::Config;
+use crate::config::spec::{Config, StoreSpec};
 use crate::engine::actor::Handle;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::http::router::Reload;
@@ -26,7 +26,7 @@ pub struct Fixed {
     listen: SocketAddr,
     lifecycle: bool,
     write_token: Option<SecretRef>,
-    store: PathBuf,
+    store: StoreSpec,
 }
 
 impl Fixed {
@@ -36,7 +36,7 @@ impl Fixed {
             listen: config.server.listen,
             lifecycle: config.server.lifecycle,
             write_token: config.server.write_token.clone(),
-            store: config.store.path.clone(),
+            store: config.store.clone(),
         }
     }
 }
@@ -96,7 +96,7 @@ impl Reloads {
             }
         };
         if self.fixed != Fixed::of(&config) {
-            tracing::warn!("the keys under [server] and store.path change at the next restart");
+            tracing::warn!("the keys under [server] and [store] change at the next restart");
         }
         let now = SystemClock.now();
         let questions = configuration::questions(&config);

@@ -336,7 +336,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
             lifecycle: false,
             write_token: None,
         },
-        store: StoreSpec { path: store },
+        store: StoreSpec::at(store),
         sources: BTreeMap::from([(
             slug("shop"),
             SourceSpec::Sqlite {

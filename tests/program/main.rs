@@ -26,6 +26,7 @@ mod reload;
 mod review;
 mod secrets;
 mod start;
+mod store;
 mod watch;
 mod why;
 

@@ -51,7 +51,7 @@ use self::table::Table;
 use super::files::{File, Files};
 use super::finding::{Code, Finding, Needs, Rests, Severity, quoted};
 use super::keys::ROOT;
-use super::spec::{Config, StoreSpec};
+use super::spec::Config;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Goals, Team};
 use crate::domain::id::{CycleName, Slug};
@@ -226,7 +226,7 @@ fn read(
     let mut sources = BTreeMap::new();
     let mut source_tables = BTreeMap::new();
     for (name, table) in named(roots, "sources", "source", out) {
-        let spec = source::source(table, &store, out);
+        let spec = source::source(table, &store.path, out);
         source_tables.insert(name.value, table);
         if let (Ok(name), Some(spec)) = (Slug::parse(name.value), spec) {
             sources.insert(name, spec);
@@ -265,7 +265,7 @@ fn read(
         zone: zone.zone,
         goals: goals(roots, cycles, teams, drafts, out),
         server: daemon::server(roots, out),
-        store: StoreSpec { path: store },
+        store,
         sources,
         polls,
         catch_up: polling.catch_up,

@@ -23,6 +23,8 @@ mod opening;
 mod owed;
 mod people;
 mod provenance;
+mod tidying;
+mod versions;
 mod writing;
 
 /// A folder that goes with the test, and the store in it.
