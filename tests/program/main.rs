@@ -25,6 +25,7 @@ mod record;
 mod reload;
 mod review;
 mod secrets;
+mod soak;
 mod start;
 mod store;
 mod watch;
