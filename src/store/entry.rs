@@ -149,7 +149,7 @@ pub struct Measurement {
     /// Where it comes from.
     pub origin: Origin,
     /// Of a day whose single values are no longer kept: what is known of all of them. This one is the last.
-    pub day: Option<DayTotals>,
+    pub day: Option<Box<DayTotals>>,
 }
 
 /// What is kept of all values of one local day.

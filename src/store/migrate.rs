@@ -17,7 +17,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
-    include_str!("schema_10.sql"),
+    include_str!("schema_8.sql"),
 ];
 
 /// The schema version found in the database.

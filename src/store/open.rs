@@ -25,7 +25,7 @@ use crate::config::spec::{Retention, StoreSpec, Synchronous};
 pub(super) const BUSY_TIMEOUT_MS: u64 = 5_000;
 
 /// As long as a command has the lock while it makes or migrates a store.
-const A_MOMENT: Duration = Duration::from_millis(300);
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// `okrd` in ASCII: SQLite's header carries it, so that no other program's file is taken for ours.
 pub(super) const APPLICATION_ID: i64 = 0x6F6B_7264;

@@ -106,7 +106,7 @@ pub(super) fn join(
         for day in days {
             let last = match kept.remove(&(*definition, day.last_at)) {
                 Some(value) => Measurement {
-                    day: Some(day.totals),
+                    day: Some(Box::new(day.totals)),
                     ..value
                 },
                 None => day.last(),
@@ -142,7 +142,7 @@ impl SealedDay {
                     author: None,
                 }
             },
-            day: Some(self.totals),
+            day: Some(Box::new(self.totals)),
         }
     }
 }

@@ -123,7 +123,7 @@ async fn after_two_years_old_days_have_one_row_each_and_everything_reads_as_befo
     // And the very first value, which a baseline may be.
     assert_eq!(young.len(), 400 * 4 + 1);
     for (day, m) in (0..).zip(&old) {
-        let totals = m.day.unwrap();
+        let totals = m.day.as_deref().unwrap();
         let base = f64::from(i32::try_from(day).unwrap());
         assert_eq!(m.value, last_of(day));
         assert_eq!((totals.n, totals.first, totals.low), (4, base, base));
@@ -146,10 +146,9 @@ async fn after_two_years_old_days_have_one_row_each_and_everything_reads_as_befo
     store.append(vec![again]).await.unwrap();
     let again = reader.series(&kr("users"), None, None).unwrap();
     assert_eq!(again, series);
-    assert_eq!(
-        store.tidy(at(START) + days(two_years)).await.unwrap(),
-        Tidied::default()
-    );
+    // The attempt that came too late to count goes as others do.
+    let last = store.tidy(at(START) + days(two_years)).await.unwrap();
+    assert_eq!((last.values, last.attempts), (0, 1));
 }
 
 /// The newest value of a series stays as it is, however old, and so does what a closed cycle ended with.
@@ -179,7 +178,7 @@ async fn what_a_series_ended_with_stays_with_all_that_stands_beside_it() {
     let series = reader.series(&kr("users"), None, None).unwrap();
     let last = series.last().unwrap();
     assert_eq!(last.note.as_deref(), Some("of 12 shops"));
-    assert_eq!(last.day.map(|day| day.n), Some(2));
+    assert_eq!(last.day.as_ref().map(|day| day.n), Some(2));
     let told = reader.series(&kr("told"), None, None).unwrap();
     assert!(
         matches!(&told[0].origin, Origin::Recorded { note: Some(_), .. }),
@@ -192,7 +191,12 @@ async fn what_a_series_ended_with_stays_with_all_that_stands_beside_it() {
         .unwrap();
     let series = reader.series(&kr("users"), None, None).unwrap();
     assert_eq!(
-        series.last().unwrap().day.map(|day| (day.n, day.low)),
+        series
+            .last()
+            .unwrap()
+            .day
+            .as_ref()
+            .map(|day| (day.n, day.low)),
         Some((3, 1.0))
     );
 }

@@ -11,7 +11,7 @@ use rusqlite::ffi;
 use super::{Call, Event, breaks, is_read_only, note};
 
 /// One open file. The real one lies right behind it in the memory that SQLite gave.
-#[repr(C, align(16))]
+#[repr(C)]
 struct File {
     base: ffi::sqlite3_file,
     /// Its path; null of a temporary file, which is left alone.

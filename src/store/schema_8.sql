@@ -1,4 +1,4 @@
--- Version 10. What stays of values for ever, and what befell the store.
+-- Version 8. What stays of values for ever, and what befell the store.
 
 -- Of each day how many values there were, their range, their sum and the highest of their slots. sealed: 0 while every
 -- value is kept, 1 while they are being deleted, 2 once they are; then this row is all there is of the day.
