@@ -372,6 +372,16 @@ pub enum StoreCommand {
     Quarantine,
     /// Put a backup where the store belongs; the daemon must not run, and no store may be there
     Restore(RestoreArgs),
+    /// Say that you know of a store that was put aside or restored: until then okrd_store_incident is 1
+    Acknowledge(AcknowledgeArgs),
+}
+
+/// Options of `store acknowledge`.
+#[derive(Debug, clap::Args)]
+pub struct AcknowledgeArgs {
+    /// Who says it; kept in the store [default: the system's user]
+    #[arg(long, env = "OKRD_AUTHOR", value_name = "NAME", hide_env_values = true)]
+    pub author: Option<String>,
 }
 
 /// Options of `store verify`.

@@ -202,7 +202,7 @@ async fn fill(
     if slots.is_empty() {
         return Ok(Tally::default());
     }
-    let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+    let store = Store::open_shared_as(&config.store, runtime::VERSION, now)?;
     let questions = configuration::questions(config);
     store
         .keep_revision(&config.revision, now, questions)

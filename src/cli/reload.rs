@@ -18,7 +18,7 @@ use crate::config::files::Files;
 use crate::config::load::trail::{Marks, Trail};
 use crate::config::load::{self, LoadError};
 use crate::config::secret::SecretRef;
-use crate::config::spec::Config;
+use crate::config::spec::{Config, StoreSpec};
 use crate::domain::id::KeyResultId;
 use crate::engine::actor::Handle;
 use crate::engine::clock::{Clock, SystemClock};
@@ -36,7 +36,7 @@ pub struct Fixed {
     listen: SocketAddr,
     lifecycle: bool,
     write_token: Option<SecretRef>,
-    store: PathBuf,
+    store: StoreSpec,
 }
 
 impl Fixed {
@@ -46,7 +46,7 @@ impl Fixed {
             listen: config.server.listen,
             lifecycle: config.server.lifecycle,
             write_token: config.server.write_token.clone(),
-            store: config.store.path.clone(),
+            store: config.store.clone(),
         }
     }
 }
@@ -293,7 +293,7 @@ impl Reloads {
         standing.taken = fingerprint;
         standing.config = Arc::clone(&config);
         let at_restart = (self.fixed != Fixed::of(&config))
-            .then_some("the keys under [server] and store.path change at the next restart");
+            .then_some("the keys under [server] and [store] change at the next restart");
         let taken = Taken {
             revision: config.revision.clone(),
             turnover,

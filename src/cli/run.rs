@@ -21,7 +21,7 @@ use super::{configuration, door, faces, filters, status, watch};
 use crate::config::spec::Config;
 use crate::domain::fault::Fault;
 use crate::domain::id::KeyResultId;
-use crate::engine::actor::{Engine, Setup};
+use crate::engine::actor::{Engine, EngineError, Setup};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::ending::Ending;
 use crate::engine::event::{Event, Observe, Skip};
@@ -124,7 +124,7 @@ impl Daemon {
         let now = clock.now();
         let store = match store {
             Some(store) => store,
-            None => Store::open(&config.store.path, VERSION, now)?,
+            None => Store::open_as(&config.store, VERSION, now)?,
         };
         let listener = listen(config.server.listen).await?;
         let questions = configuration::questions(&config);
@@ -219,7 +219,12 @@ impl Daemon {
         }
         // What is acknowledged is on disk already; a log that another program does not let us fold in is left so.
         let closed = tokio::time::timeout(CLOSE, self.store.close()).await;
-        ended?;
+        if let Err(error) = ended {
+            return Err(match error {
+                EngineError::Store(error) => error.advised().into(),
+                other => other.into(),
+            });
+        }
         closed.unwrap_or(Ok(()))?;
         tracing::info!("ended");
         Ok(())
@@ -238,7 +243,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
-    let store = Store::open(&config.store.path, VERSION, now)?;
+    let store = Store::open_as(&config.store, VERSION, now)?;
     let questions = configuration::questions(&config);
     store
         .keep_revision(&config.revision, now, questions)

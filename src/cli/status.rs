@@ -78,8 +78,7 @@ pub fn json(config: &Config, scorecard: Scorecard) -> Result<String, Failure> {
         sources: Vec::new(),
         store: StoreBoard {
             up: true,
-            size_bytes: 0,
-            last_write: None,
+            ..StoreBoard::default()
         },
     };
     let document = api::scorecard(&board, now);

@@ -131,11 +131,72 @@ impl Default for Reloading {
     }
 }
 
-/// Where values are kept.
-#[derive(Clone, Debug, PartialEq)]
+/// Where values are kept, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSpec {
     /// The SQLite file, absolute.
     pub path: PathBuf,
+    /// What an acknowledged write survives.
+    pub synchronous: Synchronous,
+    /// Whether the file may lie where locks are not to be trusted.
+    pub allow_network_filesystem: bool,
+    /// How long what is kept.
+    pub keep: Retention,
+}
+
+impl StoreSpec {
+    /// A store at this path, with what holds when nothing is said.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            synchronous: Synchronous::Full,
+            allow_network_filesystem: false,
+            keep: Retention::default(),
+        }
+    }
+}
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synchronous {
+    /// The loss of power: each commit waits until the disk has it.
+    Full,
+    /// The end of the process; a loss of power may take the last commits.
+    Normal,
+}
+
+impl Synchronous {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+}
+
+/// How long what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Every single value; then one row for each day, for ever.
+    pub values: Duration,
+    /// Attempts that failed.
+    pub failures: Duration,
+    /// Attempts that gave a number which did not count.
+    pub attempts: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        Self {
+            values: days(400),
+            failures: days(90),
+            attempts: days(30),
+        }
+    }
 }
 
 /// How one key result is measured.

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,13 +20,14 @@ use super::clock::Clock;
 use super::ending::Ending;
 use super::event::{Event, Observe};
 use super::fill::Filled;
+use super::housekeeping::{Found, keep_house};
 use super::poll::Outcome;
 use super::rota::{Changed, Remembered, Rota};
 use super::sources::Open;
 use super::ticker::{Tick, Ticker, TickerError};
 use super::vitals::Vitals;
 use crate::config::spec::Config;
-use crate::store::{Entry, Store, StoreError};
+use crate::store::{Entry, Loaded, Store, StoreError};
 
 /// What the engine is made of.
 pub struct Setup {
@@ -140,6 +142,9 @@ const DRAIN: Duration = Duration::from_secs(6);
 /// How long it may take then to tell servers to stop what they still do for us.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// How long what is known is still shown after damage of the store was found: long enough to be scraped twice.
+const FAREWELL: Duration = Duration::from_secs(30);
+
 /// How many outcomes are told at a time.
 const TOGETHER: usize = 1000;
 
@@ -163,6 +168,11 @@ pub struct Engine {
     orders: mpsc::Receiver<Order>,
     board: watch::Sender<Arc<Board>>,
     due: Chores,
+    store: Store,
+    looks: mpsc::UnboundedReceiver<Found>,
+    tell_look: mpsc::UnboundedSender<Found>,
+    /// What ends the engine, and when.
+    doom: Option<(StoreError, Instant)>,
 }
 
 /// What came of one turn.
@@ -193,11 +203,17 @@ impl Engine {
         let mut loaded = setup.store.load(&setup.config.goals)?;
         let history = std::mem::take(&mut loaded.history);
         let known = loaded.sources.clone();
+        let (checked, incidents) = (loaded.checked, std::mem::take(&mut loaded.incidents));
         let remembered = Remembered::from(loaded);
         let rota = Rota::default().next(&setup.config, &setup.open, remembered, now);
         let goals = setup.config.goals.clone();
         let store = setup.store.clone();
         let mut books = Books::open(setup.store, goals, history, &known, now);
+        books.note(&Loaded {
+            checked,
+            incidents,
+            ..Loaded::default()
+        });
         let config = ConfigBoard {
             last_load_accepted: true,
             loaded_at: now,
@@ -217,6 +233,7 @@ impl Engine {
         let (tell_outcome, outcomes) = mpsc::unbounded_channel();
         let (tell_fill, fills) = mpsc::unbounded_channel();
         let (tell_tick, ticks) = mpsc::unbounded_channel();
+        let (tell_look, looks) = mpsc::unbounded_channel();
         let (give_orders, orders) = mpsc::channel(4);
         let engine = Self {
             open: setup.open,
@@ -236,6 +253,10 @@ impl Engine {
             tell_tick,
             orders,
             board,
+            store: store.clone(),
+            looks,
+            tell_look,
+            doom: None,
             due: Chores {
                 board_outdated: false,
                 board_made: Instant::now(),
@@ -259,6 +280,8 @@ impl Engine {
         let mut ticker = self.start_ticker().await?;
         self.rota.begin(self.clock.now());
         self.vitals.set_readiness(None);
+        // Dropped with the engine, and so ended: a chore that is cut short goes on the next time.
+        let _house = self.keep_house();
         while !ending.asked().is_cancelled() {
             match self.turn(ending.asked()).await {
                 Turn::Went => {}
@@ -270,6 +293,9 @@ impl Engine {
                 }
                 Turn::Broken(error) => return Err(error.into()),
             }
+        }
+        if let Some((error, _)) = self.doom.take() {
+            return Err(error.into());
         }
         self.vitals.set_readiness(Some("stopping"));
         ticker.stop().await;
@@ -293,6 +319,14 @@ impl Engine {
 
     /// One turn: does what is due, then waits for whatever happens next.
     async fn turn(&mut self, shutdown: &CancellationToken) -> Turn {
+        if self
+            .doom
+            .as_ref()
+            .is_some_and(|(_, ends)| *ends <= Instant::now())
+            && let Some((error, _)) = self.doom.take()
+        {
+            return Turn::Broken(error);
+        }
         self.do_what_is_due();
         let wake = self.next_wake();
         tokio::select! {
@@ -316,14 +350,61 @@ impl Engine {
             },
             report = self.books.report(&*self.clock, &*self.observe) => match report {
                 Report::Ended(error) => return Turn::Broken(error),
+                Report::Damaged(error) => self.damaged(error),
                 report => self.reported(&report),
             },
             Some(heard) = self.outcomes.recv() => self.heard(heard),
             Some(filled) = self.fills.recv() => self.heard_fill(filled),
+            Some((at, found)) = self.looks.recv() => self.looked_through(at, found),
             Some(tick) = self.ticks.recv() => self.rota.fired(tick, self.clock.now()),
             () = tokio::time::sleep_until(wake) => {}
         }
         Turn::Went
+    }
+
+    /// Does the store's chores beside the engine.
+    fn keep_house(&self) -> JoinSet<()> {
+        let checked = self.books.board().checked.map(|(at, _)| at);
+        let mut house = JoinSet::new();
+        house.spawn(keep_house(
+            self.store.clone(),
+            Arc::clone(&self.clock),
+            checked,
+            self.tell_look.clone(),
+        ));
+        house
+    }
+
+    /// Hears what a look at the whole store found.
+    fn looked_through(&mut self, at: Timestamp, found: Result<(), StoreError>) {
+        self.books.checked(at, found.is_ok());
+        self.due.board_outdated = true;
+        match found {
+            Err(error) => self.damaged(error),
+            Ok(()) => {
+                let store = self.store.clone();
+                self.tasks.spawn(async move {
+                    // What cannot be noted now is looked at again after the next start.
+                    let _ = store.keep_check(at, true).await;
+                });
+            }
+        }
+    }
+
+    /// The store is damaged: nothing is asked and nothing written any more. What is known is shown for a while, so that
+    /// whoever watches learns of it, and then the process ends: only a person can say what becomes of the store.
+    fn damaged(&mut self, error: StoreError) {
+        if self.doom.is_some() {
+            return;
+        }
+        tracing::error!(
+            "{error}; nothing is written any more, and okrd ends in {} s",
+            FAREWELL.as_secs()
+        );
+        self.books.give_up();
+        self.doom = Some((error, Instant::now() + FAREWELL));
+        self.vitals.set_readiness(Some("the store is damaged"));
+        self.due.board_outdated = true;
     }
 
     fn do_what_is_due(&mut self) {
@@ -514,6 +595,9 @@ impl Engine {
             .filter(|_| self.books.is_up())
         {
             wake = wake.min(until(due, &*self.clock));
+        }
+        if let Some((_, ends)) = &self.doom {
+            wake = wake.min(*ends);
         }
         if self.due.board_outdated {
             wake = wake.min(self.due.board_made + BOARD_EVERY);

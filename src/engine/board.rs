@@ -61,12 +61,18 @@ pub struct ConfigBoard {
 }
 
 /// How the store does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreBoard {
     /// Whether the newest write worked.
     pub up: bool,
     /// Bytes of the database and its WAL.
     pub size_bytes: u64,
+    /// Bytes of the WAL alone.
+    pub log_bytes: u64,
     /// When something was last written.
     pub last_write: Option<Timestamp>,
+    /// Whether a store was put aside or a backup put back, and nobody acknowledged it yet.
+    pub incident: bool,
+    /// When the whole store was last read, and whether it was sound.
+    pub checked: Option<(Timestamp, bool)>,
 }

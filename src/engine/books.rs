@@ -41,6 +41,10 @@ pub struct Books {
     resumed: BTreeMap<Slug, Timestamp>,
     up: bool,
     last_write: Option<Timestamp>,
+    incident: bool,
+    checked: Option<(Timestamp, bool)>,
+    /// Damage was found: nothing is written any more.
+    closed: bool,
 }
 
 /// What the store reported.
@@ -54,6 +58,8 @@ pub enum Report {
     Nothing,
     /// The store's writer ended: nothing can be written any more.
     Ended(StoreError),
+    /// The store is damaged: nothing may be written any more.
+    Damaged(StoreError),
 }
 
 /// What one commit writes.
@@ -175,7 +181,26 @@ impl Books {
             resumed: resumes(known),
             up: true,
             last_write: None,
+            incident: false,
+            checked: None,
+            closed: false,
         }
+    }
+
+    /// Takes what the store tells of itself.
+    pub fn note(&mut self, loaded: &Loaded) {
+        self.incident = !loaded.incidents.is_empty();
+        self.checked = self.checked.max(loaded.checked);
+    }
+
+    /// Takes what a look at the whole store found.
+    pub fn checked(&mut self, at: Timestamp, sound: bool) {
+        self.checked = Some((at, sound));
+    }
+
+    /// Writes nothing from now on, for the store is damaged: what is known stays to be shown.
+    pub fn give_up(&mut self) {
+        (self.up, self.closed) = (false, true);
     }
 
     /// Judges other goals from now on, by what the store knows of them. Returns what it remembers besides: slots that were
@@ -185,6 +210,7 @@ impl Books {
     /// When the store cannot be read; the goals stay as they were.
     pub fn change_goals(&mut self, goals: Goals, now: Timestamp) -> Result<Loaded, StoreError> {
         let mut loaded = self.store.load(&goals)?;
+        self.note(&loaded);
         let history = std::mem::take(&mut loaded.history);
         self.take_last_forecasts();
         self.ledger = Ledger::new(goals, history, now);
@@ -258,7 +284,7 @@ impl Books {
     /// Starts a commit if something waits for one and none is under way.
     pub fn start_commit(&mut self) {
         let wait = self.not_before.is_some_and(|t| Instant::now() < t);
-        if self.commit.is_some() || self.unwritten.is_empty() || wait {
+        if self.closed || self.commit.is_some() || self.unwritten.is_empty() || wait {
             return;
         }
         let (pages, store) = (self.unwritten.next(), self.store.clone());
@@ -295,10 +321,11 @@ impl Books {
             return match error {
                 // The writer is gone and will not come back; a supervisor can start us anew, waiting cannot.
                 StoreError::Ended { .. } => Report::Ended(error),
+                StoreError::Corrupt { .. } => Report::Damaged(error),
                 _ => Report::Nothing,
             };
         }
-        self.up = true;
+        self.up = !self.closed;
         self.not_before = Some(Instant::now() + COMMIT_EVERY);
         self.last_write = Some(clock.now());
         observe.observe(&Event::StoreWrote);
@@ -318,6 +345,7 @@ impl Books {
             }
             let loaded = self.store.load(self.ledger.goals())?;
             self.foreign = count;
+            self.note(&loaded);
             self.ledger.take_history(loaded.history);
             let known = std::mem::replace(&mut self.resumed, resumes(&loaded.sources));
             let anew = self.resumed.iter();
@@ -328,6 +356,9 @@ impl Books {
         });
         // A store that cannot be read cannot be written either; the next commit tells of it with all consequences.
         taken_in.unwrap_or_else(|error| {
+            if matches!(error, StoreError::Corrupt { .. }) {
+                return Report::Damaged(error);
+            }
             tracing::debug!(%error, "could not look for values recorded by others");
             Report::Nothing
         })
@@ -344,7 +375,7 @@ impl Books {
     /// From when on what waits may be committed: some rest after each commit, more after one that failed.
     #[must_use]
     pub fn commits_from(&self) -> Option<Instant> {
-        let waits = self.commit.is_none() && !self.unwritten.is_empty();
+        let waits = !self.closed && self.commit.is_none() && !self.unwritten.is_empty();
         self.not_before.filter(|_| waits)
     }
 
@@ -366,7 +397,10 @@ impl Books {
         StoreBoard {
             up: self.up,
             size_bytes: self.store.size_bytes(),
+            log_bytes: self.store.log_bytes(),
             last_write: self.last_write,
+            incident: self.incident,
+            checked: self.checked,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod ending;
 pub mod event;
 pub mod fill;
+mod housekeeping;
 pub mod lane;
 pub mod ledger;
 pub mod pace;

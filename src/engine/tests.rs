@@ -337,7 +337,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
             write_token: None,
         },
         reload: crate::config::spec::Reloading::default(),
-        store: StoreSpec { path: store },
+        store: StoreSpec::at(store),
         sources: BTreeMap::from([(
             slug("shop"),
             SourceSpec::Sqlite {

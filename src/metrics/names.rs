@@ -121,6 +121,10 @@ table! {
     CONFIG_WARNINGS = Gauge "okrd_config_warnings", None, &[], "Warnings in the configuration in force";
     STORE_UP = Gauge "okrd_store_up", None, &[], "1 when the newest write worked";
     STORE_SIZE = Gauge "okrd_store_size_bytes", Bytes, &[], "Size of the database and its write-ahead log";
+    STORE_LOG_SIZE = Gauge "okrd_store_wal_size_bytes", Bytes, &[], "Size of the write-ahead log alone; grows while a long read holds it";
+    STORE_INCIDENT = Gauge "okrd_store_incident", None, &[], "1 from when the store was put aside or restored until `okrd store acknowledge`";
+    STORE_CHECKED = Gauge "okrd_store_last_check_timestamp_seconds", Seconds, &[], "Instant of the newest check of the whole store, absent before the first";
+    STORE_SOUND = Gauge "okrd_store_last_check_successful", None, &[], "1 when the newest check of the whole store found it sound, absent before the first";
     STORE_LAST_WRITE = Gauge "okrd_store_last_write_timestamp_seconds", Seconds, &[], "Instant of the newest write";
 
     BUILD_INFO = Info "okrd_build_info", None, &["version", "revision", "rustc"], "How okrd was built, always 1";
@@ -224,6 +228,10 @@ mod tests {
         ("okrd_scheduler_slots_missed_total", 'c', "source"),
         ("okrd_store_up", 'g', ""),
         ("okrd_store_size_bytes", 'g', ""),
+        ("okrd_store_wal_size_bytes", 'g', ""),
+        ("okrd_store_incident", 'g', ""),
+        ("okrd_store_last_check_timestamp_seconds", 'g', ""),
+        ("okrd_store_last_check_successful", 'g', ""),
         ("okrd_store_last_write_timestamp_seconds", 'g', ""),
         ("okrd_store_writes_total", 'c', ""),
         ("okrd_store_write_failures_total", 'c', ""),

@@ -237,6 +237,16 @@ fn daemon(board: &Board) -> Vec<Family> {
         plain(&names::CONFIG_WARNINGS, Some(whole(config.warnings))),
         plain(&names::STORE_UP, Some(truth(store.up))),
         plain(&names::STORE_SIZE, Some(bytes(store.size_bytes))),
+        plain(&names::STORE_LOG_SIZE, Some(bytes(store.log_bytes))),
+        plain(&names::STORE_INCIDENT, Some(truth(store.incident))),
+        plain(
+            &names::STORE_CHECKED,
+            store.checked.and_then(|(at, _)| seconds(at)),
+        ),
+        plain(
+            &names::STORE_SOUND,
+            store.checked.map(|(_, sound)| truth(sound)),
+        ),
         plain(&names::STORE_LAST_WRITE, store.last_write.and_then(seconds)),
     ]
 }

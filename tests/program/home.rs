@@ -147,6 +147,18 @@ impl Home {
         self.prefix = words.split(' ').map(str::to_owned).collect();
     }
 
+    /// From now on the program sees a small disk of its own in this folder, of so many KiB; nobody else sees it. `then` is
+    /// done there before the program begins.
+    pub(crate) fn on_small_disk(&mut self, folder: &str, kib: u32, then: &str) {
+        let folder = self.path(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mount = format!("mount -t tmpfs -o size={kib}k tmpfs \"$0\" && {then} exec \"$@\"");
+        self.prefix = ["unshare", "-rm", "sh", "-c", &mount]
+            .map(str::to_owned)
+            .to_vec();
+        self.prefix.push(folder.display().to_string());
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -356,6 +368,14 @@ impl Daemon {
         let (code, log) = self.wait();
         assert_eq!(code, 0, "{log}");
         log
+    }
+
+    /// Waits until it ends without being asked, as after damage of its store. Gives the exit code and the log.
+    pub(crate) fn ends_by_itself(mut self) -> (i32, String) {
+        let status = within(3 * PATIENT, "the daemon ends by itself", || {
+            self.child.try_wait().unwrap()
+        });
+        (code(status), self.log())
     }
 
     /// Its process id.

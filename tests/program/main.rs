@@ -29,6 +29,7 @@ mod secrets;
 mod server;
 mod soak;
 mod start;
+mod store;
 mod watch;
 mod why;
 

@@ -264,6 +264,9 @@ pub(crate) fn with_objectives(objectives: Vec<ObjectiveCard>) -> Board {
             up: true,
             size_bytes: 81_920,
             last_write: Some(ago(240)),
+            log_bytes: 4_120,
+            incident: false,
+            checked: Some((ago(86_400), true)),
         },
     }
 }

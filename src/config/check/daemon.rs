@@ -13,7 +13,7 @@ use super::suggest::nearest;
 use super::table::{At, Table};
 use crate::config::finding::{Code, Finding, quoted};
 use crate::config::schedule::{Schedule, parse_duration, show_duration};
-use crate::config::spec::{Reloading, Server};
+use crate::config::spec::{Reloading, Retention, Server, StoreSpec, Synchronous};
 use crate::domain::cycle::{Cycle, CycleError};
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::{CycleName, Slug};
@@ -253,15 +253,42 @@ pub(super) fn reload(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Reloading {
     }
 }
 
-/// The path of the store; `okrd.db` beside the main file when nothing is said.
-pub(super) fn store(roots: &[Table<'_>], out: &mut Vec<Finding>) -> PathBuf {
-    let table = once(roots, "store", |root| root.table("store"), out);
-    match table.and_then(|t| t.text("path")) {
-        Some(at) => super::source::resolve(&at),
-        None => roots
-            .first()
-            .map_or_else(PathBuf::new, |main| main.file.folder().join("okrd.db")),
+/// The store; `okrd.db` beside the main file when nothing is said.
+pub(super) fn store(roots: &[Table<'_>], out: &mut Vec<Finding>) -> StoreSpec {
+    let beside = roots.first();
+    let beside = beside.map_or_else(PathBuf::new, |main| main.file.folder().join("okrd.db"));
+    let usual = StoreSpec::at(beside);
+    let Some(table) = once(roots, "store", |root| root.table("store"), out) else {
+        return usual;
+    };
+    let synchronous = match table.text("synchronous").map(|at| at.value) {
+        Some("normal") => Synchronous::Normal,
+        _ => Synchronous::Full,
+    };
+    StoreSpec {
+        path: (table.text("path")).map_or(usual.path, |at| super::source::resolve(&at)),
+        synchronous,
+        allow_network_filesystem: table.flag("allow_network_filesystem").unwrap_or(false),
+        keep: Retention {
+            values: kept(table, "keep_values", out).unwrap_or(usual.keep.values),
+            failures: kept(table, "keep_failures", out).unwrap_or(usual.keep.failures),
+            attempts: kept(table, "keep_attempts", out).unwrap_or(usual.keep.attempts),
+        },
     }
+}
+
+/// How long something is kept: whole days are forgotten, so that less than one would forget what was just measured.
+fn kept(table: Table<'_>, key: &str, out: &mut Vec<Finding>) -> Option<Duration> {
+    const SHORTEST: Duration = Duration::from_secs(86_400);
+    let kept = duration(table, key)?;
+    if kept < SHORTEST
+        && let Some(at) = table.get(key)
+    {
+        let message = format!("`{key}` is {}, expected at least 1d", show_duration(kept));
+        let finding = at.finding(Code::CfgValue, message);
+        out.push(finding.help("write for example \"400d\""));
+    }
+    Some(kept)
 }
 
 /// What holds for every key result that says nothing else.

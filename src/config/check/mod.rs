@@ -51,7 +51,7 @@ use self::table::Table;
 use super::files::{File, Files};
 use super::finding::{Code, Finding, Needs, Rests, Severity, quoted};
 use super::keys::ROOT;
-use super::spec::{Config, Limits, StoreSpec};
+use super::spec::{Config, Limits};
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Goals, Team};
 use crate::domain::id::{CycleName, Slug};
@@ -226,7 +226,7 @@ fn read(
     let (mut sources, mut limits) = (BTreeMap::new(), BTreeMap::new());
     let mut source_tables = BTreeMap::new();
     for (name, table) in named(roots, "sources", "source", out) {
-        let spec = source::source(table, &store, out);
+        let spec = source::source(table, &store.path, out);
         let said = source::limits(table, out);
         source_tables.insert(name.value, table);
         if let (Ok(name), Some(spec)) = (Slug::parse(name.value), spec) {
@@ -268,7 +268,7 @@ fn read(
         goals: goals(roots, cycles, teams, drafts, out),
         server: daemon::server(roots, out),
         reload: daemon::reload(roots, out),
-        store: StoreSpec { path: store },
+        store,
         sources,
         polls,
         catch_up: polling.catch_up,

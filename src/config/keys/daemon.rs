@@ -136,6 +136,36 @@ pub(crate) static STORE: TableKind = TableKind::new(
         )
         .default("\"okrd.db\"")
         .examples(&["\"/var/lib/okrd/okrd.db\""]),
+        key(
+            "synchronous",
+            Shape::Words(&["full", "normal"]),
+            "What an acknowledged value survives: full, a loss of power too, if the disk keeps its word; normal, the end of the process only, and each commit costs less.",
+        )
+        .default("\"full\""),
+        key(
+            "allow_network_filesystem",
+            Shape::Bool,
+            "Whether the file may lie on NFS, SMB, FUSE or another file system whose locks are not to be trusted; a store there may be damaged.",
+        )
+        .default("false"),
+        key(
+            "keep_values",
+            Shape::Duration,
+            "How long every single value is kept, at least 1d; of the days before, one row each is kept for ever.",
+        )
+        .default("\"400d\""),
+        key(
+            "keep_failures",
+            Shape::Duration,
+            "How long attempts that failed are kept, at least 1d.",
+        )
+        .default("\"90d\""),
+        key(
+            "keep_attempts",
+            Shape::Duration,
+            "How long attempts are kept whose number did not count, as that of a slot that had one or of a value that was corrected, at least 1d.",
+        )
+        .default("\"30d\""),
         later("url"),
         later("type"),
     ],
