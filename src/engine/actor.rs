@@ -545,7 +545,7 @@ impl Engine {
                 self.rota.resume(resumed);
                 self.keep_sources(now);
             }
-            Report::Nothing | Report::Ended(_) => {}
+            Report::Nothing | Report::Ended(_) | Report::Damaged(_) => {}
         }
         if !matches!(report, Report::Nothing) {
             self.judge(self.clock.now());

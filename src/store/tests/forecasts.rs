@@ -161,7 +161,6 @@ async fn a_store_of_version_5_gets_forecasts_and_counts_and_invents_none() {
              PRAGMA user_version = 5;",
         )
         .unwrap();
-    place.raw().execute_batch(UNDO_8).unwrap();
     let schema = |connection: &rusqlite::Connection| -> Vec<String> {
         let mut all = connection
             .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")

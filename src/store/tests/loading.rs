@@ -729,7 +729,7 @@ async fn f13_a_store_of_version_7_keeps_the_patience_that_was_asked_for() {
     let place = Place::new();
     drop(place.open());
     let (raw, until) = (place.raw(), at("2026-11-02T00:00:00Z"));
-    raw.execute_batch(UNDO_8).unwrap();
+    raw.execute_batch(WITHOUT_NEWEST).unwrap();
     raw.execute(
         "INSERT INTO source_state VALUES ('crm', ?1)",
         [until.as_millisecond()],

@@ -100,7 +100,6 @@ async fn a_store_of_version_1_keeps_its_values_and_its_baseline() {
              PRAGMA user_version = 1;",
     )
     .unwrap();
-    raw.execute_batch(UNDO_8).unwrap();
     let schema = |connection: &rusqlite::Connection| -> Vec<String> {
         let mut all = connection
             .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")

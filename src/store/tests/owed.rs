@@ -154,7 +154,6 @@ async fn a_store_of_version_4_keeps_its_values_and_is_accounted_for_up_to_its_ne
              PRAGMA user_version = 4;",
     )
     .unwrap();
-    raw.execute_batch(UNDO_8).unwrap();
     let schema = |connection: &rusqlite::Connection| -> Vec<String> {
         let mut all = connection
             .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")

@@ -246,7 +246,6 @@ async fn a_store_of_version_3_keeps_its_values_and_takes_what_people_say() {
              PRAGMA user_version = 3;",
     )
     .unwrap();
-    raw.execute_batch(UNDO_8).unwrap();
     let schema = |connection: &rusqlite::Connection| -> Vec<String> {
         let mut all = connection
             .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")

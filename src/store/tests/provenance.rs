@@ -181,7 +181,6 @@ async fn a_store_of_version_6_knows_its_configurations_and_no_question() {
         "DROP TABLE asked; DROP TABLE question; DROP TABLE in_force; PRAGMA user_version = 6;",
     )
     .unwrap();
-    raw.execute_batch(UNDO_8).unwrap();
     let schema = |connection: &rusqlite::Connection| -> Vec<String> {
         let mut all = connection
             .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
