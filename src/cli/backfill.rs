@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -203,7 +203,7 @@ async fn fill(
     if slots.is_empty() {
         return Ok(Tally::default());
     }
-    let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+    let store = Store::open_shared_as(&config.store, runtime::VERSION, now)?;
     let questions = configuration::questions(config);
     store
         .keep_revision(&config.revision, now, questions)
@@ -225,9 +225,10 @@ async fn fill(
     if let Some(record) = loaded.history.get(&task.key_result.id) {
         filling.record = record.clone();
     }
-    let holds = loaded.holds;
-    match holds.get(&task.poll.source).filter(|until| **until > now) {
-        Some(until) => filling.tally.stopped = Some(left_alone(task, *until, config)),
+    let known = loaded.sources;
+    let until = known.get(&task.poll.source).and_then(|s| s.not_before);
+    match until.filter(|until| *until > now) {
+        Some(until) => filling.tally.stopped = Some(left_alone(task, until, config)),
         None => filling.all(config, slots, &end).await?,
     }
     filling.write().await?;
@@ -312,6 +313,9 @@ impl Filling<'_> {
             slot,
             asks: Asks::Past,
             known: self.record.known_at(slot),
+            with: Vec::new(),
+            retries: true,
+            asked_as: 0,
         };
         errand.run(&SystemClock).await.entry
     }
@@ -343,11 +347,8 @@ impl Filling<'_> {
     fn stops(&mut self, fault: &Fault, config: &Config) -> Option<String> {
         let source = &self.task.poll.source;
         if fault.class.remedy() == Remedy::HoldSource {
-            let hold = SignedDuration::try_from(policy::hold(fault)?).ok()?;
-            let until = SystemClock
-                .now()
-                .saturating_add(hold)
-                .unwrap_or(Timestamp::MAX);
+            let patience = policy::patience(fault, 0, config.max_retry_after, 0);
+            let until = policy::later(SystemClock.now(), patience.wait);
             return Some(match fault.class {
                 FaultClass::Auth => format!("source {source} refused the login: mend it first"),
                 _ => {

@@ -171,6 +171,8 @@ pub struct Fault {
     pub retry_after: Option<Duration>,
     /// The number that came and is not believed, of a suspect answer.
     pub doubt: Option<Doubt>,
+    /// The refusal may be of this question alone: the login itself may be right.
+    pub this_alone: bool,
 }
 
 impl Fault {
@@ -185,6 +187,7 @@ impl Fault {
             help: String::new(),
             retry_after: None,
             doubt: None,
+            this_alone: false,
         }
     }
 
@@ -199,6 +202,13 @@ impl Fault {
     #[must_use]
     pub fn doubt(mut self, doubt: Doubt) -> Self {
         self.doubt = Some(doubt);
+        self
+    }
+
+    /// The same fault, of this question alone perhaps.
+    #[must_use]
+    pub fn perhaps_this_alone(mut self, is_so: bool) -> Self {
+        self.this_alone = is_so;
         self
     }
 

@@ -10,10 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::dispatch::{LaneIndex, Planned};
 use super::policy;
 use crate::config::schedule::{CronSchedule, Schedule};
-use crate::config::spec::{Config, Poll};
+use crate::config::spec::{Config, Measure, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::id::{CycleName, KeyResultId, Slug};
 use crate::domain::status::Phase;
+use crate::domain::window::Moments;
 use crate::store::{Account, Change};
 
 /// How long after the end of its cycle a key result is still asked for its last slot: what comes later says too little of
@@ -44,8 +45,10 @@ pub struct PlannedPoll {
     pub lane: LaneIndex,
     /// The place of its pattern in [`Plan::patterns`].
     pub group: Option<usize>,
-    /// Its stable delay.
+    /// Its stable delay; the same for all that put the same question.
     pub splay: Duration,
+    /// The number of the question, where several put it.
+    pub twins: Option<usize>,
     /// Whether it can be asked for the past.
     pub replayable: bool,
 }
@@ -67,7 +70,7 @@ impl Plan {
             .collect();
         let lanes: Vec<Slug> = config.sources.keys().cloned().collect();
         let mut patterns = Patterns::default();
-        let polls = config
+        let mut polls: Vec<PlannedPoll> = config
             .polls
             .iter()
             .filter_map(|poll| {
@@ -80,10 +83,12 @@ impl Plan {
                     lane: lanes.binary_search(&poll.source).ok()?,
                     group,
                     splay: policy::splay(&poll.key_result, poll.jitter, gap),
+                    twins: None,
                     poll: Arc::new(poll.clone()),
                 })
             })
             .collect();
+        pair(&mut polls);
         Self {
             polls,
             patterns: patterns.list,
@@ -106,6 +111,7 @@ impl Plan {
                 schedule: p.poll.schedule.clone(),
                 group: p.group,
                 splay: p.splay,
+                twins: p.twins,
                 from: p.cycle.start(),
                 until: p.cycle.end(),
                 closes: (p.cycle.end().checked_add(LATEST)).unwrap_or(Timestamp::MAX),
@@ -149,6 +155,60 @@ impl PlannedPoll {
             change,
         }
     }
+}
+
+/// Finds those that put the same question, and gives them the same delay: what is due at the same instant is asked once.
+fn pair(polls: &mut [PlannedPoll]) {
+    let mut same: HashMap<(LaneIndex, String), Vec<Vec<usize>>> = HashMap::new();
+    for (index, planned) in polls.iter().enumerate() {
+        // The words find candidates fast; what decides is whether the questions are equal.
+        let words = format!("{:?}", planned.poll.measure);
+        let candidates = same.entry((planned.lane, words)).or_default();
+        let asks_so = |twins: &&mut Vec<usize>| {
+            let first = twins.first().and_then(|first| polls.get(*first));
+            first.is_some_and(|first| asks_the_same(first, planned))
+        };
+        match candidates.iter_mut().find(asks_so) {
+            Some(twins) => twins.push(index),
+            None => candidates.push(vec![index]),
+        }
+    }
+    let mut groups: Vec<Vec<usize>> = same.into_values().flatten().collect();
+    groups.retain(|twins| twins.len() > 1);
+    groups.sort_unstable();
+    for (number, twins) in groups.iter().enumerate() {
+        let splays = twins.iter().filter_map(|twin| polls.get(*twin));
+        let splay = splays
+            .map(|planned| planned.splay)
+            .min()
+            .unwrap_or_default();
+        for twin in twins {
+            if let Some(planned) = polls.get_mut(*twin) {
+                (planned.twins, planned.splay) = (Some(number), splay);
+            }
+        }
+    }
+}
+
+/// Whether two key results of a source put the same question in a slot that they share: the same measure, and the same
+/// moments where it binds any.
+fn asks_the_same(one: &PlannedPoll, other: &PlannedPoll) -> bool {
+    let (a, b) = (&one.poll, &other.poll);
+    let moments = || {
+        let same_cycle = Arc::ptr_eq(&one.cycle, &other.cycle) || one.cycle == other.cycle;
+        a.window == b.window && same_cycle
+    };
+    // What is believed of the answer is decided once for all of them, but for what each of them knows.
+    let believed = a.guard == b.guard && a.canary == b.canary;
+    let unbound = || a.canary.is_none() && binds_nothing(&a.measure);
+    a.measure == b.measure && a.timeout == b.timeout && believed && (moments() || unbound())
+}
+
+/// Whether a measure is the same question at every moment, as far as its words tell.
+fn binds_nothing(measure: &Measure) -> bool {
+    let words = format!("{measure:?}");
+    let named = Moments::NAMES.iter().any(|name| words.contains(name));
+    !named && !matches!(measure, Measure::Plausible { .. })
 }
 
 /// Patterns already met, each with its shortest gap.

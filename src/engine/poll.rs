@@ -15,6 +15,7 @@ use crate::config::spec::{Canary, Measure, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass, Remedy};
 use crate::domain::guard::{self, Known, Turn};
+use crate::domain::id::KeyResultId;
 use crate::domain::quality::Flag;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
@@ -41,6 +42,26 @@ pub struct Errand {
     pub asks: Asks,
     /// What its answer is held against.
     pub known: Known,
+    /// Who takes the same answer.
+    pub with: Vec<Rider>,
+    /// Whether it may be asked a second time: not while the source is in trouble.
+    pub retries: bool,
+    /// What the source's credentials looked like when it was sent out.
+    pub asked_as: u64,
+}
+
+/// A key result that puts the same question for the same slot as another, and takes the answer to that one.
+pub struct Rider {
+    /// Its place in the plan.
+    pub index: PollIndex,
+    /// Which key result.
+    pub key_result: KeyResultId,
+    /// Its definition in force.
+    pub definition: Arc<str>,
+    /// Its cycle.
+    pub cycle: Arc<Cycle>,
+    /// What the answer is held against for it.
+    pub known: Known,
 }
 
 /// Of which instant a number is asked for.
@@ -59,6 +80,10 @@ pub struct Outcome {
     pub generation: u64,
     /// Its place in that plan.
     pub index: PollIndex,
+    /// What the source's credentials looked like when it was sent out.
+    pub asked_as: u64,
+    /// It was answered by another's question.
+    pub shared: bool,
     /// What the store keeps of it.
     pub entry: Entry,
 }
@@ -72,11 +97,25 @@ const GRACE: Duration = Duration::from_secs(2);
 impl Errand {
     /// Asks, and once more if that may help.
     pub async fn run(self, clock: &dyn Clock) -> Outcome {
+        let (poll, turn, known) = (Arc::clone(&self.poll), self.turn(), self.known);
+        let mut seen = self.look(clock).await;
+        seen.entry.outcome = seen.entry.outcome.and_then(|reading| {
+            let reading = poll.guard.believe(reading, &known, turn)?;
+            let at = (seen.entry.slot, seen.entry.started_at);
+            Ok(of_its_cycle(reading, turn, at, &seen.entry.cycle, &poll))
+        });
+        seen
+    }
+
+    /// What the source shows, not yet held against what was there before.
+    async fn look(self, clock: &dyn Clock) -> Outcome {
         let (started_at, began) = (clock.now(), tokio::time::Instant::now());
         let mut tries = 1;
         let mut outcome = self.ask(started_at).await;
         if let Err(fault) = &outcome
             && fault.class.remedy() == Remedy::RetryOnce
+            && fault.retry_after.is_none()
+            && self.retries
         {
             tokio::time::sleep(policy::retry_delay(&self.poll.key_result, self.slot)).await;
             tries = 2;
@@ -85,6 +124,8 @@ impl Errand {
         Outcome {
             generation: self.generation,
             index: self.index,
+            asked_as: self.asked_as,
+            shared: false,
             entry: Entry {
                 key_result: self.poll.key_result.clone(),
                 slot: self.slot,
@@ -100,6 +141,41 @@ impl Errand {
                 outcome,
             },
         }
+    }
+
+    /// Asks for all who put the same question: one outcome for each, its own first. Each holds the number against its own
+    /// last good value.
+    pub async fn run_for_all(mut self, clock: &dyn Clock) -> Vec<Outcome> {
+        let with = std::mem::take(&mut self.with);
+        let (poll, turn, known) = (Arc::clone(&self.poll), self.turn(), self.known);
+        let seen = self.look(clock).await;
+        let held = |entry: &Entry, cycle: &Cycle, known: &Known| {
+            let reading = poll.guard.believe(entry.outcome.clone()?, known, turn)?;
+            let at = (entry.slot, entry.started_at);
+            Ok(of_its_cycle(reading, turn, at, cycle, &poll))
+        };
+        let others = with.into_iter().map(|rider| Outcome {
+            index: rider.index,
+            shared: true,
+            entry: Entry {
+                outcome: held(&seen.entry, &rider.cycle, &rider.known),
+                key_result: rider.key_result,
+                definition: rider.definition,
+                cycle: rider.cycle,
+                ..seen.entry.clone()
+            },
+            ..seen
+        });
+        let others: Vec<Outcome> = others.collect();
+        let outcome = held(&seen.entry, &seen.entry.cycle, &known);
+        let own = Outcome {
+            entry: Entry {
+                outcome,
+                ..seen.entry
+            },
+            ..seen
+        };
+        std::iter::once(own).chain(others).collect()
     }
 
     /// The instant that the question is about: what comes after the end of the cycle is still asked for its slot, which
@@ -129,8 +205,7 @@ impl Errand {
         if let Some(canary) = &self.poll.canary {
             self.look_at(canary, &reading, &moments).await?;
         }
-        let reading = guard.believe(reading, &self.known, self.turn())?;
-        Ok(self.of_its_cycle(reading, now))
+        Ok(reading)
     }
 
     /// Asks for what must be there whatever the number is.
@@ -156,21 +231,6 @@ impl Errand {
             }
             Asks::Past => Turn::Past,
         }
-    }
-
-    /// What came after the end of the cycle belongs to its last slot; if long after, it is marked.
-    fn of_its_cycle(&self, mut reading: Reading, now: Timestamp) -> Reading {
-        let end = self.cycle.end();
-        if self.asks == Asks::Past || now < end {
-            return reading;
-        }
-        let told = reading.as_of.filter(|as_of| *as_of < end);
-        reading.as_of = Some(told.unwrap_or(self.slot));
-        let jitter = SignedDuration::try_from(self.poll.jitter).unwrap_or_default();
-        if now.duration_since(end) > AFTER_END.saturating_add(jitter) {
-            reading.quality = reading.quality.with(Flag::Late);
-        }
-        reading
     }
 
     async fn put(&self, measure: &Measure, moments: &Moments) -> Result<Reading, Fault> {
@@ -200,4 +260,25 @@ impl Errand {
             )),
         }
     }
+}
+
+/// What came after the end of the cycle belongs to the slot it was asked for; if long after, it is marked.
+fn of_its_cycle(
+    mut reading: Reading,
+    turn: Turn,
+    (slot, started_at): (Timestamp, Timestamp),
+    cycle: &Cycle,
+    poll: &Poll,
+) -> Reading {
+    let end = cycle.end();
+    if turn == Turn::Past || started_at < end {
+        return reading;
+    }
+    let told = reading.as_of.filter(|as_of| *as_of < end);
+    reading.as_of = Some(told.unwrap_or(slot));
+    let jitter = SignedDuration::try_from(poll.jitter).unwrap_or_default();
+    if started_at.duration_since(end) > AFTER_END.saturating_add(jitter) {
+        reading.quality = reading.quality.with(Flag::Late);
+    }
+    reading
 }

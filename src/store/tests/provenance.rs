@@ -176,9 +176,9 @@ async fn a_store_of_version_6_knows_its_configurations_and_no_question() {
         .unwrap();
     drop(store);
     let raw = place.raw();
+    raw.execute_batch(WITHOUT_NEWEST).unwrap();
     raw.execute_batch(
-        "ALTER TABLE measurement DROP COLUMN flags; ALTER TABLE last_miss DROP COLUMN doubted_slot;
-         ALTER TABLE last_miss DROP COLUMN doubted_value; DROP TABLE asked; DROP TABLE question; DROP TABLE in_force; PRAGMA user_version = 6;",
+        "DROP TABLE asked; DROP TABLE question; DROP TABLE in_force; PRAGMA user_version = 6;",
     )
     .unwrap();
     let schema = |connection: &rusqlite::Connection| -> Vec<String> {
