@@ -454,7 +454,7 @@ mod tests {
             tries: 1,
             value: 4.0,
             exact: None,
-            approximate: false,
+            quality: Quality::default(),
             counts: None,
             note: None,
             definition: "d".into(),

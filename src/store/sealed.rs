@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::entry::{DayTotals, Measurement, Origin, from_ms};
 use crate::domain::id::KeyResultId;
+use crate::domain::quality::Quality;
 
 /// A day of a series, as it is kept for ever.
 #[derive(Debug)]
@@ -130,7 +131,7 @@ impl SealedDay {
             tries: u32::from(self.polled),
             value: self.last,
             exact: None,
-            approximate: false,
+            quality: Quality::default(),
             counts: None,
             note: None,
             definition: Arc::clone(&self.definition),

@@ -107,11 +107,11 @@ fn f38_the_last_slot_may_come_after_the_end_and_what_never_began_does_not() {
             last_slot: last.map(at),
             ..every(60, 0)
         };
-        let mut dispatch = Dispatch::new(vec![planned], &[1]);
-        dispatch.begin(at(now));
+        let mut dispatch = dispatch(vec![planned], &[1]);
+        dispatch.begin(at(now), false);
         let expected: Vec<_> = slot.map(|slot| (0, at(slot))).into_iter().collect();
         assert_eq!(starts(&dispatch.acts(at(now))), expected, "{last:?} {now}");
-        assert_eq!(dispatch.next_wake(), None);
+        assert_eq!(dispatch.next_wake(at(now)), None);
     }
 }
 
