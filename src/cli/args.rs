@@ -63,6 +63,8 @@ pub enum Command {
     Init(Box<InitArgs>),
     /// Run the daemon: poll on schedule, record, serve the page and /metrics
     Run(RunArgs),
+    /// Have the running daemon take in its changed configuration, all of it or nothing, and tell what changed
+    Reload(ReloadArgs),
     /// Check the configuration and tell every finding
     Check(CheckArgs),
     /// Ask sources now and show what they answer; records nothing
@@ -73,6 +75,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Record a value that people know
     Record(RecordArgs),
+    /// Ask a source again that refused the login, or failed, with or without a daemon running
+    Resume(ResumeArgs),
     /// Fill the past of a key result: ask its source again for each slot without a value
     Backfill(BackfillArgs),
     /// Show by which definitions a key result was measured, and how to carry the earlier figures over
@@ -281,6 +285,17 @@ pub struct RecordArgs {
     pub format: Format,
 }
 
+/// Options of `resume`.
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    /// The source, by its name under `sources`
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// Options of `checkin`.
 #[derive(Debug, clap::Args)]
 pub struct CheckinArgs {
@@ -432,6 +447,17 @@ pub enum BackfillFormat {
     Table,
     /// For programs
     Json,
+}
+
+/// Options of `reload`.
+#[derive(Debug, clap::Args)]
+pub struct ReloadArgs {
+    /// Take it even if more than half of the key results whose cycle has not ended are gone
+    #[arg(long)]
+    pub allow_mass_removal: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Options of `backfill`.

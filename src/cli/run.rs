@@ -8,25 +8,29 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 
 use super::args::{Format, RunArgs};
 use super::exit::{Failure, Verdict, complain, say};
 use super::faces::Desk;
 use super::log::{self, Both, EventLog};
-use super::reload::{Fixed, Reloads};
+use super::reload::Reloads;
 use super::runtime::{self, VERSION};
-use super::{configuration, faces, filters, status};
+use super::supervisor::Supervisor;
+use super::{configuration, door, faces, filters, status, watch};
 use crate::config::spec::Config;
 use crate::domain::fault::Fault;
 use crate::domain::id::KeyResultId;
 use crate::engine::actor::{Engine, EngineError, Setup};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::ending::Ending;
-use crate::engine::event::{Event, Observe};
+use crate::engine::event::{Event, Observe, Skip};
+use crate::engine::lane::Why;
 use crate::engine::vitals::Vitals;
 use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
+use crate::metrics::process::open_files;
 use crate::store::Store;
 
 /// Runs the daemon until it is told to end, or polls everything once.
@@ -95,6 +99,7 @@ pub struct Daemon {
     store: Store,
     listener: TcpListener,
     router: Router,
+    vitals: Arc<Vitals>,
     hangup: Signal,
     ending: Ending,
 }
@@ -131,7 +136,7 @@ impl Daemon {
         let lifecycle = config.server.lifecycle;
         let write_token = config.server.write_token.clone();
         let loopback = Loopback::of(config.server.listen);
-        let fixed = Fixed::of(&config);
+        let in_force = config.clone();
         let (engine, handle) = Engine::new(Setup {
             config,
             store: store.clone(),
@@ -140,7 +145,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
         })?;
-        let reloads = Arc::new(Reloads::new(path, fixed, handle.clone(), store.clone()));
+        let reloads = Arc::new(Reloads::new(path, in_force, handle.clone(), store.clone()));
         let reload = lifecycle.then(|| Arc::clone(&reloads));
         let desk = write_token.map(|token| Desk {
             token,
@@ -149,7 +154,7 @@ impl Daemon {
         let router = faces::router(
             handle.board(),
             metrics,
-            vitals,
+            Arc::clone(&vitals),
             reload,
             desk,
             loopback,
@@ -161,6 +166,7 @@ impl Daemon {
             store,
             listener,
             router,
+            vitals,
             hangup,
             ending,
         })
@@ -179,12 +185,33 @@ impl Daemon {
         if let Some(address) = self.address() {
             tracing::info!("serving the page and /metrics on http://{address}/");
         }
-        let hangups = tokio::spawn(Arc::clone(&self.reloads).at_each(self.hangup));
+        let mut heard = JoinSet::new();
+        let supervisor = Supervisor::of_environment().map(Arc::new);
+        if let Some(supervisor) = &supervisor {
+            heard.spawn(Arc::clone(supervisor).keep_told(self.vitals));
+        }
+        heard.spawn(Arc::clone(&self.reloads).at_each(self.hangup));
+        heard.spawn(watch::watch(Arc::clone(&self.reloads)));
+        match door::Door::open(self.store.path()) {
+            Ok(door) => _ = heard.spawn(door.answer(self.reloads)),
+            // Everything else works without it, a SIGHUP too.
+            Err(error) => {
+                tracing::warn!(%error, "`okrd reload` cannot reach this daemon: no socket beside the store")
+            }
+        }
         let end = self.ending.asked().clone().cancelled_owned();
-        let mut serving = tokio::spawn(serve(self.listener, self.router, Limits::default(), end));
+        let limits = Limits::default().within(open_files());
+        let mut serving = tokio::spawn(serve(self.listener, self.router, limits, end));
+        if let Some(supervisor) = supervisor {
+            let asked = self.ending.asked().clone().cancelled_owned();
+            tokio::spawn(async move {
+                asked.await;
+                supervisor.ending();
+            });
+        }
         let ended = self.engine.run(self.ending.clone()).await;
         self.ending.asked().cancel();
-        hangups.abort();
+        heard.abort_all();
         tokio::select! {
             // The server ends by itself within its own limit; its task fails but by a panic, which the log told.
             _ = &mut serving => {}
@@ -272,9 +299,26 @@ impl Observe for Failures {
                 self.list().push(((*key_result).clone(), fault.to_string()));
             }
             Event::PollSkipped {
-                key_result, source, ..
+                key_result,
+                source,
+                why,
             } => {
-                let why = format!("source {source} is held back after an earlier answer");
+                let why = match why {
+                    Skip::SourceHeld(Why::Login) => format!(
+                        "source {source} refused the login earlier: give it another secret, or run okrd resume {source}"
+                    ),
+                    Skip::SourceHeld(Why::Patience) => {
+                        format!(
+                            "source {source} asked to be left alone for a while: run it again later"
+                        )
+                    }
+                    Skip::SourceHeld(Why::Trouble) => {
+                        format!("source {source} failed several times in a row: run it again later")
+                    }
+                    Skip::StillRunning => {
+                        format!("the poll of source {source} before it still runs")
+                    }
+                };
                 self.list().push(((*key_result).clone(), why));
             }
             Event::StoreFailed { message } => complain(&format!("{message}\n")),

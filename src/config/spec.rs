@@ -28,10 +28,16 @@ pub struct Config {
     pub goals: Goals,
     /// Our own HTTP server.
     pub server: Server,
+    /// How changes of all this are taken in.
+    pub reload: Reloading,
     /// Where values are kept.
     pub store: StoreSpec,
     /// Sources by name.
     pub sources: BTreeMap<Slug, SourceSpec>,
+    /// How often sources may be asked, as far as the files say so.
+    pub limits: BTreeMap<Slug, Limits>,
+    /// The longest patience that a source may ask for.
+    pub max_retry_after: Duration,
     /// What is polled: one entry for each key result with a source.
     pub polls: Vec<Poll>,
     /// How far back slots that passed without a poll are filled; zero fills none.
@@ -105,6 +111,24 @@ pub struct Server {
     pub lifecycle: bool,
     /// The token with which values may be recorded over HTTP; without it none may.
     pub write_token: Option<SecretRef>,
+}
+
+/// How a running daemon takes in a changed configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reloading {
+    /// Whether the files are watched.
+    pub watch: bool,
+    /// Whether more than half of the key results may go at once.
+    pub allow_mass_removal: bool,
+}
+
+impl Default for Reloading {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            allow_mass_removal: false,
+        }
+    }
 }
 
 /// Where values are kept, and for how long.
@@ -192,6 +216,24 @@ pub struct Poll {
     pub jitter: Duration,
     /// How long one attempt may take.
     pub timeout: Duration,
+}
+
+/// How often a source may be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How many questions at a time; `None`: as its kind takes.
+    pub max_in_flight: Option<usize>,
+    /// How many questions may begin within a minute, evenly spread; `None`: as many as there are.
+    pub per_minute: Option<u32>,
+}
+
+impl Limits {
+    /// The time from the beginning of a question to that of the next.
+    #[must_use]
+    pub fn gap(self) -> Duration {
+        self.per_minute
+            .map_or(Duration::ZERO, |n| Duration::from_secs(60) / n.max(1))
+    }
 }
 
 /// A source.

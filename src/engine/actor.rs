@@ -22,12 +22,11 @@ use super::event::{Event, Observe};
 use super::fill::Filled;
 use super::housekeeping::{Found, keep_house};
 use super::poll::Outcome;
-use super::rota::{Remembered, Rota};
+use super::rota::{Changed, Remembered, Rota};
 use super::sources::Open;
 use super::ticker::{Tick, Ticker, TickerError};
 use super::vitals::Vitals;
 use crate::config::spec::Config;
-use crate::domain::fault::FaultClass;
 use crate::store::{Entry, Loaded, Store, StoreError};
 
 /// What the engine is made of.
@@ -68,8 +67,12 @@ pub struct Handle {
     store: Store,
 }
 
+/// Tells whoever asked whether a configuration is in force now, or why the old one stays.
+type Decided = oneshot::Sender<Result<(), String>>;
+
 enum Order {
-    Reload(Box<Config>, oneshot::Sender<()>),
+    Reload(Box<Config>, Decided),
+    Confirmed,
     Rejected,
     Told(Box<Entry>, oneshot::Sender<()>),
 }
@@ -82,13 +85,21 @@ impl Handle {
     }
 
     /// Puts another configuration in force; returns when it is. What did not change goes on as it was.
-    pub async fn reload(&self, config: Config) {
+    ///
+    /// # Errors
+    /// Why the old one stays in force.
+    pub async fn reload(&self, config: Config) -> Result<(), String> {
         let (done, is_done) = oneshot::channel();
         let order = Order::Reload(Box::new(config), done);
-        if self.orders.send(order).await.is_ok() {
-            // An engine that ended meanwhile has nothing in force any more.
-            let _ = is_done.await;
-        }
+        let ended = || "okrd is ending, nothing is put in force any more".to_owned();
+        self.orders.send(order).await.map_err(|_| ended())?;
+        is_done.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Notes that the configuration in force was offered again, and is what the files say.
+    pub async fn confirmed(&self) {
+        // An engine that ended meanwhile has nobody left to tell.
+        let _ = self.orders.send(Order::Confirmed).await;
     }
 
     /// Keeps a value that a person told: when this returns it is on disk, and the board shows it.
@@ -169,7 +180,7 @@ enum Turn {
     /// On to the next.
     Went,
     /// Another configuration is to be put in force.
-    Reload(Box<Config>, oneshot::Sender<()>),
+    Reload(Box<Config>, Decided),
     /// The store's writer is gone.
     Broken(StoreError),
 }
@@ -191,12 +202,13 @@ impl Engine {
         let now = setup.clock.now();
         let mut loaded = setup.store.load(&setup.config.goals)?;
         let history = std::mem::take(&mut loaded.history);
+        let known = loaded.sources.clone();
         let (checked, incidents) = (loaded.checked, std::mem::take(&mut loaded.incidents));
         let remembered = Remembered::from(loaded);
         let rota = Rota::default().next(&setup.config, &setup.open, remembered, now);
         let goals = setup.config.goals.clone();
         let store = setup.store.clone();
-        let mut books = Books::open(setup.store, goals, history, now);
+        let mut books = Books::open(setup.store, goals, history, &known, now);
         books.note(&Loaded {
             checked,
             incidents,
@@ -274,9 +286,10 @@ impl Engine {
             match self.turn(ending.asked()).await {
                 Turn::Went => {}
                 Turn::Reload(config, done) => {
-                    ticker = self.reload(*config, ticker).await?;
-                    // Whoever asked may be gone; the configuration is in force all the same.
-                    let _ = done.send(());
+                    let decided;
+                    (ticker, decided) = self.reload(*config, ticker).await?;
+                    // Whoever asked may be gone; what was decided holds all the same.
+                    let _ = done.send(decided);
                 }
                 Turn::Broken(error) => return Err(error.into()),
             }
@@ -321,6 +334,10 @@ impl Engine {
             () = shutdown.cancelled() => {}
             Some(order) = self.orders.recv() => match order {
                 Order::Reload(config, done) => return Turn::Reload(config, done),
+                Order::Confirmed => {
+                    self.config.loaded_at = self.clock.now();
+                    self.reloaded(true);
+                }
                 Order::Rejected => self.reloaded(false),
                 Order::Told(entry, done) => {
                     let now = self.clock.now();
@@ -424,19 +441,23 @@ impl Engine {
             return;
         }
         for errand in &errands {
-            self.observe.observe(&Event::PollStarted {
-                source: &errand.poll.source,
-            });
-            self.vitals.poll_began();
+            // One poll for each key result, whoever asks for it.
+            for _ in 0..=errand.with.len() {
+                self.observe.observe(&Event::PollStarted {
+                    source: &errand.poll.source,
+                });
+                self.vitals.poll_began();
+            }
         }
         self.due.board_outdated = true;
         let (clock, tell) = (Arc::clone(&self.clock), self.tell_outcome.clone());
         let sent = async move {
-            let polls: FuturesUnordered<_> = errands.into_iter().map(|e| e.run(&*clock)).collect();
+            let polls = errands.into_iter().map(|e| e.run_for_all(&*clock));
+            let polls: FuturesUnordered<_> = polls.collect();
             let mut ended = polls.ready_chunks(TOGETHER);
             while let Some(outcomes) = ended.next().await {
                 // The engine hears all outcomes until the last task ended; after that there is no process to miss one.
-                let _ = tell.send(outcomes);
+                let _ = tell.send(outcomes.into_iter().flatten().collect());
             }
         };
         let cut_off = self.cut_off.clone();
@@ -465,13 +486,8 @@ impl Engine {
         let Some(kept) = self.rota.filled(filled, now, &*self.observe) else {
             return;
         };
-        let outcome = kept.outcome.as_ref();
-        let fault = outcome.and_then(|outcome| outcome.entry.outcome.as_ref().err());
-        if fault.is_some_and(|fault| fault.class == FaultClass::RateLimited) {
-            let until = self.rota.held_until(&kept.source);
-            self.books.take_hold(kept.source.clone(), until);
-        }
         self.books.take_fill(kept);
+        self.keep_sources(now);
     }
 
     /// Hears how polls ended.
@@ -488,25 +504,48 @@ impl Engine {
                     fault,
                 });
             }
-            // Only patience that was asked for is kept over a restart: who restarts after a refusal has mended it.
-            let lasting = fault.is_some_and(|f| f.class == FaultClass::RateLimited);
-            if let Some((source, until)) = self.rota.answered(&outcome, now)
-                && lasting
-            {
-                self.books.take_hold(source, Some(until));
-            }
+            self.rota.answered(&outcome, now);
             self.books.take(outcome);
         }
+        self.keep_sources(now);
         self.due.board_outdated = true;
+    }
+
+    /// Tells of sources that are left alone from now on or no more, and has it kept.
+    fn keep_sources(&mut self, now: Timestamp) {
+        for Changed {
+            source,
+            state,
+            held,
+        } in self.rota.take_changed(now)
+        {
+            self.observe.observe(&match held {
+                Some(held) => Event::HeldBack {
+                    source: &source,
+                    held,
+                },
+                None => Event::LetGo { source: &source },
+            });
+            self.books.take_source(source, state);
+            self.due.board_outdated = true;
+        }
     }
 
     /// Hears what the store reports.
     fn reported(&mut self, report: &Report) {
         self.due.board_outdated = true;
-        if let Report::Written(outcomes) = report {
-            for outcome in outcomes {
-                self.rota.recorded(outcome);
+        let now = self.clock.now();
+        match report {
+            Report::Written(outcomes) => {
+                for outcome in outcomes {
+                    self.rota.recorded(outcome, now);
+                }
             }
+            Report::Foreign(resumed) => {
+                self.rota.resume(resumed);
+                self.keep_sources(now);
+            }
+            Report::Nothing | Report::Ended(_) | Report::Damaged(_) => {}
         }
         if !matches!(report, Report::Nothing) {
             self.judge(self.clock.now());
@@ -524,9 +563,8 @@ impl Engine {
     fn look_around(&mut self, now: Timestamp) {
         self.due.looked = Instant::now();
         self.books.start_look();
-        if !self.rota.release_with_new_credentials(now).is_empty() {
-            self.due.board_outdated = true;
-        }
+        self.rota.release_with_new_credentials();
+        self.keep_sources(now);
     }
 
     fn show(&mut self, now: Timestamp) {
@@ -577,18 +615,22 @@ impl Engine {
     }
 
     /// Puts another configuration in force. The old one stays when the store cannot be read for the new one.
-    async fn reload(&mut self, config: Config, ticker: Ticker) -> Result<Ticker, TickerError> {
+    async fn reload(
+        &mut self,
+        config: Config,
+        ticker: Ticker,
+    ) -> Result<(Ticker, Result<(), String>), TickerError> {
         let now = self.clock.now();
         let loaded = match self.books.change_goals(config.goals.clone(), now) {
             Ok(loaded) => loaded,
             Err(error) => {
-                tracing::error!(%error, "the store cannot be read for the new configuration");
                 self.reloaded(false);
-                return Ok(ticker);
+                let why = format!("the store cannot be read for the new configuration: {error}");
+                return Ok((ticker, Err(why)));
             }
         };
         let remembered = Remembered {
-            holds: Vec::new(),
+            sources: Vec::new(),
             ..Remembered::from(loaded)
         };
         let before = std::mem::take(&mut self.rota);
@@ -603,7 +645,7 @@ impl Engine {
         self.reloaded(true);
         self.judge(now);
         self.show(now);
-        Ok(ticker)
+        Ok((ticker, Ok(())))
     }
 
     fn reloaded(&mut self, accepted: bool) {

@@ -1,6 +1,7 @@
 //! The books: outcomes go to the store in groups, one commit at a time; what the store acknowledged is entered in the
 //! ledger. A failed commit loses nothing: its outcomes wait for the next try. Knows no schedule and no source.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -18,7 +19,7 @@ use super::poll::Outcome;
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
 use crate::domain::id::Slug;
-use crate::store::{Account, DayForecast, Entry, Loaded, Store, StoreError};
+use crate::store::{Account, DayForecast, Entry, Loaded, SourceState, Store, StoreError};
 
 /// How long after a failed commit the next is tried.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
@@ -36,6 +37,8 @@ pub struct Books {
     not_before: Option<Instant>,
     look: Option<Look>,
     foreign: u64,
+    /// When each source was resumed last.
+    resumed: BTreeMap<Slug, Timestamp>,
     up: bool,
     last_write: Option<Timestamp>,
     incident: bool,
@@ -49,8 +52,8 @@ pub struct Books {
 pub enum Report {
     /// These outcomes are on disk now and entered in the ledger.
     Written(Vec<Outcome>),
-    /// Another process wrote; the ledger knows by now what.
-    Foreign,
+    /// Another process wrote; the ledger knows by now what. It resumed these sources.
+    Foreign(Vec<Slug>),
     /// Nothing that matters to others.
     Nothing,
     /// The store's writer ended: nothing can be written any more.
@@ -66,7 +69,7 @@ struct Pages {
     passings: Vec<Passing>,
     fills: Vec<Kept>,
     statuses: Vec<StatusChange>,
-    holds: Vec<(Slug, Option<Timestamp>)>,
+    sources: Vec<(Slug, SourceState)>,
     forecasts: Vec<DayForecast>,
 }
 
@@ -79,7 +82,7 @@ impl Pages {
             && self.passings.is_empty()
             && self.fills.is_empty()
             && self.statuses.is_empty()
-            && self.holds.is_empty()
+            && self.sources.is_empty()
             && self.forecasts.is_empty()
     }
 
@@ -92,7 +95,7 @@ impl Pages {
             passings: std::mem::take(&mut self.passings),
             fills: std::mem::take(&mut self.fills),
             statuses: std::mem::take(&mut self.statuses),
-            holds: std::mem::take(&mut self.holds),
+            sources: std::mem::take(&mut self.sources),
             forecasts: std::mem::replace(&mut self.forecasts, later),
         }
     }
@@ -103,7 +106,7 @@ impl Pages {
         unwritten.passings.append(&mut self.passings);
         unwritten.fills.append(&mut self.fills);
         unwritten.statuses.append(&mut self.statuses);
-        unwritten.holds.append(&mut self.holds);
+        unwritten.sources.append(&mut self.sources);
         unwritten.forecasts.append(&mut self.forecasts);
         *self = unwritten;
     }
@@ -147,20 +150,26 @@ impl Pages {
     /// Writes everything in one group; the store commits what comes together together.
     async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let (entries, accounts) = (self.entries(), self.accounts());
-        let (entries, statuses, holds, forecasts) = tokio::join!(
+        let (entries, statuses, sources, forecasts) = tokio::join!(
             store.append_accounted(entries, accounts),
             store.keep_status(self.statuses.clone()),
-            store.keep_holds(self.holds.clone()),
+            store.keep_sources(self.sources.clone()),
             store.keep_forecasts(self.forecasts.clone()),
         );
-        entries.and(statuses).and(holds).and(forecasts)
+        entries.and(statuses).and(sources).and(forecasts)
     }
 }
 
 impl Books {
     /// Opens the books on what the store knows.
     #[must_use]
-    pub fn open(store: Store, goals: Goals, history: History, now: Timestamp) -> Self {
+    pub fn open(
+        store: Store,
+        goals: Goals,
+        history: History,
+        known: &BTreeMap<Slug, SourceState>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             store,
             ledger: Ledger::new(goals, history, now),
@@ -169,6 +178,7 @@ impl Books {
             not_before: None,
             look: None,
             foreign: 0,
+            resumed: resumes(known),
             up: true,
             last_write: None,
             incident: false,
@@ -266,9 +276,9 @@ impl Books {
         some
     }
 
-    /// Takes a source's hold to be written; `None` lifts it.
-    pub fn take_hold(&mut self, source: Slug, until: Option<Timestamp>) {
-        self.unwritten.holds.push((source, until));
+    /// Takes why a source is left alone to be written.
+    pub fn take_source(&mut self, source: Slug, state: SourceState) {
+        self.unwritten.sources.push((source, state));
     }
 
     /// Starts a commit if something waits for one and none is under way.
@@ -337,7 +347,12 @@ impl Books {
             self.foreign = count;
             self.note(&loaded);
             self.ledger.take_history(loaded.history);
-            Ok(Report::Foreign)
+            let known = std::mem::replace(&mut self.resumed, resumes(&loaded.sources));
+            let anew = self.resumed.iter();
+            let anew = anew.filter(|(source, at)| known.get(*source) != Some(at));
+            Ok(Report::Foreign(
+                anew.map(|(source, _)| source.clone()).collect(),
+            ))
         });
         // A store that cannot be read cannot be written either; the next commit tells of it with all consequences.
         taken_in.unwrap_or_else(|error| {
@@ -388,6 +403,13 @@ impl Books {
             checked: self.checked,
         }
     }
+}
+
+/// When sources were resumed.
+fn resumes(known: &BTreeMap<Slug, SourceState>) -> BTreeMap<Slug, Timestamp> {
+    let each = known.iter();
+    each.filter_map(|(source, state)| Some((source.clone(), state.resumed?)))
+        .collect()
 }
 
 /// Waits for what is under way, for ever if nothing is.

@@ -39,6 +39,7 @@ pub struct Counters {
     poll_failures: IntCounterVec,
     poll_duration: HistogramVec,
     polls_skipped: IntCounterVec,
+    polls_held: IntCounterVec,
     slots_missed: IntCounterVec,
     store_writes: IntCounter,
     store_write_failures: IntCounter,
@@ -68,6 +69,7 @@ impl Counters {
             poll_failures: counters(&names::SOURCE_POLL_FAILURES)?,
             poll_duration: HistogramVec::new(duration_opts, duration.labels)?,
             polls_skipped: counters(&names::SCHEDULER_POLLS_SKIPPED)?,
+            polls_held: counters(&names::SCHEDULER_POLLS_HELD)?,
             slots_missed: counters(&names::SCHEDULER_SLOTS_MISSED)?,
             store_writes: counter(&names::STORE_WRITES)?,
             store_write_failures: counter(&names::STORE_WRITE_FAILURES)?,
@@ -84,7 +86,7 @@ impl Counters {
         Ok(this)
     }
 
-    fn collectors(&self) -> [Box<dyn Collector>; 11] {
+    fn collectors(&self) -> [Box<dyn Collector>; 12] {
         [
             Box::new(self.reloads.clone()),
             Box::new(self.reload_failures.clone()),
@@ -92,6 +94,7 @@ impl Counters {
             Box::new(self.poll_failures.clone()),
             Box::new(self.poll_duration.clone()),
             Box::new(self.polls_skipped.clone()),
+            Box::new(self.polls_held.clone()),
             Box::new(self.slots_missed.clone()),
             Box::new(self.store_writes.clone()),
             Box::new(self.store_write_failures.clone()),
@@ -107,6 +110,7 @@ impl Counters {
             let source = source.as_str();
             count(&self.polls, &[source], 0);
             count(&self.polls_skipped, &[source], 0);
+            count(&self.polls_held, &[source], 0);
             count(&self.slots_missed, &[source], 0);
             for class in FaultClass::ALL {
                 count(&self.poll_failures, &[source, class.as_str()], 0);
@@ -117,6 +121,7 @@ impl Counters {
             let source = source.as_str();
             let _ = self.polls.remove_label_values(&[source]);
             let _ = self.polls_skipped.remove_label_values(&[source]);
+            let _ = self.polls_held.remove_label_values(&[source]);
             let _ = self.slots_missed.remove_label_values(&[source]);
             for class in FaultClass::ALL {
                 let _ = self
@@ -187,11 +192,13 @@ impl Observe for Counters {
             } => {
                 count(&self.polls_skipped, &[source.as_str()], 1);
             }
-            // Seen as okrd_source_suspended.
             Event::PollSkipped {
-                why: Skip::SourceHeld,
+                source,
+                why: Skip::SourceHeld(_),
                 ..
-            } => {}
+            } => count(&self.polls_held, &[source.as_str()], 1),
+            // Seen as okrd_source_suspended and okrd_source_breaker_open.
+            Event::HeldBack { .. } | Event::LetGo { .. } => {}
             Event::SlotsPassed {
                 source,
                 missed: Some(missed),

@@ -211,6 +211,7 @@ fn sources(boards: &[SourceBoard]) -> Vec<Family> {
         Family::new(&names::SOURCE_INFO, info),
         g(&names::SOURCE_UP, |s| s.up.map(truth)),
         g(&names::SOURCE_SUSPENDED, |s| Some(truth(s.suspended))),
+        g(&names::SOURCE_BREAKER_OPEN, |s| Some(truth(s.breaker_open))),
         g(&names::SOURCE_POLL_INTERVAL, |s| {
             s.interval.map(|i: Duration| i.as_secs_f64())
         }),

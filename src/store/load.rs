@@ -1,4 +1,4 @@
-//! From rows to what the scorecard needs: thinned series, last attempts, last slots, holds. One pass over the days of
+//! From rows to what the scorecard needs: thinned series, last attempts, last slots, held sources. One pass over the days of
 //! all key results instead of one question for each. Knows no file and no writer.
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +18,7 @@ use super::owed::{self, Stretch};
 use super::people::load_check_ins;
 use super::reader::fault_class;
 use super::rows::point_of;
+use super::sources::{self, SourceState};
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::{Carried, Epoch, Line};
 use crate::domain::forecast::{KeptForecast, half_time};
@@ -42,8 +43,8 @@ pub struct Loaded {
     pub accounted: HashMap<KeyResultId, Timestamp>,
     /// Slots that passed and are still to be asked for under the definition in force, oldest first.
     pub owed: HashMap<KeyResultId, Vec<Stretch>>,
-    /// Until when sources must be left alone.
-    pub holds: BTreeMap<Slug, Timestamp>,
+    /// Why sources are left alone, and when they were resumed.
+    pub sources: BTreeMap<Slug, SourceState>,
     /// When the newest of these polls began: a clock that stands before it is wrong.
     pub newest_poll: Option<Timestamp>,
     /// What the wall clock showed when something was last written, at most a minute off, whatever became of the key
@@ -143,7 +144,7 @@ pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<L
     read_notes(connection, &mut wanted)?;
     read_half_times(connection, goals, &index, &mut wanted)?;
     let mut loaded = Loaded {
-        holds: read_holds(connection)?,
+        sources: sources::load(connection)?,
         checked: memory::checked(connection)?,
         incidents: incident::open_ones(connection)?,
         last_wall: memory::wall(connection)?.map(from_ms),
@@ -675,13 +676,4 @@ fn read_owed(
         }
     }
     Ok(())
-}
-
-fn read_holds(connection: &Connection) -> rusqlite::Result<BTreeMap<Slug, Timestamp>> {
-    let mut statement = connection.prepare_cached("SELECT source, not_before FROM source_state")?;
-    let holds = statement.query_map([], |row| {
-        let source = Slug::parse(row.get_ref(0)?.as_str()?).ok();
-        Ok(source.zip(Some(from_ms(row.get(1)?))))
-    })?;
-    holds.filter_map(Result::transpose).collect()
 }

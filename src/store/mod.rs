@@ -22,6 +22,7 @@ mod provenance;
 mod reader;
 mod rows;
 mod sealed;
+mod sources;
 mod tidy;
 mod writer;
 
@@ -48,6 +49,7 @@ pub use owed::{Account, Change, Stretch};
 pub use people::{Annotation, ToldCheckIn};
 pub use provenance::{Beginning, Provenance, Question, Questions, Revision};
 pub use reader::Reader;
+pub use sources::SourceState;
 pub use tidy::Tidied;
 
 use open::{Access, Opened, Opening};
@@ -220,6 +222,23 @@ impl Store {
         holds: Vec<(Slug, Option<Timestamp>)>,
     ) -> Result<(), StoreError> {
         self.write(Write::Holds(holds)).await
+    }
+
+    /// Keeps why sources are left alone; when they were resumed stays as it is.
+    ///
+    /// # Errors
+    /// When nothing of it was kept.
+    pub async fn keep_sources(&self, states: Vec<(Slug, SourceState)>) -> Result<(), StoreError> {
+        self.write(Write::Sources(states)).await
+    }
+
+    /// Lets a source be asked again that refused our login or failed; a daemon beside us hears of it. The patience that it
+    /// asked for stays.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn resume(&self, source: Slug, at: Timestamp) -> Result<(), StoreError> {
+        self.write(Write::Resume(source, at)).await
     }
 
     /// Keeps what a person said of a key result.

@@ -1,5 +1,6 @@
 //! Reads the store beside whoever writes it, in short read transactions. Cannot write.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,10 +21,11 @@ use super::open::open_to_read;
 use super::people::{self, Annotation, ToldCheckIn};
 use super::provenance::{self, Beginning, Provenance};
 use super::sealed;
+use super::sources::{self, SourceState};
 use crate::domain::epoch::Epoch;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::Goals;
-use crate::domain::id::{CycleName, KeyResultId};
+use crate::domain::id::{CycleName, KeyResultId, Slug};
 
 /// How long one read transaction may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -110,6 +112,14 @@ impl Reader {
     /// When the store cannot be read.
     pub fn load(&self, goals: &Goals) -> Result<Loaded, StoreError> {
         self.reading_whole(|connection| load(connection, goals))
+    }
+
+    /// Why sources are left alone, and when they were resumed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn sources(&self) -> Result<BTreeMap<Slug, SourceState>, StoreError> {
+        self.reading(sources::load)
     }
 
     /// The measurements of a key result, slots `[since, until)`, oldest slot first, under all its definitions. Of days whose

@@ -15,6 +15,7 @@ use super::memory::{self, Known, Memory, Series, set_meta, set_wall};
 use super::owed::{self, Account};
 use super::people::{Annotation, ToldCheckIn, keep_annotation, keep_check_in};
 use super::provenance::{self, Questions};
+use super::sources::{self, SourceState};
 use crate::domain::history::{Point, frozen};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::reading::Reading;
@@ -43,6 +44,10 @@ pub(super) enum Write {
     Forecasts(Vec<DayForecast>),
     /// Sources to be left alone until; `None` lifts it.
     Holds(Vec<(Slug, Option<Timestamp>)>),
+    /// Why sources are left alone.
+    Sources(Vec<(Slug, SourceState)>),
+    /// A source is to be asked again.
+    Resume(Slug, Timestamp),
     /// What a person said of a key result.
     CheckIn(ToldCheckIn),
     /// A few words about a stretch of time.
@@ -177,7 +182,15 @@ impl<'c> Rows<'c> {
             Write::Renames(renames) => renames.iter().try_for_each(|r| self.renamed(r)),
             Write::Status(changes) => changes.iter().try_for_each(|c| self.status(c)),
             Write::Forecasts(forecasts) => forecasts.iter().try_for_each(|f| self.forecast(f)),
-            Write::Holds(holds) => holds.iter().try_for_each(|hold| self.hold(hold)),
+            Write::Holds(holds) => {
+                let mut holds = holds.iter();
+                holds.try_for_each(|(source, until)| sources::hold(self.connection, source, *until))
+            }
+            Write::Sources(states) => {
+                let mut states = states.iter();
+                states.try_for_each(|(source, state)| sources::keep(self.connection, source, state))
+            }
+            Write::Resume(source, at) => sources::resume(self.connection, source, *at),
             Write::CheckIn(told) => keep_check_in(self.connection, told),
             Write::Annotation(told) => keep_annotation(self.connection, told),
             Write::Close(close) => closing::keep(self.connection, close, self.memory.revision),
@@ -551,23 +564,6 @@ impl<'c> Rows<'c> {
             )?
             .execute(params![id.full(), status.as_str(), since.as_millisecond()])
             .map(drop)
-    }
-
-    fn hold(&self, (source, until): &(Slug, Option<Timestamp>)) -> rusqlite::Result<()> {
-        match until {
-            Some(until) => self
-                .connection
-                .prepare_cached(
-                    "INSERT INTO source_state (source, not_before) VALUES (?1, ?2)
-                     ON CONFLICT (source) DO UPDATE SET not_before = ?2",
-                )?
-                .execute(params![source.as_str(), until.as_millisecond()]),
-            None => self
-                .connection
-                .prepare_cached("DELETE FROM source_state WHERE source = ?1")?
-                .execute([source.as_str()]),
-        }
-        .map(drop)
     }
 
     /// Makes the days anew from the measurements.

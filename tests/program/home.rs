@@ -41,6 +41,8 @@ starts = 2020-01-01
 ends = 2099-12-31
 [server]
 listen = "127.0.0.1:0"
+[reload]
+watch = false
 [polling]
 schedule = "every 12h"
 jitter = "0s"
@@ -136,6 +138,12 @@ impl Home {
     /// From now on the program may make no file larger than so many bytes.
     pub(crate) fn limit_files(&mut self, bytes: u64) {
         let words = format!("prlimit --fsize={bytes}:unlimited");
+        self.prefix = words.split(' ').map(str::to_owned).collect();
+    }
+
+    /// From now on the program may have no more files open at a time than these.
+    pub(crate) fn limit_open_files(&mut self, most: u64) {
+        let words = format!("prlimit --nofile={most}");
         self.prefix = words.split(' ').map(str::to_owned).collect();
     }
 
@@ -516,14 +524,14 @@ pub(crate) fn on_air<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-/// All bytes of every file under a folder, by name.
+/// All bytes of every file under a folder, by name; sockets hold none.
 pub(crate) fn everything_under(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(everything_under(&path));
-        } else {
+        } else if path.is_file() {
             found.push((path.clone(), std::fs::read(&path).unwrap()));
         }
     }

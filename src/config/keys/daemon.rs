@@ -106,6 +106,25 @@ pub(crate) static SERVER: TableKind = TableKind::new(
     ],
 );
 
+pub(crate) static RELOAD: TableKind = TableKind::new(
+    "reloading",
+    "How a running daemon takes in a changed configuration.",
+    &[
+        key(
+            "watch",
+            Shape::Bool,
+            "Whether the files are watched and taken in when they have come to rest; without it a SIGHUP, `okrd reload` or `POST /-/reload` asks for it.",
+        )
+        .default("true"),
+        key(
+            "allow_mass_removal",
+            Shape::Bool,
+            "Whether a change may remove more than half of the key results whose cycle has not ended; without it that is taken for lost files and refused.",
+        )
+        .default("false"),
+    ],
+);
+
 pub(crate) static STORE: TableKind = TableKind::new(
     "the store",
     "Where measurements are kept.",
@@ -187,5 +206,12 @@ pub(crate) static POLLING: TableKind = TableKind::new(
         )
         .default("\"30d\"")
         .examples(&["\"7d\"", "\"0s\""]),
+        key(
+            "max_retry_after",
+            Shape::Duration,
+            "The longest a source is left alone because it asks for that (Retry-After), from 1m to 7d; of a longer wait the log tells that it was cut.",
+        )
+        .default("\"1h\"")
+        .examples(&["\"6h\""]),
     ],
 );

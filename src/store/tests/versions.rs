@@ -40,7 +40,7 @@ async fn f49_a_store_of_every_released_version_opens_with_all_it_has() {
             "{n}"
         );
         assert!(users.last_attempt.as_ref().unwrap().fault.is_some(), "{n}");
-        assert_eq!(loaded.holds.len(), 1, "{n}");
+        assert_eq!(loaded.sources.len(), 1, "{n}");
         assert_eq!(loaded.owed.len(), usize::from(n >= 5), "{n}");
         let reader = Reader::open(&place.path()).unwrap();
         assert_eq!(
