@@ -245,7 +245,9 @@ fn a_store_of_an_earlier_build_says_what_it_does_not_know() {
     let store = rusqlite::Connection::open(home.path("okrd.db")).unwrap();
     store
         .execute_batch(
-            "DROP TABLE incident; DROP INDEX measurement_day_sealed;
+            "DROP TABLE source_state;
+             CREATE TABLE source_state (source TEXT PRIMARY KEY, not_before INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+             DROP TABLE incident; DROP INDEX measurement_day_sealed;
              ALTER TABLE measurement_day DROP COLUMN n; ALTER TABLE measurement_day DROP COLUMN low_value;
              ALTER TABLE measurement_day DROP COLUMN high_value; ALTER TABLE measurement_day DROP COLUMN sum;
              ALTER TABLE measurement_day DROP COLUMN high_slot; ALTER TABLE measurement_day DROP COLUMN sealed;
