@@ -4,12 +4,14 @@
 use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Failure;
+use crate::config::schedule::show_duration;
 use crate::engine::event::{Event, Observe, Skip};
 use crate::engine::past::Slots;
 use crate::metrics::daemon::LogCounter;
@@ -128,6 +130,19 @@ impl Observe for EventLog {
             },
             Event::FillingRests { source, key_result } => {
                 tracing::warn!(%source, %key_result, "the source is in trouble: past slots are filled on in an hour, or after a restart");
+            }
+            Event::ClockJumped { by } => {
+                let rounded = Duration::from_secs(by.unsigned_abs().as_secs());
+                let length = show_duration(rounded);
+                if by.is_positive() {
+                    tracing::warn!(
+                        "the clock jumped forward by {length}, or the machine slept: each key result is asked once, for its newest slot"
+                    );
+                } else {
+                    tracing::warn!(
+                        "the clock was set back by {length}: no slot is asked twice, and intervals go on at their pace"
+                    );
+                }
             }
             Event::StoreWrote => {
                 if std::mem::take(&mut *self.store_down()) {

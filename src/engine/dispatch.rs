@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::event::Skip;
 use super::policy;
@@ -79,6 +79,9 @@ pub struct Dispatch {
     looked: Vec<Option<(Stretch, bool)>>,
     /// Whether what passes counts: not where everything is asked once, whatever its schedule.
     counts: bool,
+    /// How far the time of the intervals stands ahead of the clock, which was set back by so much. `every N` keeps to no
+    /// hour of the day; so it goes on at its pace, in slots to come, where a pattern waits until the clock has caught up.
+    lead: SignedDuration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,23 +163,58 @@ impl Dispatch {
             due: BinaryHeap::new(),
             passed: Vec::new(),
             counts: false,
+            lead: SignedDuration::ZERO,
         }
     }
 
     /// Begins: what was never asked, or missed its newest slot, is due at once; `every N` plans its next slot.
     pub fn begin(&mut self, now: Timestamp) {
         self.counts = true;
+        let intervals = self.polls.iter().filter(|poll| poll.follows_lead(now));
+        let newest = intervals.filter_map(|poll| poll.planned.last_slot).max();
+        let ahead = newest.map(|slot| slot.duration_since(now));
+        self.lead = ahead.map_or(self.lead, |ahead| ahead.max(self.lead));
         for poll in 0..self.polls.len() {
             let until = self.polls[poll].planned.until;
             if now >= until {
                 self.pass(poll, until);
                 continue;
             }
+            let time = self.time_of(poll, now);
             let planned = &self.polls[poll].planned;
-            if let Some(slot) = planned.missed_slot(now) {
+            if let Some(slot) = planned.missed_slot(now, time) {
                 self.announce(poll, slot, now);
             }
-            self.plan_next_interval(poll, now);
+            self.plan_next_interval(poll, time);
+        }
+    }
+
+    /// Goes on in the time of an earlier plan.
+    pub fn follow(&mut self, earlier: &Self) {
+        self.lead = earlier.lead;
+    }
+
+    /// The clock jumped by so much; forward is positive. What was to happen in a while happens in the same while, unless
+    /// the clock went forward: that may have been a sleep, and then the while is over.
+    pub fn clock_jumped(&mut self, by: SignedDuration) {
+        let shift = by.min(self.lead);
+        self.lead = self.lead.saturating_sub(shift);
+        let due = std::mem::take(&mut self.due).into_iter();
+        let shifted = due.map(|Reverse(due)| {
+            let at = moved(due.at, shift);
+            Reverse(Due { at, ..due })
+        });
+        self.due = shifted.collect();
+        for lane in &mut self.lanes {
+            lane.held_until = lane.held_until.map(|until| moved(until, shift));
+        }
+    }
+
+    /// The time by which the slots of a poll are counted.
+    fn time_of(&self, poll: PollIndex, now: Timestamp) -> Timestamp {
+        match self.polls[poll].planned.group {
+            Some(_) => now,
+            None => moved(now, self.lead),
         }
     }
 
@@ -216,13 +254,14 @@ impl Dispatch {
                 break;
             }
             self.due.pop();
+            let time = self.time_of(due.poll, now);
             if due.repeats {
-                self.plan_next_interval(due.poll, now.max(due.slot));
+                self.plan_next_interval(due.poll, time.max(due.slot));
             } else {
                 self.polls[due.poll].announced = false;
             }
             // After a sleep, or a store that took no writes, newer slots may have passed: the newest is asked.
-            let newest = self.polls[due.poll].planned.schedule.at_or_before(now);
+            let newest = self.polls[due.poll].planned.schedule.at_or_before(time);
             let slot = newest.map_or(due.slot, |newest| newest.max(due.slot));
             acts.extend(self.admit(due.poll, slot, now));
         }
@@ -288,7 +327,11 @@ impl Dispatch {
     /// for.
     fn pass(&mut self, poll: PollIndex, slot: Timestamp) {
         let planned = &mut self.polls[poll].planned;
-        let Some(from) = planned.accounted.replace(later(slot, A_MILLISECOND)) else {
+        let spoken_for = later(slot, A_MILLISECOND);
+        let before = planned.accounted;
+        // Never back: asked again after the clock was set back, what came since is accounted for all the same.
+        planned.accounted = before.max(Some(spoken_for));
+        let Some(from) = before else {
             return;
         };
         let from = from.max(planned.from);
@@ -417,7 +460,9 @@ impl Dispatch {
         for poll in 0..self.polls.len() {
             let planned = &self.polls[poll].planned;
             if (planned.from..planned.until).contains(&now) {
-                self.announce(poll, now, now);
+                // Behind the newest, should the clock have been set back: whoever asks wants an answer.
+                let behind = planned.last_slot.map(|last| later(last, A_MILLISECOND));
+                self.announce(poll, behind.map_or(now, |behind| behind.max(now)), now);
             }
         }
     }
@@ -467,7 +512,7 @@ impl Dispatch {
                 state.waiting = None;
                 state.owed = Some(slot);
                 // Should a newer one be asked in its stead, it passed.
-                state.planned.accounted = Some(slot);
+                state.planned.take_back(slot);
                 acts.push(Act::Skip {
                     poll,
                     why: Skip::SourceHeld,
@@ -481,6 +526,8 @@ impl Dispatch {
             };
             self.polls[poll].waiting = None;
             if now >= self.polls[poll].planned.until {
+                // Its time ended while it waited; the next start counts it as missed.
+                self.polls[poll].planned.take_back(slot);
                 continue;
             }
             self.polls[poll].stage = Stage::Asking;
@@ -523,7 +570,7 @@ impl Dispatch {
         }
     }
 
-    /// `every N` finds its next slot itself.
+    /// `every N` finds its next slot itself, `after` an instant of its own time.
     fn plan_next_interval(&mut self, poll: PollIndex, after: Timestamp) {
         let planned = &self.polls[poll].planned;
         if planned.group.is_some() {
@@ -533,8 +580,9 @@ impl Dispatch {
         let Some(slot) = planned.schedule.next_after(after) else {
             return;
         };
-        if slot < planned.until {
-            let at = later(slot, planned.splay);
+        let back = SignedDuration::ZERO.saturating_sub(self.lead);
+        let at = moved(later(slot, planned.splay), back);
+        if moved(slot, back) < planned.until {
             self.due.push(Reverse(Due {
                 at,
                 poll,
@@ -567,19 +615,34 @@ impl Lane {
 }
 
 impl Planned {
-    /// Whether a slot is in the time of the key result and not yet asked: a clock set back asks nothing twice.
+    /// Whether a slot has come in the time of the key result and was not asked yet: a clock set back asks nothing twice.
+    /// That its time is not over is for whoever knows what the clock says.
     fn wants(&self, slot: Timestamp) -> bool {
-        slot >= self.from && slot < self.until && self.last_slot.is_none_or(|last| last < slot)
+        slot >= self.from && self.last_slot.is_none_or(|last| last < slot)
     }
 
-    /// The newest slot at `now`, if it was not asked yet. A cycle that began after its newest slot is asked at once
-    /// all the same: its first slot is then the cycle's start.
-    fn missed_slot(&self, now: Timestamp) -> Option<Timestamp> {
+    /// A slot that was spoken for is not asked after all.
+    fn take_back(&mut self, slot: Timestamp) {
+        if self.accounted == Some(later(slot, A_MILLISECOND)) {
+            self.accounted = Some(slot);
+        }
+    }
+
+    /// The newest slot at `now`, or at what `time` it is for its schedule, if it was not asked yet. A cycle that began
+    /// after its newest slot is asked at once all the same: its first slot is then the cycle's start.
+    fn missed_slot(&self, now: Timestamp, time: Timestamp) -> Option<Timestamp> {
         if now < self.from || now >= self.until {
             return None;
         }
-        let slot = self.schedule.at_or_before(now)?.max(self.from);
+        let slot = self.schedule.at_or_before(time)?.max(self.from);
         self.wants(slot).then_some(slot)
+    }
+}
+
+impl Poll {
+    /// Whether it keeps to the time of the intervals, now.
+    fn follows_lead(&self, now: Timestamp) -> bool {
+        self.planned.group.is_none() && now < self.planned.until
     }
 }
 
@@ -589,6 +652,10 @@ const A_MILLISECOND: Duration = Duration::from_millis(1);
 fn later(t: Timestamp, by: Duration) -> Timestamp {
     t.saturating_add(jiff::SignedDuration::try_from(by).unwrap_or(jiff::SignedDuration::MAX))
         .unwrap_or(Timestamp::MAX)
+}
+
+fn moved(t: Timestamp, by: SignedDuration) -> Timestamp {
+    t.saturating_add(by).unwrap_or(t)
 }
 
 fn earlier_by_one(t: Timestamp) -> Timestamp {
@@ -774,6 +841,89 @@ mod tests {
         dispatch.recorded(0);
         dispatch.fired(0, at("09:31:00"));
         assert_eq!(dispatch.acts(at("09:31:00")), []);
+    }
+
+    /// Told of a jump, intervals go on at their pace in slots to come; whatever was held stays held as long.
+    #[test]
+    fn f31_a_clock_set_back_holds_up_no_interval() {
+        let mut dispatch = Dispatch::new(vec![every(60, 0), every(60, 1)], &[1, 1]);
+        let hour = SignedDuration::from_hours(1);
+        dispatch.begin(at("10:30:00"));
+        assert_eq!(starts(&dispatch.acts(at("10:30:00"))).len(), 2);
+        dispatch.answered(0, None, at("10:30:01"));
+        let slow = Fault::new(FaultClass::RateLimited, "slow down");
+        dispatch.answered(1, Some(&slow), at("10:30:01"));
+        dispatch.recorded(0);
+        dispatch.recorded(1);
+        dispatch.clock_jumped(-hour);
+        assert_eq!(dispatch.acts(at("09:30:59")), []);
+        assert_eq!(dispatch.held_until(1), Some(at("09:31:01")));
+        let mut asked = Vec::new();
+        for minute in 31..40 {
+            let now = at(&format!("09:{minute}:01"));
+            for (poll, slot) in starts(&dispatch.acts(now)) {
+                asked.extend((poll == 0).then_some(slot));
+                dispatch.answered(poll, None, now);
+                dispatch.recorded(poll);
+            }
+        }
+        let slots: Vec<_> = (31..40).map(|m| at(&format!("10:{m}:00"))).collect();
+        assert_eq!(asked, slots);
+        assert_eq!(dispatch.take_passed(), [], "nothing passed without a poll");
+
+        // Another start knows the newest slot alone, and goes on from there as well.
+        let mut known = every(60, 0);
+        (known.last_slot, known.accounted) = (Some(at("10:39:00")), Some(at("10:39:01")));
+        let mut later = Dispatch::new(vec![known], &[1]);
+        later.begin(at("09:39:30"));
+        assert_eq!(starts(&later.acts(at("09:39:30"))), []);
+        assert_eq!(starts(&later.acts(at("09:40:30"))), [(0, at("10:40:00"))]);
+        // Set right again, the clock finds the interval where it would be.
+        later.answered(0, None, at("09:40:31"));
+        later.recorded(0);
+        later.clock_jumped(hour);
+        let acts = later.acts(at("10:41:00"));
+        assert_eq!(starts(&acts), [(0, at("10:41:00"))]);
+        assert_eq!(later.take_passed(), []);
+    }
+
+    /// The slots that an interval takes while the clock is behind lie ahead of it; it is polled as long as the clock says.
+    #[test]
+    fn f31_an_interval_ahead_of_the_clock_ends_with_its_cycle() {
+        let mut planned = every(60, 0);
+        planned.until = at("11:00:00");
+        planned.last_slot = Some(at("11:29:00"));
+        let mut dispatch = Dispatch::new(vec![planned], &[1]);
+        dispatch.begin(at("10:50:00"));
+        let mut asked = 0;
+        for second in 0..1200 {
+            let now = later(at("10:50:00"), Duration::from_secs(second));
+            for (poll, _) in starts(&dispatch.acts(now)) {
+                asked += 1;
+                assert!(now < at("11:00:00"), "{now}");
+                dispatch.answered(poll, None, now);
+                dispatch.recorded(poll);
+            }
+        }
+        assert_eq!(asked, 9);
+    }
+
+    #[test]
+    fn a_slot_whose_cycle_ends_while_it_waits_is_not_spoken_for() {
+        let mut planned = every(60, 0);
+        planned.until = at("10:00:30");
+        planned.accounted = Some(at("10:00:00"));
+        let mut dispatch = Dispatch::new(vec![every(60, 0), planned], &[1]);
+        dispatch.begin(at("10:00:00"));
+        dispatch.acts(at("10:00:00"));
+        assert_eq!(dispatch.accounted(1), Some(at("10:00:00")));
+        dispatch.answered(0, None, at("10:00:31"));
+        assert_eq!(dispatch.acts(at("10:00:31")), []);
+        assert_eq!(
+            dispatch.accounted(1),
+            Some(at("10:00:00")),
+            "still to be counted"
+        );
     }
 
     #[test]

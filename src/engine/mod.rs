@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod ending;
 pub mod event;
 pub mod fill;
+mod jump;
 pub mod ledger;
 pub mod past;
 pub mod plan;
