@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the house with their floor, from the ground up.
-const FLOORS: [(&str, u8); 10] = [
+const FLOORS: [(&str, u8); 11] = [
     ("domain", 0),
     ("config", 1),
     ("net", 1),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 10] = [
     ("engine", 3),
     ("metrics", 4),
     ("http", 4),
+    ("slack", 4),
     ("cli", 5),
     ("demo", 5),
 ];

@@ -12,5 +12,5 @@ pub mod tls;
 
 /// The headers of an answer, in the words of the HTTP library, so that nobody above needs to name it.
 pub mod headers {
-    pub use reqwest::header::{DATE, HeaderMap};
+    pub use reqwest::header::{DATE, HeaderMap, HeaderValue};
 }

@@ -26,6 +26,7 @@ mod record;
 mod reload;
 mod review;
 mod secrets;
+mod soak;
 mod start;
 mod watch;
 mod why;

@@ -1,5 +1,7 @@
 //! Secrets, in every place where one can stand, repeated by whoever was told them: none comes out of okrd.
 
+use std::collections::BTreeSet;
+
 use rustix::process::Signal;
 
 use crate::fakes::wire::{self, Act, Asked, Wire, respond};
@@ -15,10 +17,32 @@ const CANARY: &str = "c4n4ry-7f3a-91be-d0c5";
 const NEEDLE: &str = "c4n4ry-7";
 const USER: &str = "ada";
 
-/// What an unkind server makes of a request: every way of saying a secret back.
-const TWISTS: [&str; 10] = [
-    "echo400", "echo500", "html", "redirect", "value", "keys", "type", "cut", "jq", "login",
+/// What an unkind server makes of a request: every way of saying a secret back, and of failing.
+const TWISTS: [&str; 19] = [
+    "echo400",
+    "echo500",
+    "html",
+    "redirect",
+    "value",
+    "keys",
+    "type",
+    "cut",
+    "jq",
+    "login",
+    "reset",
+    "stall",
+    "flood",
+    "bomb",
+    "short",
+    "torn",
+    "patience",
+    "denied",
+    "forbidden",
 ];
+
+/// Where a secret can stand in a configuration, by the schema: the key, or for a table with free names that of the table.
+/// [`unkind_world`] puts the canary into each of them.
+const PLACES: [&str; 6] = ["form", "headers", "query", "token", "url", "write_token"];
 
 /// A server that repeats whatever it is told.
 fn mirror(asked: &Asked) -> Vec<Act> {
@@ -29,6 +53,36 @@ fn mirror(asked: &Asked) -> Vec<Act> {
         format!("{{\"errorMessages\": [{quoted}], \"error\": {quoted}, \"message\": {quoted}}}");
     match () {
         () if is("/denied") => wire::json(401, &echo),
+        () if is("/forbidden") => wire::json(403, &echo),
+        () if is("/patience") => respond(
+            429,
+            &[
+                ("Content-Type", "application/json"),
+                ("Retry-After", CANARY),
+                (CANARY, CANARY),
+            ],
+            echo.as_bytes(),
+        ),
+        () if is("/reset") => vec![
+            wire::head("Content-Length: 4096\r\n"),
+            Act::Send(echo.into_bytes()),
+            Act::Reset,
+        ],
+        () if is("/short") => vec![
+            wire::head("Content-Length: 1048576\r\n"),
+            Act::Send(echo.into_bytes()),
+        ],
+        () if is("/torn") => wire::json(200, &echo[..echo.len() - 2]),
+        () if is("/stall") => vec![
+            wire::head("Content-Length: 1048576\r\n"),
+            Act::Send(echo.into_bytes()),
+            Act::Stall,
+        ],
+        () if is("/flood") => vec![wire::head(""), Act::Flood(echo.into_bytes())],
+        () if is("/bomb") => vec![
+            wire::head("Content-Encoding: gzip\r\n"),
+            Act::Send(wire::gzip_bomb(64 << 20)),
+        ],
         () if is("/echo500") => wire::json(500, &echo),
         () if is("/html") => respond(
             400,
@@ -63,30 +117,23 @@ fn mirror(asked: &Asked) -> Vec<Act> {
 fn unkind_world(mirror: &Wire) -> (String, String, Vec<(&'static str, String)>) {
     let url = mirror.url();
     let login = "token = { file = \"../secrets/canary\" }";
+    // Where the secret stands in a source, the rest of its table.
+    let http = [
+        ("bearer", format!("auth = {{ {login} }}")),
+        (
+            "basic",
+            format!("auth = {{ user = \"{USER}\", token = {{ env = \"CANARY\" }} }}"),
+        ),
+        (
+            "header",
+            "headers = { \"X-Api-Key\" = { credential = \"canary\" } }".into(),
+        ),
+        ("hidden", String::new()),
+        ("query", String::new()),
+        ("form", String::new()),
+    ];
     let mut sources = format!(
         r#"{}{SHOP}
-        [sources.bearer]
-        type = "http"
-        url = "{url}"
-        auth = {{ {login} }}
-        [sources.basic]
-        type = "http"
-        url = "{url}"
-        auth = {{ user = "{USER}", token = {{ env = "CANARY" }} }}
-        [sources.header]
-        type = "http"
-        url = "{url}"
-        headers = {{ "X-Api-Key" = {{ credential = "canary" }} }}
-        [sources.hidden]
-        type = "http"
-        url = {{ env = "HIDDEN_URL" }}
-        [sources.plain]
-        type = "http"
-        url = "{url}"
-        [sources.denied]
-        type = "http"
-        url = "{url}"
-        auth = {{ {login} }}
         [sources.cloud]
         type = "jira"
         url = "{url}"
@@ -102,7 +149,7 @@ fn unkind_world(mirror: &Wire) -> (String, String, Vec<(&'static str, String)>) 
         site = "acme.example"
         auth = {{ {login} }}
         "#,
-        every_second()
+        every_second().replace("10s", "2s")
     );
     let mut okrs = vec![counted("shop", 7)];
     let mut ids = 0;
@@ -113,19 +160,27 @@ fn unkind_world(mirror: &Wire) -> (String, String, Vec<(&'static str, String)>) 
             &format!("measure = {{ {what} }}"),
         ));
     };
+    // A source for each of them: one that is left alone for its troubles keeps no other from being asked.
     for twist in TWISTS {
         let value = if twist == "jq" { ".n | tonumber" } else { "/n" };
-        let path = format!("path = \"/{twist}\", value = \"{value}\"");
-        for source in ["bearer", "basic", "header", "hidden"] {
-            measure(&format!("source = \"{source}\", {path}"));
-        }
-        for place in ["query", "form"] {
+        for (place, rest) in &http {
+            let source = format!("{place}-{twist}");
+            let at = match *place {
+                "hidden" => "{ env = \"HIDDEN_URL\" }".to_owned(),
+                _ => format!("\"{url}\""),
+            };
+            sources.push_str(&format!(
+                "[sources.{source}]\ntype = \"http\"\nurl = {at}\n{rest}\n"
+            ));
+            let sent = match *place {
+                "query" | "form" => format!("{place} = {{ token = {{ env = \"CANARY\" }} }}, "),
+                _ => String::new(),
+            };
             measure(&format!(
-                "source = \"plain\", {place} = {{ token = {{ env = \"CANARY\" }} }}, {path}"
+                "source = \"{source}\", {sent}path = \"/{twist}\", value = \"{value}\""
             ));
         }
     }
-    measure("source = \"denied\", path = \"/denied\", value = \"/n\"");
     measure("source = \"cloud\", jql = \"project = SHOP\"");
     measure("source = \"desk\", jql = \"project = SHOP\"");
     measure("source = \"site\", metric = \"visitors\"");
@@ -218,11 +273,47 @@ impl Evidence {
     }
 }
 
+/// The keys below which the schema lets a secret stand.
+fn places(schema: &serde_json::Value, key: &str, found: &mut BTreeSet<String>) {
+    if let Some(fields) = schema.get("properties").and_then(|p| p.as_object())
+        && fields.contains_key("credential")
+    {
+        found.insert(key.to_owned());
+        return;
+    }
+    match schema {
+        serde_json::Value::Object(fields) => {
+            for (name, below) in fields {
+                if name == "properties" {
+                    for (key, below) in below.as_object().unwrap() {
+                        places(below, key, found);
+                    }
+                } else {
+                    places(below, key, found);
+                }
+            }
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|below| places(below, key, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn f71_the_canary_stands_wherever_a_secret_can_stand() {
+    let home = Home::new(&[]);
+    let schema = serde_json::from_str(&home.okrd(&["schema"]).out).unwrap();
+    let mut found = BTreeSet::new();
+    places(&schema, "", &mut found);
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    assert_eq!(found, PLACES, "put the canary there too");
+}
+
 #[test]
 fn f71_no_secret_comes_out_anywhere_whatever_fails() {
     let mirror = on_air(Wire::plain(mirror));
     let (sources, okrs, environment) = unkind_world(&mirror);
-    let lifecycle = "listen = \"127.0.0.1:0\"\nlifecycle = true";
+    let lifecycle =
+        "listen = \"127.0.0.1:0\"\nlifecycle = true\nwrite_token = { env = \"CANARY\" }";
     let sources = sources.replace("listen = \"127.0.0.1:0\"", lifecycle);
     // The secrets stand beside the home, so that all in it must be innocent.
     let outside = tempfile::tempdir().unwrap();
@@ -251,12 +342,45 @@ fn f71_no_secret_comes_out_anywhere_whatever_fails() {
         failed == failing && m.value("growth/shop") == Some(7.0)
     });
     evidence.scrape(&daemon);
+    for token in [CANARY, "c4n4ry-7f3a-of-somebody-else"] {
+        let head = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+        let at = "/api/v1/key-results/growth/kr1/measurements";
+        let answer = daemon.ask("POST", at, &head).unwrap();
+        assert!(answer.status >= 400, "{}", answer.body);
+        evidence.take(at, &format!("{}\n{}", answer.head, answer.body));
+    }
     for format in ["text", "json"] {
         assert_eq!(evidence.run(&home, &["status", "--format", format]), 0);
         assert_eq!(
             evidence.run(&home, &["probe", "--all", "--format", format]),
             1
         );
+    }
+    for format in ["table", "csv", "json"] {
+        for id in ["growth/shop", "growth/kr1"] {
+            for more in [&[][..], &["--why"]] {
+                let args = [&["history", id, "--format", format], more].concat();
+                // What cannot be told in a format is refused; that must be innocent too.
+                evidence.run(&home, &args);
+            }
+        }
+    }
+    let before = home.path("before").display().to_string();
+    home.write("before/okrd.toml", &sources.replace("timeout", "jitter"));
+    home.write(
+        "before/okrs/team.toml",
+        &okrs.replace("SELECT 7", "SELECT 8"),
+    );
+    for format in ["text", "markdown", "json"] {
+        evidence.run(&home, &["diff", "--base", &before, "--format", format]);
+    }
+    for args in [
+        &["schema"][..],
+        &["backup", "copy.db"],
+        &["store", "verify"],
+        &["--help"],
+    ] {
+        evidence.run(&home, args);
     }
     for format in ["text", "json", "github", "sarif"] {
         assert_eq!(evidence.run(&home, &["check", "--format", format]), 0);
@@ -275,7 +399,7 @@ fn f71_no_secret_comes_out_anywhere_whatever_fails() {
     };
     assert!(told(&format!("Bearer {CANARY}")) > TWISTS.len());
     assert!(told(&base64(&format!("{USER}:{CANARY}"))) > TWISTS.len());
-    assert!(told(&format!("token={CANARY}")) > 2 * TWISTS.len());
+    assert!(told(&format!("token={CANARY}")) >= 2 * TWISTS.len());
     assert!(told(&format!("x-api-key: {CANARY}")) >= TWISTS.len());
 
     // Written where it must not be, it is an error that does not repeat it; so are errors on the same line.

@@ -1,0 +1,120 @@
+//! Text of people inside a Slack message: a title or a note stays the text it is, whatever it looks like. It mentions
+//! nobody, links nowhere, formats nothing, and does not turn the line around. Knows no goals.
+//!
+//! Rules: docs.slack.dev/messaging/formatting-message-text ("Escaping text": `&`, `<` and `>` and no others), and
+//! docs.slack.dev/reference/block-kit (a section's text has 3,000 characters at most, a header's 150).
+
+use serde_json::{Value, json};
+
+/// The most characters of a section's text.
+const SECTION: usize = 3000;
+/// The most characters of a header.
+const HEADER: usize = 150;
+
+/// A header block of plain text: shown as it is, without formatting.
+#[must_use]
+pub fn header(text: &str) -> Value {
+    json!({ "type": "header", "text": plain(text, HEADER) })
+}
+
+/// A section block of plain text: shown as it is, without formatting.
+#[must_use]
+pub fn section(text: &str) -> Value {
+    json!({ "type": "section", "text": plain(text, SECTION) })
+}
+
+/// The text of a message outside of any block, for notifications: Slack reads it as its own markup, so that what would
+/// be markup is escaped.
+#[must_use]
+pub fn fallback(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in shortened(text, SECTION).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A `plain_text` object. `emoji` is off: `:tada:` in a title is those six letters.
+fn plain(text: &str, most: usize) -> Value {
+    json!({ "type": "plain_text", "text": shortened(text, most), "emoji": false })
+}
+
+/// What can be seen of the text, at most so many characters; an ellipsis stands for the rest. Slack refuses a block
+/// without text, so that nothing becomes a dash.
+fn shortened(text: &str, most: usize) -> String {
+    let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
+    let seen = seen.trim();
+    if seen.is_empty() {
+        return "–".into();
+    }
+    if seen.chars().count() <= most {
+        return seen.into();
+    }
+    let mut short: String = seen.chars().take(most - 1).collect();
+    short.push('…');
+    short
+}
+
+/// Control characters other than the line break, and what changes the direction in which a line is read.
+fn is_unseen(c: char) -> bool {
+    const DIRECTIONS: [std::ops::RangeInclusive<char>; 4] = [
+        '\u{061c}'..='\u{061c}',
+        '\u{200e}'..='\u{200f}',
+        '\u{202a}'..='\u{202e}',
+        '\u{2066}'..='\u{2069}',
+    ];
+    (c.is_control() && c != '\n') || DIRECTIONS.iter().any(|range| range.contains(&c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What people may have written, and what Slack is sent outside of blocks.
+    const HOSTILE: [(&str, &str); 8] = [
+        ("<!channel> late again", "&lt;!channel&gt; late again"),
+        ("<@U012AB3CD>", "&lt;@U012AB3CD&gt;"),
+        ("<http://evil|our site>", "&lt;http://evil|our site&gt;"),
+        ("R&D &amp; more", "R&amp;D &amp;amp; more"),
+        ("`code` *bold* :tada:", "`code` *bold* :tada:"),
+        ("a\u{202e}evil\u{2066}b\u{061c}", "aevilb"),
+        (
+            "bell\u{7} esc\u{1b}[31m tab\tline\nnext\r",
+            "bell esc[31m tabline\nnext",
+        ),
+        ("\u{200f}\0 ", "–"),
+    ];
+
+    #[test]
+    fn f74_what_people_write_stays_text_in_a_message() {
+        for (written, sent) in HOSTILE {
+            assert_eq!(fallback(written), sent);
+        }
+    }
+
+    #[test]
+    fn f74_blocks_hold_plain_text_that_slack_does_not_read() {
+        let block = section("<!channel> `x` \u{202e}&");
+        assert_eq!(
+            block.to_string(),
+            "{\"text\":{\"emoji\":false,\"text\":\"<!channel> `x` &\",\"type\":\"plain_text\"},\"type\":\"section\"}"
+        );
+        assert_eq!(header("\n")["text"]["text"], "–");
+    }
+
+    #[test]
+    fn f74_no_text_is_longer_than_slack_takes() {
+        let long = "é".repeat(10_000);
+        let length = |block: &Value| block["text"]["text"].as_str().unwrap().chars().count();
+        assert_eq!(length(&header(&long)), 150);
+        assert_eq!(length(&section(&long)), 3000);
+        assert_eq!(fallback(&long).chars().count(), 3000);
+        assert_eq!(length(&section(&"x".repeat(3000))), 3000);
+        assert!(fallback(&long).ends_with('…'));
+    }
+}
