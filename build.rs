@@ -23,6 +23,10 @@ fn main() {
     println!("cargo:rustc-env=OKRD_BUILT={}", built());
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when it is built is what it tells"
+)]
 /// Seconds since 1970: that of the source, so that the same source builds the same program, where it tells; but never
 /// later than this machine's clock, by which the program may run.
 fn built() -> u64 {

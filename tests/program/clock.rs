@@ -16,7 +16,7 @@ fn library() -> PathBuf {
             .join("faketime/libfaketime.so.1")
     });
     let found = places.into_iter().find(|place| place.exists());
-    found.expect("libfaketime is missing: run tests/install-servers")
+    found.unwrap_or_else(|| panic!("libfaketime is missing: run tests/install-servers"))
 }
 
 /// A shop that is asked each second, whose daemon believes what `clock` says.

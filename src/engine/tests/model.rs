@@ -56,15 +56,15 @@ fn step() -> impl Strategy<Value = Step> {
 fn holds(seed: u64, steps: &[Step]) {
     let world = world(seed);
     world.live(steps.iter().copied());
-    // In the end all goes well for a day; what came last may still be under way then.
-    let well = [Step::Trouble(None), Step::Run(minutes(24 * 60)), Step::Stop];
+    // In the end all goes well for a while; what came last may still be under way then.
+    let well = [Step::Trouble(None), Step::Run(minutes(8 * 60)), Step::Stop];
     world.live(well);
     let fates = world.account(world.now() - SignedDuration::from_mins(90));
     assert!(fates.recorded > 100, "{fates:?}");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_every_slot_has_one_fate(

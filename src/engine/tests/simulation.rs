@@ -112,7 +112,7 @@ fn simulate(seed: u64, size: Size) -> (Fates, String) {
     assert!(each.iter().all(|many| *many > 0), "{fates:?}");
     // A kill between commit and telling: hardly ever.
     assert!(fates.untold * 200 <= all, "{fates:?}");
-    assert!(world.tally.lock().unwrap().panics > 0);
+    assert!(all < 4_000 || world.tally.lock().unwrap().panics > 0);
     (fates, world.digest())
 }
 
@@ -125,15 +125,18 @@ const TWO_WEEKS: Size = Size {
 
 #[test]
 fn two_weeks_with_faults_kills_and_jumps_leave_every_slot_with_one_fate() {
-    for seed in [2, 3] {
-        simulate(seed, TWO_WEEKS);
-    }
+    simulate(2, TWO_WEEKS);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_ledger() {
-    let first = simulate(1, TWO_WEEKS);
-    assert_eq!(simulate(1, TWO_WEEKS), first);
+    let few = Size {
+        key_results: 20,
+        days: 6,
+        ..TWO_WEEKS
+    };
+    let first = simulate(1, few);
+    assert_eq!(simulate(1, few), first);
 }
 
 #[test]
