@@ -788,6 +788,27 @@ fn values_arrive_as_they_were_meant() {
     assert_eq!(stale, [21, 21]);
 }
 
+#[test]
+fn how_long_what_is_kept_is_read_and_never_less_than_a_day() {
+    let store = |keys: &str| check_text(&format!("{SMALL}[store]\n{keys}"));
+    let days = |kept: std::time::Duration| kept.as_secs() / 86_400;
+    let kept = |keys: &str| {
+        let (config, findings, files) = store(keys);
+        assert_eq!(render::text(&findings, &files), "");
+        let keep = config.unwrap().store.keep;
+        (days(keep.values), days(keep.failures), days(keep.attempts))
+    };
+    assert_eq!(kept(""), (400, 90, 30));
+    let all = "keep_values = \"800d\"\nkeep_failures = \"14d\"\nkeep_attempts = \"24h\"\n";
+    assert_eq!(kept(all), (800, 14, 1));
+    let (_, findings, files) = store("keep_values = \"23h\"\n");
+    let text = render::text(&findings, &files);
+    assert!(
+        text.contains("`keep_values` is 23h, expected at least 1d"),
+        "{text}"
+    );
+}
+
 fn definition(text: &str) -> String {
     let (config, findings, files) = check_text(text);
     let shown = render::text(&findings, &files);

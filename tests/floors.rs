@@ -45,7 +45,12 @@ const LIBRARIES: [(&str, &[&str]); 21] = [
     ("rusqlite", &["store/", "source/sql/", "demo/"]),
     (
         "rustix",
-        &["source/worker/", "source/sql/reader.rs", "cli/author.rs"],
+        &[
+            "source/worker/",
+            "source/sql/reader.rs",
+            "cli/author.rs",
+            "store/filesystem.rs",
+        ],
     ),
     ("rustls", &["net/", "source/sql/server.rs"]),
     ("sqlx", &["source/sql/"]),

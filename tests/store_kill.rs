@@ -255,3 +255,61 @@ fn f42_a_file_size_limit_is_an_error_now_and_none_once_lifted() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("kept 1"), "{said}");
 }
+
+/// Not a test of its own: brings the store to the newest schema and says so.
+#[test]
+fn child_migrates() {
+    let Some(database) = std::env::var_os(DATABASE) else {
+        return;
+    };
+    let store = Store::open(Path::new(&database), "0.0.1", start()).unwrap();
+    say("migrated");
+    runtime().block_on(store.close()).unwrap();
+}
+
+/// Killed anywhere on the way from the first version to the newest, a store is of some version in between, sound and with
+/// all its values; the next start goes on from there.
+#[test]
+fn f49_a_migration_killed_at_any_moment_is_carried_on() {
+    let first = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores/version_1.sqlite");
+    let look = |database: &Path| -> (i64, i64) {
+        let store = rusqlite::Connection::open(database).unwrap();
+        let sound: String = store
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(sound, "ok");
+        let values = store
+            .query_row("SELECT count(*) FROM measurement", [], |row| row.get(0))
+            .unwrap();
+        let version = store.pragma_query_value(None, "user_version", |row| row.get(0));
+        (version.unwrap(), values)
+    };
+    let newest = {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("okrd.db");
+        drop(Store::open(&database, "0.0.1", start()).unwrap());
+        look(&database).0
+    };
+    let mut random = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let (mut cut_short, mut rounds) = (0, 0);
+    while rounds < 40 {
+        rounds += 1;
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("okrd.db");
+        std::fs::copy(&first, &database).unwrap();
+        let mut child = child("child_migrates", &database, "");
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        std::thread::sleep(Duration::from_micros(random % 60_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (version, values) = look(&database);
+        assert!((1..=newest).contains(&version), "{version}");
+        assert_eq!(values, 13);
+        cut_short += usize::from(version < newest);
+        drop(Store::open(&database, "0.0.1", start()).unwrap());
+        assert_eq!(look(&database), (newest, 13));
+    }
+    assert!(cut_short > 0, "some were cut short");
+}

@@ -10,7 +10,7 @@ use super::args::{AnnotateArgs, Format};
 use super::author::author;
 use super::exit::{Failure, Verdict, say};
 use super::{configuration, key_results, runtime, when};
-use crate::config::spec::Config;
+use crate::config::spec::{Config, StoreSpec};
 use crate::domain::id::KeyResultRef;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::told;
@@ -49,7 +49,7 @@ pub fn run(config: Option<&Path>, args: &AnnotateArgs) -> Result<Verdict, Failur
             format!("{document}\n")
         }
     };
-    keep(&config.store.path, annotation)?;
+    keep(&config.store, annotation)?;
     say(&text)?;
     Ok(Verdict::Yes)
 }
@@ -93,10 +93,10 @@ fn names_a_key_result(config: &Config, text: &str, now: Timestamp) -> bool {
     KeyResultRef::parse(text).is_ok_and(|name| config.goals.find(&name, now).is_some())
 }
 
-fn keep(path: &Path, annotation: Annotation) -> Result<(), Failure> {
+fn keep(spec: &StoreSpec, annotation: Annotation) -> Result<(), Failure> {
     let runtime = runtime::small()?;
     runtime.block_on(async {
-        let store = Store::open_shared(path, runtime::VERSION, annotation.told_at)?;
+        let store = Store::open_shared_as(spec, runtime::VERSION, annotation.told_at)?;
         store.keep_annotation(annotation).await?;
         store.close().await
     })?;

@@ -62,6 +62,8 @@ pub enum Command {
     Init(Box<InitArgs>),
     /// Run the daemon: poll on schedule, record, serve the page and /metrics
     Run(RunArgs),
+    /// Have the running daemon take in its changed configuration, all of it or nothing, and tell what changed
+    Reload(ReloadArgs),
     /// Check the configuration and tell every finding
     Check(CheckArgs),
     /// Ask sources now and show what they answer; records nothing
@@ -72,6 +74,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Record a value that people know
     Record(RecordArgs),
+    /// Ask a source again that refused the login, or failed, with or without a daemon running
+    Resume(ResumeArgs),
     /// Fill the past of a key result: ask its source again for each slot without a value
     Backfill(BackfillArgs),
     /// Show by which definitions a key result was measured, and how to carry the earlier figures over
@@ -283,6 +287,17 @@ pub struct RecordArgs {
     pub format: Format,
 }
 
+/// Options of `resume`.
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    /// The source, by its name under `sources`
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// Options of `checkin`.
 #[derive(Debug, clap::Args)]
 pub struct CheckinArgs {
@@ -359,6 +374,16 @@ pub enum StoreCommand {
     Quarantine,
     /// Put a backup where the store belongs; the daemon must not run, and no store may be there
     Restore(RestoreArgs),
+    /// Say that you know of a store that was put aside or restored: until then okrd_store_incident is 1
+    Acknowledge(AcknowledgeArgs),
+}
+
+/// Options of `store acknowledge`.
+#[derive(Debug, clap::Args)]
+pub struct AcknowledgeArgs {
+    /// Who says it; kept in the store [default: the system's user]
+    #[arg(long, env = "OKRD_AUTHOR", value_name = "NAME", hide_env_values = true)]
+    pub author: Option<String>,
 }
 
 /// Options of `store verify`.
@@ -424,6 +449,17 @@ pub enum BackfillFormat {
     Table,
     /// For programs
     Json,
+}
+
+/// Options of `reload`.
+#[derive(Debug, clap::Args)]
+pub struct ReloadArgs {
+    /// Take it even if more than half of the key results whose cycle has not ended are gone
+    #[arg(long)]
+    pub allow_mass_removal: bool,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Options of `backfill`.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -202,7 +202,7 @@ async fn fill(
     if slots.is_empty() {
         return Ok(Tally::default());
     }
-    let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+    let store = Store::open_shared_as(&config.store, runtime::VERSION, now)?;
     let questions = configuration::questions(config);
     store
         .keep_revision(&config.revision, now, questions)
@@ -219,9 +219,10 @@ async fn fill(
         troubles: 0,
         tally: Tally::default(),
     };
-    let holds = store.load(&config.goals)?.holds;
-    match holds.get(&task.poll.source).filter(|until| **until > now) {
-        Some(until) => filling.tally.stopped = Some(left_alone(task, *until, config)),
+    let known = store.load(&config.goals)?.sources;
+    let until = known.get(&task.poll.source).and_then(|s| s.not_before);
+    match until.filter(|until| *until > now) {
+        Some(until) => filling.tally.stopped = Some(left_alone(task, until, config)),
         None => filling.all(config, slots, &end).await?,
     }
     filling.write().await?;
@@ -303,6 +304,9 @@ impl Filling<'_> {
             source: Arc::clone(&self.source),
             slot,
             asks: Asks::Past,
+            with: Vec::new(),
+            retries: true,
+            asked_as: 0,
         };
         errand.run(&SystemClock).await.entry
     }
@@ -331,11 +335,8 @@ impl Filling<'_> {
     fn stops(&mut self, fault: &Fault, config: &Config) -> Option<String> {
         let source = &self.task.poll.source;
         if fault.class.remedy() == Remedy::HoldSource {
-            let hold = SignedDuration::try_from(policy::hold(fault)?).ok()?;
-            let until = SystemClock
-                .now()
-                .saturating_add(hold)
-                .unwrap_or(Timestamp::MAX);
+            let patience = policy::patience(fault, 0, config.max_retry_after, 0);
+            let until = policy::later(SystemClock.now(), patience.wait);
             return Some(match fault.class {
                 FaultClass::Auth => format!("source {source} refused the login: mend it first"),
                 _ => {

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::args::{BackupArgs, Format, RestoreArgs, StoreCommand, VerifyArgs};
+use super::args::{AcknowledgeArgs, BackupArgs, Format, RestoreArgs, StoreCommand, VerifyArgs};
+use super::author::author;
 use super::exit::{Failure, Verdict, complain, say};
-use super::{configuration, when};
+use super::table::printable;
+use super::{configuration, runtime, when};
 use crate::config::spec::Config;
 use crate::domain::number;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::store::{self, StoreError, Verified};
+use crate::store::{self, Reader, Store, StoreError, Verified};
 
 /// Copies the store; when this returns the copy is on disk and was checked.
 ///
@@ -37,6 +39,7 @@ pub fn store(config: Option<&Path>, command: &StoreCommand) -> Result<Verdict, F
         StoreCommand::Verify(args) => verify(&config, args),
         StoreCommand::Quarantine => quarantine(&config),
         StoreCommand::Restore(args) => restore(&config, args),
+        StoreCommand::Acknowledge(args) => acknowledge(&config, args),
     }
 }
 
@@ -44,7 +47,7 @@ fn verify(config: &Config, args: &VerifyArgs) -> Result<Verdict, Failure> {
     let file = args.file.as_ref().unwrap_or(&config.store.path);
     let found = match store::verify(file) {
         // Too damaged to be opened is an answer, too.
-        Err(StoreError::Corrupt { file, found }) => unreadable(file, found),
+        Err(StoreError::Corrupt { file, found, .. }) => unreadable(file, found),
         verified => verified?,
     };
     let is_sound = found.damage.is_empty();
@@ -72,8 +75,16 @@ fn damaged(found: &Verified) -> String {
     let lines: String = (found.damage.iter())
         .map(|line| format!("  {}\n", line.escape_debug()))
         .collect();
+    let backup = store::newest_backup(&found.file);
+    let (backup, note) = match backup {
+        Some(backup) => (
+            backup.display().to_string(),
+            " (the newest sound one that was found)",
+        ),
+        None => ("FILE".into(), ""),
+    };
     format!(
-        "{file}: damaged\n{lines}Stop okrd, put the store aside by `okrd store quarantine`, and put a backup in its place by `okrd store restore FILE`.\n"
+        "{file}: damaged\n{lines}Stop okrd, put the store aside by `okrd store quarantine`, and put a backup in its place by `okrd store restore {backup}`{note}.\n"
     )
 }
 
@@ -87,8 +98,30 @@ fn quarantine(config: &Config) -> Result<Verdict, Failure> {
 }
 
 fn restore(config: &Config, args: &RestoreArgs) -> Result<Verdict, Failure> {
-    let restored = store::restore(&args.file, &config.store.path)?;
+    let restored = store::restore(&args.file, &config.store.path, SystemClock.now())?;
     say(&format!("{}: restored\n", told(&restored, config)))?;
+    Ok(Verdict::Yes)
+}
+
+/// Notes that somebody knows of what befell the store, which the daemon's metrics tell until then.
+fn acknowledge(config: &Config, args: &AcknowledgeArgs) -> Result<Verdict, Failure> {
+    let now = SystemClock.now();
+    let by = author(args.author.as_deref())?;
+    let known = runtime::small()?.block_on(async {
+        let store = Store::open_shared_as(&config.store, runtime::VERSION, now)?;
+        let known = Reader::open(store.path())?.incidents()?;
+        store.acknowledge(now, Some(by)).await?;
+        store.close().await?;
+        Ok::<_, StoreError>(known)
+    })?;
+    if known.is_empty() {
+        complain("note: there is nothing to acknowledge\n");
+    }
+    let lines = known.iter().map(|incident| {
+        let at = when::show(incident.at, &config.zone);
+        format!("{at} {} {}\n", incident.what, printable(&incident.file))
+    });
+    say(&lines.collect::<String>())?;
     Ok(Verdict::Yes)
 }
 

@@ -1,6 +1,7 @@
 //! `okrd checkin`: how likely people hold a key result to be met, and a few words. Works while the daemon runs, which takes
 //! it in within a second.
 
+use crate::config::spec::StoreSpec;
 use std::path::Path;
 
 use serde_json::json;
@@ -37,7 +38,7 @@ pub fn run(config: Option<&Path>, args: &CheckinArgs) -> Result<Verdict, Failure
         now,
     );
     let told = told.map_err(|refusal| Failure::usage(refusal.to_string()))?;
-    keep(&config.store.path, told.clone())?;
+    keep(&config.store, told.clone())?;
     let said = told.said;
     say(&match args.format {
         Format::Text => {
@@ -66,10 +67,10 @@ pub fn run(config: Option<&Path>, args: &CheckinArgs) -> Result<Verdict, Failure
     Ok(Verdict::Yes)
 }
 
-fn keep(path: &Path, told: ToldCheckIn) -> Result<(), Failure> {
+fn keep(spec: &StoreSpec, told: ToldCheckIn) -> Result<(), Failure> {
     let runtime = runtime::small()?;
     runtime.block_on(async {
-        let store = Store::open_shared(path, runtime::VERSION, told.said.at)?;
+        let store = Store::open_shared_as(spec, runtime::VERSION, told.said.at)?;
         store.keep_check_in(told).await?;
         store.close().await
     })?;

@@ -109,7 +109,7 @@ fn closed_at(config: &Config, cycle: &CycleName) -> Result<Option<Timestamp>, Fa
 fn keep(config: &Config, cycle: &CycleName, now: Timestamp) -> Result<(), Failure> {
     let runtime = runtime::small()?;
     runtime.block_on(async {
-        let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+        let store = Store::open_shared_as(&config.store, runtime::VERSION, now)?;
         let questions = configuration::questions(config);
         store
             .keep_revision(&config.revision, now, questions)

@@ -80,14 +80,13 @@ pub fn to_run(path: &Path) -> Result<Config, Failure> {
     }
 }
 
-/// The valid configuration at a path, for the running daemon; logs what `to_run` does.
+/// The valid configuration that files hold, for the running daemon; logs what `to_run` does.
 ///
 /// # Errors
 /// What is wrong with it, one line each: code, place and message, nothing of the files themselves, since this goes to
 /// a log and over the network.
-pub fn sound(path: &Path) -> Result<Config, String> {
-    let files = load::load(path).map_err(|error| error.to_string())?;
-    let (config, findings) = judged(&files).map_err(|findings| render::brief(&findings))?;
+pub fn sound(files: &Files) -> Result<Config, String> {
+    let (config, findings) = judged(files).map_err(|findings| render::brief(&findings))?;
     log_raised(&findings);
     Ok(config)
 }
@@ -128,8 +127,9 @@ fn log_raised(findings: &[Finding]) {
     let raised = findings.iter().filter(|f| f.severity == Severity::Error);
     let raised: Vec<Finding> = raised.cloned().collect();
     if !raised.is_empty() {
-        let told = render::brief(&raised);
-        tracing::warn!("the configuration is used although `okrd check` fails:\n{told}");
+        for line in render::brief(&raised).lines() {
+            tracing::warn!("the configuration is used although `okrd check` fails: {line}");
+        }
     }
 }
 
@@ -148,13 +148,17 @@ mod tests {
         let path = folder.path().join("okrd.toml");
         let written = include_str!("../../tests/check/value-filters.toml");
         std::fs::write(&path, written).unwrap();
-        assert!(sound(&path).unwrap_err().contains("CFG-VALUE"));
+        assert!(
+            sound(&read(&path).unwrap())
+                .unwrap_err()
+                .contains("CFG-VALUE")
+        );
         assert!(valid(Some(&path)).is_err());
         let mended = written
             .replace("| ad\"", "| add\"")
             .replace("| | .b", "| .b")
             .replace("> now", "> 3");
         std::fs::write(&path, mended).unwrap();
-        assert!(sound(&path).is_ok());
+        assert!(sound(&read(&path).unwrap()).is_ok());
     }
 }

@@ -16,7 +16,7 @@ use super::runtime::VERSION;
 use super::{configuration, faces, log, runtime};
 use crate::config::load;
 use crate::config::secret::Setting;
-use crate::config::spec::{Config, SourceSpec};
+use crate::config::spec::{Config, SourceSpec, StoreSpec};
 use crate::demo::example::{self, JIRA, PAGE, PLAUSIBLE};
 use crate::demo::shop::Shop;
 use crate::demo::story::Story;
@@ -163,8 +163,8 @@ fn hold(dir: &Path, earlier: Option<&Config>) -> Result<Store, Failure> {
     std::fs::create_dir_all(dir)
         .map_err(|error| Failure::usage(format!("cannot make {}: {error}", dir.display())))?;
     let usual = dir.join("okrd.db");
-    let path = earlier.map_or(&usual, |config| &config.store.path);
-    Ok(Store::open(path, VERSION, SystemClock.now())?)
+    let spec = earlier.map_or_else(|| StoreSpec::at(usual), |config| config.store.clone());
+    Ok(Store::open_as(&spec, VERSION, SystemClock.now())?)
 }
 
 /// Whether the store is the one that the configuration names.

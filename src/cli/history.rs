@@ -17,7 +17,9 @@ use crate::domain::epoch::Comparison;
 use crate::domain::goals::{Feed, KeyResult};
 use crate::domain::number;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::store::{Annotation, DayForecast, Measurement, Origin, Reader, StoreError, ToldCheckIn};
+use crate::store::{
+    Annotation, DayForecast, DayTotals, Measurement, Origin, Reader, StoreError, ToldCheckIn,
+};
 
 /// Prints the series.
 ///
@@ -97,7 +99,7 @@ fn table(
         ]);
         for m in series {
             let at = when::show(m.point().as_of, zone);
-            table.row([at, digits(m), m.origin().to_owned(), note(m).to_owned()]);
+            table.row([at, digits(m), m.origin().to_owned(), remark(m)]);
         }
         return table.render(0);
     }
@@ -120,10 +122,31 @@ fn table(
             definition.to_owned(),
             compared(comparison, definition),
             m.origin().to_owned(),
-            note(m).to_owned(),
+            remark(m),
         ]);
     }
     table.render(0)
+}
+
+/// What stands beside a value for people: what the day was of which it is the last, and its note.
+fn remark(value: &Shown) -> String {
+    let note = note(value);
+    let Some(day) = stored(value).and_then(|m| m.day.as_deref()) else {
+        return note.to_owned();
+    };
+    let told = match day.n {
+        1 => "the only one of its day".to_owned(),
+        n => format!(
+            "the last of {n} that day, from {} to {}",
+            number::show(day.low),
+            number::show(day.high)
+        ),
+    };
+    if note.is_empty() {
+        told
+    } else {
+        format!("{told}; {note}")
+    }
 }
 
 /// The forecasts that were kept, one a day.
@@ -223,6 +246,7 @@ fn json(key_result: &KeyResult, series: &[Shown], comparison: &Comparison, said:
                 "k": stored(m).and_then(|m| m.counts).map(|(k, _)| k),
                 "n": stored(m).and_then(|m| m.counts).map(|(_, n)| n),
                 "origin": m.origin(),
+                "day": stored(m).and_then(|m| m.day.as_deref()).map(day),
                 "note": (!note.is_empty()).then_some(note),
                 "author": stored(m).and_then(author),
                 "definition": definition(m, key_result),
@@ -242,6 +266,16 @@ fn json(key_result: &KeyResult, series: &[Shown], comparison: &Comparison, said:
         "annotations": said.annotations.iter().map(annotation).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
+}
+
+fn day(day: &DayTotals) -> Value {
+    json!({
+        "n": day.n,
+        "first": day.first,
+        "low": day.low,
+        "high": day.high,
+        "mean": day.mean(),
+    })
 }
 
 fn forecast(told: &DayForecast) -> Value {
@@ -364,6 +398,7 @@ mod tests {
             note: Some("4 of 10 issues have a value, 6 do not carry the field".into()),
             definition: "d".into(),
             origin: Origin::Polled,
+            day: None,
         };
         let recorded = Measurement {
             note: None,
@@ -391,5 +426,64 @@ mod tests {
             lines[1].ends_with(",recorded,d,false,,counted by hand"),
             "{lines:?}"
         );
+    }
+
+    #[test]
+    fn a_day_whose_single_values_are_gone_is_told_as_such() {
+        let at: Timestamp = "2026-11-01T23:00:00Z".parse().unwrap();
+        let totals = DayTotals {
+            n: 24,
+            first: 3.0,
+            low: 1.0,
+            high: 9.5,
+            sum: 120.0,
+        };
+        let last = Measurement {
+            slot: at,
+            as_of: at,
+            started_at: at,
+            took: Duration::ZERO,
+            tries: 1,
+            value: 4.0,
+            exact: None,
+            approximate: false,
+            counts: None,
+            note: None,
+            definition: "d".into(),
+            origin: Origin::Polled,
+            day: Some(Box::new(totals)),
+        };
+        let only = Measurement {
+            note: Some("estimated".into()),
+            day: Some(Box::new(DayTotals { n: 1, ..totals })),
+            ..last.clone()
+        };
+        let kr = crate::domain::example::key_result(
+            "more/visitors",
+            "",
+            crate::domain::example::at_most(3.0),
+        );
+        let values = [Shown::Stored(last), Shown::Stored(only)];
+        let comparison = Comparison::default();
+        let text = table(&kr, &values, &comparison, &TimeZone::UTC);
+        for words in [
+            "daily",
+            "the last of 24 that day, from 1 to 9.5",
+            "the only one of its day; estimated",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        let document: Value =
+            serde_json::from_str(&json(&kr, &values, &comparison, &Said::default())).unwrap();
+        let told = &document["measurements"][0];
+        assert_eq!(
+            (&told["origin"], &told["value"]),
+            (&"daily".into(), &4.0.into())
+        );
+        assert_eq!(
+            told["day"],
+            json!({"n": 24, "first": 3.0, "low": 1.0, "high": 9.5, "mean": 5.0})
+        );
+        assert!(csv(&kr, &values, &comparison).contains(",daily,d,"));
     }
 }

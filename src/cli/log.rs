@@ -1,18 +1,25 @@
 //! The log: set up once, on stderr; and the engine's events as lines. Source failures are told when they begin and
 //! when they end, not at each poll: a tracker that is down for a night must not fill the journal.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::fmt::{Debug, Write as _};
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Failure;
 use crate::config::schedule::show_duration;
+use crate::domain::fault::is_bidi_control;
+use crate::domain::id::Slug;
 use crate::engine::event::{Event, Observe, Skip};
+use crate::engine::lane::{Held, Why};
 use crate::engine::past::Slots;
 use crate::metrics::daemon::LogCounter;
 
@@ -23,12 +30,13 @@ use crate::metrics::daemon::LogCounter;
 /// When `OKRD_LOG` or `OKRD_LOG_FORMAT` holds another word.
 pub fn start(counter: LogCounter) -> Result<(), Failure> {
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let fields = debug_fn(write_field).delimited(" ");
     let registry = tracing_subscriber::registry().with(filter()?).with(counter);
     let format = std::env::var("OKRD_LOG_FORMAT").unwrap_or_default();
     match format.as_str() {
         "" | "text" => {
             let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            let lines = lines.with_ansi(ansi).with_target(false);
+            let lines = lines.fmt_fields(fields).with_ansi(ansi).with_target(false);
             // A second start, as in tests, keeps the first log.
             let _ = registry.with(lines).try_init();
         }
@@ -46,6 +54,33 @@ pub fn start(counter: LogCounter) -> Result<(), Failure> {
         tracing::error!("okrd itself failed: {panic}: please report this line");
     }));
     Ok(())
+}
+
+/// Writes a field of a line. What others say may stand in it, so nothing in it can end the line or command a terminal.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    match field.name() {
+        // What the `log` crate tells of itself.
+        name if name.starts_with("log.") => Ok(()),
+        "message" => write!(OneLine(writer), "{value:?}"),
+        name => write!(OneLine(writer), "{name}={value:?}"),
+    }
+}
+
+/// Lets no control and no direction character through.
+struct OneLine<'a, 'w>(&'a mut Writer<'w>);
+
+impl std::fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let breaks =
+            |c: char| c.is_control() || is_bidi_control(c) || matches!(c, '\u{2028}' | '\u{2029}');
+        let mut rest = text;
+        while let Some((at, found)) = rest.char_indices().find(|(_, c)| breaks(*c)) {
+            let (before, after) = rest.split_at(at);
+            write!(self.0, "{before}{}", found.escape_default())?;
+            rest = after.strip_prefix(found).unwrap_or_default();
+        }
+        self.0.write_str(rest)
+    }
 }
 
 /// Our own lines at the level asked for. Libraries tell warnings only: some print whole answers at lower levels.
@@ -67,6 +102,8 @@ fn filter() -> Result<EnvFilter, Failure> {
 #[derive(Default)]
 pub struct EventLog {
     failing: Mutex<HashSet<String>>,
+    /// Why sources are left alone.
+    held: Mutex<HashMap<String, Why>>,
     store_down: Mutex<bool>,
 }
 
@@ -103,6 +140,12 @@ impl Observe for EventLog {
                 key_result,
                 why,
             } => tracing::debug!(%source, %key_result, "slot passed by: {}", reason(*why)),
+            Event::HeldBack { source, held } => self.held_back(source, *held),
+            Event::LetGo { source } => {
+                if self.held().remove(source.as_str()).is_some() {
+                    tracing::info!(%source, "asked as ever again");
+                }
+            }
             Event::SlotsPassed {
                 source,
                 key_result,
@@ -154,10 +197,8 @@ impl Observe for EventLog {
                     tracing::error!("{message}: polling waits until it takes writes again");
                 }
             }
-            Event::Reloaded { accepted: true } => tracing::info!("configuration reloaded"),
-            Event::Reloaded { accepted: false } => {
-                tracing::error!("configuration refused: the old one stays in force");
-            }
+            // Told with the difference, or with what was found, by whoever read the files.
+            Event::Reloaded { .. } => {}
         }
     }
 }
@@ -165,6 +206,36 @@ impl Observe for EventLog {
 impl EventLog {
     fn failing(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Why>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells once why a source is left alone; that it goes on so is told to whoever wants to know more.
+    fn held_back(&self, source: &Slug, held: Held) {
+        let news = self.held().insert(source.to_string(), held.why()) != Some(held.why());
+        match held {
+            Held::Login { since } if news => {
+                tracing::warn!(%source, %since, "the source refused the login and is not asked until its secret changes or somebody runs: okrd resume {source}");
+            }
+            Held::Login { .. } => {}
+            Held::Patience { until, cut: true } => {
+                tracing::warn!(%source, %until, "the source asked for longer patience than polling.max_retry_after grants; it is left alone for that long");
+            }
+            Held::Patience { until, cut: false } if news => {
+                tracing::warn!(%source, %until, "the source asked for patience and is left alone");
+            }
+            Held::Patience { until, .. } => {
+                tracing::debug!(%source, %until, "the source asked for more patience");
+            }
+            Held::Trouble { until, .. } if news => {
+                tracing::warn!(%source, %until, "the source failed several times in a row and is left alone; then one question tells whether it is back");
+            }
+            Held::Trouble { until, times } => {
+                tracing::debug!(%source, %until, times, "the source is not back yet");
+            }
+        }
     }
 
     fn store_down(&self) -> std::sync::MutexGuard<'_, bool> {
@@ -177,7 +248,9 @@ impl EventLog {
 fn reason(why: Skip) -> &'static str {
     match why {
         Skip::StillRunning => "the poll before it still runs",
-        Skip::SourceHeld => "its source is held back",
+        Skip::SourceHeld(Why::Login) => "its source refused the login",
+        Skip::SourceHeld(Why::Patience) => "its source asked for patience",
+        Skip::SourceHeld(Why::Trouble) => "its source failed several times in a row",
     }
 }
 
@@ -200,6 +273,29 @@ impl<T: Observe + ?Sized> Observe for std::sync::Arc<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a field becomes in a line of text.
+    #[test]
+    fn f75_nothing_in_a_line_ends_it_or_commands_a_terminal() {
+        let written = |text: &str| {
+            let mut line = String::new();
+            OneLine(&mut Writer::new(&mut line))
+                .write_str(text)
+                .unwrap();
+            line
+        };
+        for (text, shown) in [
+            ("plain – ä ✓", "plain – ä ✓"),
+            ("a\r\nb", "a\\r\\nb"),
+            ("\u{1b}[31m", "\\u{1b}[31m"),
+            ("\u{9b}1m\u{7f}", "\\u{9b}1m\\u{7f}"),
+            ("\u{202e}x\u{2028}", "\\u{202e}x\\u{2028}"),
+            ("\t", "\\t"),
+            ("", ""),
+        ] {
+            assert_eq!(written(text), shown);
+        }
+    }
 
     #[test]
     fn libraries_tell_warnings_and_the_certificate_verifier_nothing() {

@@ -12,6 +12,7 @@ pub mod close;
 pub mod configuration;
 pub mod demo;
 pub mod diff;
+pub mod door;
 pub mod exit;
 pub mod exposition;
 pub mod faces;
@@ -21,6 +22,7 @@ pub mod hindsight;
 pub mod history;
 pub mod init;
 pub mod key_results;
+pub mod knock;
 pub mod log;
 pub mod markdown;
 pub mod online;
@@ -28,12 +30,15 @@ pub mod probe;
 pub mod rebase;
 pub mod record;
 pub mod reload;
+pub mod resume;
 pub mod run;
 pub mod runtime;
 pub mod schema;
 pub mod series;
 pub mod status;
+pub mod supervisor;
 pub mod table;
+pub mod watch;
 pub mod when;
 mod why;
 pub mod write;
@@ -60,11 +65,13 @@ fn run(args: Args) -> Result<Verdict, Failure> {
     let config = args.config.as_deref();
     match args.command {
         Command::Run(args) => run::run(config, &args),
+        Command::Reload(args) => knock::run(config, &args),
         Command::Check(args) => check::run(config, &args),
         Command::Probe(args) => probe::run(config, &args),
         Command::Status(args) => status::run(config, &args),
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),
+        Command::Resume(args) => resume::run(config, &args),
         Command::Backfill(args) => backfill::run(config, &args),
         Command::Rebase(args) => rebase::run(config, &args),
         Command::Checkin(args) => checkin::run(config, &args),

@@ -68,7 +68,7 @@ fn keep(config: &Config, entry: Entry) -> Result<(), Failure> {
     let runtime = runtime::small()?;
     runtime.block_on(async {
         let now = entry.started_at;
-        let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+        let store = Store::open_shared_as(&config.store, runtime::VERSION, now)?;
         let questions = configuration::questions(config);
         store
             .keep_revision(&config.revision, now, questions)

@@ -8,25 +8,29 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 
 use super::args::{Format, RunArgs};
 use super::exit::{Failure, Verdict, complain, say};
 use super::faces::Desk;
 use super::log::{self, Both, EventLog};
-use super::reload::{Fixed, Reloads};
+use super::reload::Reloads;
 use super::runtime::{self, VERSION};
-use super::{configuration, faces, filters, status};
+use super::supervisor::Supervisor;
+use super::{configuration, door, faces, filters, status, watch};
 use crate::config::spec::Config;
 use crate::domain::fault::Fault;
 use crate::domain::id::KeyResultId;
-use crate::engine::actor::{Engine, Setup};
+use crate::engine::actor::{Engine, EngineError, Setup};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::ending::Ending;
-use crate::engine::event::{Event, Observe};
+use crate::engine::event::{Event, Observe, Skip};
+use crate::engine::lane::Why;
 use crate::engine::vitals::Vitals;
 use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
+use crate::metrics::process::open_files;
 use crate::store::{Questions, Store};
 
 /// Runs the daemon until it is told to end, or polls everything once.
@@ -95,6 +99,7 @@ pub struct Daemon {
     store: Store,
     listener: TcpListener,
     router: Router,
+    vitals: Arc<Vitals>,
     hangup: Signal,
     ending: Ending,
     /// The configuration as it is to be kept once the clock is known to be right.
@@ -121,7 +126,7 @@ impl Daemon {
         let now = clock.now();
         let store = match store {
             Some(store) => store,
-            None => Store::open(&config.store.path, VERSION, now)?,
+            None => Store::open_as(&config.store, VERSION, now)?,
         };
         let listener = listen(config.server.listen).await?;
         let asks = (config.revision.clone(), configuration::questions(&config));
@@ -130,7 +135,7 @@ impl Daemon {
         let lifecycle = config.server.lifecycle;
         let write_token = config.server.write_token.clone();
         let loopback = Loopback::of(config.server.listen);
-        let fixed = Fixed::of(&config);
+        let in_force = config.clone();
         let (engine, handle) = Engine::new(Setup {
             config,
             store: store.clone(),
@@ -139,7 +144,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
             vitals: Arc::clone(&vitals),
         })?;
-        let reloads = Arc::new(Reloads::new(path, fixed, handle.clone(), store.clone()));
+        let reloads = Arc::new(Reloads::new(path, in_force, handle.clone(), store.clone()));
         let reload = lifecycle.then(|| Arc::clone(&reloads));
         let desk = write_token.map(|token| Desk {
             token,
@@ -148,7 +153,7 @@ impl Daemon {
         let router = faces::router(
             handle.board(),
             metrics,
-            vitals,
+            Arc::clone(&vitals),
             reload,
             desk,
             loopback,
@@ -160,6 +165,7 @@ impl Daemon {
             store,
             listener,
             router,
+            vitals,
             hangup,
             ending,
             asks,
@@ -180,8 +186,21 @@ impl Daemon {
         if let Some(address) = self.address() {
             tracing::info!("serving the page and /metrics on http://{address}/");
         }
+        let mut heard = JoinSet::new();
+        let supervisor = Supervisor::of_environment().map(Arc::new);
+        if let Some(supervisor) = &supervisor {
+            heard.spawn(Arc::clone(supervisor).keep_told(self.vitals));
+        }
         let end = self.ending.asked().clone().cancelled_owned();
-        let mut serving = tokio::spawn(serve(self.listener, self.router, Limits::default(), end));
+        let limits = Limits::default().within(open_files());
+        let mut serving = tokio::spawn(serve(self.listener, self.router, limits, end));
+        if let Some(supervisor) = supervisor {
+            let asked = self.ending.asked().clone().cancelled_owned();
+            tokio::spawn(async move {
+                asked.await;
+                supervisor.ending();
+            });
+        }
         let mut engine = self.engine;
         engine
             .await_clock(runtime::built(), trusted, &self.ending)
@@ -192,10 +211,19 @@ impl Daemon {
             let kept = self.store.keep_revision(&revision, now, questions);
             kept.await?;
         }
-        let hangups = tokio::spawn(Arc::clone(&self.reloads).at_each(self.hangup));
+        // Nothing is reloaded before: what is noted of a configuration carries the time.
+        heard.spawn(Arc::clone(&self.reloads).at_each(self.hangup));
+        heard.spawn(watch::watch(Arc::clone(&self.reloads)));
+        match door::Door::open(self.store.path()) {
+            Ok(door) => _ = heard.spawn(door.answer(self.reloads)),
+            // Everything else works without it, a SIGHUP too.
+            Err(error) => {
+                tracing::warn!(%error, "`okrd reload` cannot reach this daemon: no socket beside the store")
+            }
+        }
         let ended = engine.run(self.ending.clone()).await;
         self.ending.asked().cancel();
-        hangups.abort();
+        heard.abort_all();
         tokio::select! {
             // The server ends by itself within its own limit; its task fails but by a panic, which the log told.
             _ = &mut serving => {}
@@ -203,7 +231,12 @@ impl Daemon {
         }
         // What is acknowledged is on disk already; a log that another program does not let us fold in is left so.
         let closed = tokio::time::timeout(CLOSE, self.store.close()).await;
-        ended?;
+        if let Err(error) = ended {
+            return Err(match error {
+                EngineError::Store(error) => error.advised().into(),
+                other => other.into(),
+            });
+        }
         closed.unwrap_or(Ok(()))?;
         tracing::info!("ended");
         Ok(())
@@ -222,7 +255,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 async fn once(config: Config, args: &RunArgs) -> Result<Verdict, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
-    let store = Store::open(&config.store.path, VERSION, now)?;
+    let store = Store::open_as(&config.store, VERSION, now)?;
     let questions = configuration::questions(&config);
     store.keep_renames(config.records.renames()).await?;
     let failures = Arc::new(Failures::default());
@@ -282,9 +315,26 @@ impl Observe for Failures {
                 self.list().push(((*key_result).clone(), fault.to_string()));
             }
             Event::PollSkipped {
-                key_result, source, ..
+                key_result,
+                source,
+                why,
             } => {
-                let why = format!("source {source} is held back after an earlier answer");
+                let why = match why {
+                    Skip::SourceHeld(Why::Login) => format!(
+                        "source {source} refused the login earlier: give it another secret, or run okrd resume {source}"
+                    ),
+                    Skip::SourceHeld(Why::Patience) => {
+                        format!(
+                            "source {source} asked to be left alone for a while: run it again later"
+                        )
+                    }
+                    Skip::SourceHeld(Why::Trouble) => {
+                        format!("source {source} failed several times in a row: run it again later")
+                    }
+                    Skip::StillRunning => {
+                        format!("the poll of source {source} before it still runs")
+                    }
+                };
                 self.list().push(((*key_result).clone(), why));
             }
             Event::StoreFailed { message } => complain(&format!("{message}\n")),

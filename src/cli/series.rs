@@ -41,9 +41,11 @@ impl Value {
         }
     }
 
-    /// How it came about: `polled`, `backfilled`, `recorded` or `computed`.
+    /// How it came about: `polled`, `backfilled`, `recorded` or `computed`; `daily` of the last value of a day whose single
+    /// values are no longer kept.
     pub fn origin(&self) -> &'static str {
         match self {
+            Self::Stored(m) if m.day.is_some() => "daily",
             Self::Stored(m) => m.origin.as_str(),
             Self::Computed(_) => "computed",
         }

@@ -12,13 +12,13 @@ use super::{configuration, when};
 use crate::config::spec::Config;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Ambition, Role};
-use crate::domain::history::History;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
 use crate::domain::target::Aim;
 use crate::engine::board::{Board, ConfigBoard, StoreBoard};
 use crate::engine::clock::{Clock, SystemClock};
+use crate::engine::lane::Held;
 use crate::http::{api, words};
-use crate::store::{Reader, StoreError};
+use crate::store::{Loaded, Reader, StoreError};
 
 /// Prints the scorecard.
 ///
@@ -27,18 +27,42 @@ use crate::store::{Reader, StoreError};
 pub fn run(config: Option<&Path>, args: &StatusArgs) -> Result<Verdict, Failure> {
     let config = configuration::valid(config)?;
     let now = SystemClock.now();
-    let history = match Reader::open(&config.store.path) {
-        Ok(reader) => reader.load(&config.goals)?.history,
+    let loaded = match Reader::open(&config.store.path) {
+        Ok(reader) => reader.load(&config.goals)?,
         // Nothing was ever recorded: every key result is waiting for its first value.
-        Err(StoreError::Missing { .. }) => History::default(),
+        Err(StoreError::Missing { .. }) => Loaded::default(),
         Err(error) => return Err(error.into()),
     };
-    let scorecard = score(&config.goals, &history, now);
+    let scorecard = score(&config.goals, &loaded.history, now);
     say(&match args.format {
-        Format::Text => text(&scorecard, &config.zone),
+        Format::Text => {
+            let board = text(&scorecard, &config.zone);
+            format!("{board}{}", held(&config, &loaded, now))
+        }
         Format::Json => json(&config, scorecard)?,
     })?;
     Ok(Verdict::Yes)
+}
+
+/// A line for each source that is left alone, and what to do about it.
+fn held(config: &Config, loaded: &Loaded, now: Timestamp) -> String {
+    let states = config.sources.keys().filter_map(|name| {
+        let state = loaded.sources.get(name)?;
+        let patience = state.not_before.filter(|until| *until > now);
+        let held = match (state.suspended, patience, state.open_until) {
+            (Some(since), ..) => Held::Login { since },
+            (None, Some(until), _) => Held::Patience { until, cut: false },
+            (None, None, Some(until)) => Held::Trouble { until, times: 0 },
+            (None, None, None) => return None,
+        };
+        let why = words::held(name, held, now);
+        Some(format!("source {name}: {why}\n"))
+    });
+    let lines: String = states.collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("\n{lines}")
 }
 
 /// The scorecard in the shape of `GET /api/v1/scorecard`.
@@ -54,8 +78,7 @@ pub fn json(config: &Config, scorecard: Scorecard) -> Result<String, Failure> {
         sources: Vec::new(),
         store: StoreBoard {
             up: true,
-            size_bytes: 0,
-            last_write: None,
+            ..StoreBoard::default()
         },
     };
     let document = api::scorecard(&board, now);

@@ -28,10 +28,16 @@ pub struct Config {
     pub goals: Goals,
     /// Our own HTTP server.
     pub server: Server,
+    /// How changes of all this are taken in.
+    pub reload: Reloading,
     /// Where values are kept.
     pub store: StoreSpec,
     /// Sources by name.
     pub sources: BTreeMap<Slug, SourceSpec>,
+    /// How often sources may be asked, as far as the files say so.
+    pub limits: BTreeMap<Slug, Limits>,
+    /// The longest patience that a source may ask for.
+    pub max_retry_after: Duration,
     /// What is polled: one entry for each key result with a source.
     pub polls: Vec<Poll>,
     /// How far back slots that passed without a poll are filled; zero fills none.
@@ -107,11 +113,90 @@ pub struct Server {
     pub write_token: Option<SecretRef>,
 }
 
-/// Where values are kept.
-#[derive(Clone, Debug, PartialEq)]
+/// How a running daemon takes in a changed configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reloading {
+    /// Whether the files are watched.
+    pub watch: bool,
+    /// Whether more than half of the key results may go at once.
+    pub allow_mass_removal: bool,
+}
+
+impl Default for Reloading {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            allow_mass_removal: false,
+        }
+    }
+}
+
+/// Where values are kept, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSpec {
     /// The SQLite file, absolute.
     pub path: PathBuf,
+    /// What an acknowledged write survives.
+    pub synchronous: Synchronous,
+    /// Whether the file may lie where locks are not to be trusted.
+    pub allow_network_filesystem: bool,
+    /// How long what is kept.
+    pub keep: Retention,
+}
+
+impl StoreSpec {
+    /// A store at this path, with what holds when nothing is said.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            synchronous: Synchronous::Full,
+            allow_network_filesystem: false,
+            keep: Retention::default(),
+        }
+    }
+}
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synchronous {
+    /// The loss of power: each commit waits until the disk has it.
+    Full,
+    /// The end of the process; a loss of power may take the last commits.
+    Normal,
+}
+
+impl Synchronous {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+}
+
+/// How long what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Every single value; then one row for each day, for ever.
+    pub values: Duration,
+    /// Attempts that failed.
+    pub failures: Duration,
+    /// Attempts that gave a number which did not count.
+    pub attempts: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        Self {
+            values: days(400),
+            failures: days(90),
+            attempts: days(30),
+        }
+    }
 }
 
 /// How one key result is measured.
@@ -131,6 +216,24 @@ pub struct Poll {
     pub jitter: Duration,
     /// How long one attempt may take.
     pub timeout: Duration,
+}
+
+/// How often a source may be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How many questions at a time; `None`: as its kind takes.
+    pub max_in_flight: Option<usize>,
+    /// How many questions may begin within a minute, evenly spread; `None`: as many as there are.
+    pub per_minute: Option<u32>,
+}
+
+impl Limits {
+    /// The time from the beginning of a question to that of the next.
+    #[must_use]
+    pub fn gap(self) -> Duration {
+        self.per_minute
+            .map_or(Duration::ZERO, |n| Duration::from_secs(60) / n.max(1))
+    }
 }
 
 /// A source.

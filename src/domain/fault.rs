@@ -140,6 +140,8 @@ pub struct Fault {
     pub help: String,
     /// How long the source asked us to stay away.
     pub retry_after: Option<Duration>,
+    /// The refusal may be of this question alone: the login itself may be right.
+    pub this_alone: bool,
 }
 
 impl Fault {
@@ -153,6 +155,7 @@ impl Fault {
             message: one_line(message.as_ref()),
             help: String::new(),
             retry_after: None,
+            this_alone: false,
         }
     }
 
@@ -160,6 +163,13 @@ impl Fault {
     #[must_use]
     pub fn help(mut self, help: impl AsRef<str>) -> Self {
         self.help = one_line(help.as_ref());
+        self
+    }
+
+    /// The same fault, of this question alone perhaps.
+    #[must_use]
+    pub fn perhaps_this_alone(mut self, is_so: bool) -> Self {
+        self.this_alone = is_so;
         self
     }
 

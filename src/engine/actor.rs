@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,15 +20,15 @@ use super::clock::Clock;
 use super::ending::Ending;
 use super::event::{Event, Observe};
 use super::fill::Filled;
+use super::housekeeping::{Found, keep_house};
 use super::jump::{Watch, doubt};
 use super::poll::Outcome;
-use super::rota::{Remembered, Rota};
+use super::rota::{Changed, Remembered, Rota};
 use super::sources::Open;
 use super::ticker::{Tick, Ticker, TickerError};
 use super::vitals::Vitals;
 use crate::config::spec::Config;
-use crate::domain::fault::FaultClass;
-use crate::store::{Entry, Store, StoreError};
+use crate::store::{Entry, Loaded, Store, StoreError};
 
 /// What the engine is made of.
 pub struct Setup {
@@ -73,8 +74,12 @@ pub struct Handle {
     store: Store,
 }
 
+/// Tells whoever asked whether a configuration is in force now, or why the old one stays.
+type Decided = oneshot::Sender<Result<(), String>>;
+
 enum Order {
-    Reload(Box<Config>, oneshot::Sender<()>),
+    Reload(Box<Config>, Decided),
+    Confirmed,
     Rejected,
     Told(Box<Entry>, oneshot::Sender<()>),
 }
@@ -87,13 +92,21 @@ impl Handle {
     }
 
     /// Puts another configuration in force; returns when it is. What did not change goes on as it was.
-    pub async fn reload(&self, config: Config) {
+    ///
+    /// # Errors
+    /// Why the old one stays in force.
+    pub async fn reload(&self, config: Config) -> Result<(), String> {
         let (done, is_done) = oneshot::channel();
         let order = Order::Reload(Box::new(config), done);
-        if self.orders.send(order).await.is_ok() {
-            // An engine that ended meanwhile has nothing in force any more.
-            let _ = is_done.await;
-        }
+        let ended = || "okrd is ending, nothing is put in force any more".to_owned();
+        self.orders.send(order).await.map_err(|_| ended())?;
+        is_done.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Notes that the configuration in force was offered again, and is what the files say.
+    pub async fn confirmed(&self) {
+        // An engine that ended meanwhile has nobody left to tell.
+        let _ = self.orders.send(Order::Confirmed).await;
     }
 
     /// Keeps a value that a person told: when this returns it is on disk, and the board shows it.
@@ -136,6 +149,9 @@ const DRAIN: Duration = Duration::from_secs(6);
 /// How long it may take then to tell servers to stop what they still do for us.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// How long what is known is still shown after damage of the store was found: long enough to be scraped twice.
+const FAREWELL: Duration = Duration::from_secs(30);
+
 /// How many outcomes are told at a time.
 const TOGETHER: usize = 1000;
 
@@ -159,6 +175,11 @@ pub struct Engine {
     orders: mpsc::Receiver<Order>,
     board: watch::Sender<Arc<Board>>,
     due: Chores,
+    store: Store,
+    looks: mpsc::UnboundedReceiver<Found>,
+    tell_look: mpsc::UnboundedSender<Found>,
+    /// What ends the engine, and when.
+    doom: Option<(StoreError, Instant)>,
     /// The latest time that the store has seen.
     seen: Option<Timestamp>,
 }
@@ -168,7 +189,7 @@ enum Turn {
     /// On to the next.
     Went,
     /// Another configuration is to be put in force.
-    Reload(Box<Config>, oneshot::Sender<()>),
+    Reload(Box<Config>, Decided),
     /// The store's writer is gone.
     Broken(StoreError),
 }
@@ -208,12 +229,19 @@ impl Engine {
         let now = setup.clock.now();
         let mut loaded = setup.store.load(&setup.config.goals)?;
         let history = std::mem::take(&mut loaded.history);
-        let seen = loaded.newest_poll;
+        let known = loaded.sources.clone();
+        let (checked, incidents) = (loaded.checked, std::mem::take(&mut loaded.incidents));
+        let seen = loaded.last_wall.max(loaded.newest_poll.filter(|_| loaded.last_wall.is_none()));
         let remembered = Remembered::from(loaded);
         let rota = Rota::default().next(&setup.config, &setup.open, remembered, now);
         let goals = setup.config.goals.clone();
         let store = setup.store.clone();
-        let mut books = Books::open(setup.store, goals, history, now);
+        let mut books = Books::open(setup.store, goals, history, &known, now);
+        books.note(&Loaded {
+            checked,
+            incidents,
+            ..Loaded::default()
+        });
         let config = ConfigBoard {
             last_load_accepted: true,
             loaded_at: now,
@@ -233,6 +261,7 @@ impl Engine {
         let (tell_outcome, outcomes) = mpsc::unbounded_channel();
         let (tell_fill, fills) = mpsc::unbounded_channel();
         let (tell_tick, ticks) = mpsc::unbounded_channel();
+        let (tell_look, looks) = mpsc::unbounded_channel();
         let (give_orders, orders) = mpsc::channel(4);
         let engine = Self {
             open: setup.open,
@@ -252,6 +281,10 @@ impl Engine {
             tell_tick,
             orders,
             board,
+            store: store.clone(),
+            looks,
+            tell_look,
+            doom: None,
             due: Chores {
                 pace: Pace::USUAL,
                 board_outdated: false,
@@ -336,19 +369,25 @@ impl Engine {
         let begins = self.now();
         self.rota.begin(begins);
         self.vitals.set_readiness(None);
+        // Dropped with the engine, and so ended: a chore that is cut short goes on the next time.
+        let _house = self.keep_house();
         while !ending.asked().is_cancelled() {
             match self.turn(ending.asked()).await {
                 Turn::Went => {}
                 Turn::Reload(config, done) => {
-                    ticker = self.reload(*config, ticker).await?;
-                    // Whoever asked may be gone; the configuration is in force all the same.
-                    let _ = done.send(());
+                    let decided;
+                    (ticker, decided) = self.reload(*config, ticker).await?;
+                    // Whoever asked may be gone; what was decided holds all the same.
+                    let _ = done.send(decided);
                 }
                 Turn::Broken(error) => return Err(error.into()),
             }
             if !ticker.is_alive() {
                 return Err(EngineError::Silent);
             }
+        }
+        if let Some((error, _)) = self.doom.take() {
+            return Err(error.into());
         }
         self.vitals.set_readiness(Some("stopping"));
         ticker.stop().await;
@@ -372,6 +411,14 @@ impl Engine {
 
     /// One turn: does what is due, then waits for whatever happens next.
     async fn turn(&mut self, shutdown: &CancellationToken) -> Turn {
+        if self
+            .doom
+            .as_ref()
+            .is_some_and(|(_, ends)| *ends <= Instant::now())
+            && let Some((error, _)) = self.doom.take()
+        {
+            return Turn::Broken(error);
+        }
         self.do_what_is_due();
         let wake = self.next_wake();
         tokio::select! {
@@ -379,6 +426,10 @@ impl Engine {
             () = shutdown.cancelled() => {}
             Some(order) = self.orders.recv() => match order {
                 Order::Reload(config, done) => return Turn::Reload(config, done),
+                Order::Confirmed => {
+                    self.config.loaded_at = self.clock.now();
+                    self.reloaded(true);
+                }
                 Order::Rejected => self.reloaded(false),
                 Order::Told(entry, done) => {
                     let now = self.now();
@@ -391,10 +442,12 @@ impl Engine {
             },
             report = self.books.report(&*self.clock, &*self.observe) => match report {
                 Report::Ended(error) => return Turn::Broken(error),
+                Report::Damaged(error) => self.damaged(error),
                 report => self.reported(&report),
             },
             Some(heard) = self.outcomes.recv() => self.heard(heard),
             Some(filled) = self.fills.recv() => self.heard_fill(filled),
+            Some((at, found)) = self.looks.recv() => self.looked_through(at, found),
             Some(tick) = self.ticks.recv() => {
                 let now = self.now();
                 self.rota.fired(tick, now);
@@ -402,6 +455,51 @@ impl Engine {
             () = tokio::time::sleep_until(wake) => {}
         }
         Turn::Went
+    }
+
+    /// Does the store's chores beside the engine.
+    fn keep_house(&self) -> JoinSet<()> {
+        let checked = self.books.board().checked.map(|(at, _)| at);
+        let mut house = JoinSet::new();
+        house.spawn(keep_house(
+            self.store.clone(),
+            Arc::clone(&self.clock),
+            checked,
+            self.tell_look.clone(),
+        ));
+        house
+    }
+
+    /// Hears what a look at the whole store found.
+    fn looked_through(&mut self, at: Timestamp, found: Result<(), StoreError>) {
+        self.books.checked(at, found.is_ok());
+        self.due.board_outdated = true;
+        match found {
+            Err(error) => self.damaged(error),
+            Ok(()) => {
+                let store = self.store.clone();
+                self.tasks.spawn(async move {
+                    // What cannot be noted now is looked at again after the next start.
+                    let _ = store.keep_check(at, true).await;
+                });
+            }
+        }
+    }
+
+    /// The store is damaged: nothing is asked and nothing written any more. What is known is shown for a while, so that
+    /// whoever watches learns of it, and then the process ends: only a person can say what becomes of the store.
+    fn damaged(&mut self, error: StoreError) {
+        if self.doom.is_some() {
+            return;
+        }
+        tracing::error!(
+            "{error}; nothing is written any more, and okrd ends in {} s",
+            FAREWELL.as_secs()
+        );
+        self.books.give_up();
+        self.doom = Some((error, Instant::now() + FAREWELL));
+        self.vitals.set_readiness(Some("the store is damaged"));
+        self.due.board_outdated = true;
     }
 
     /// What the clock says; whoever counts by it is told when it jumped. Every turn reads it so, and none is longer than a
@@ -452,19 +550,23 @@ impl Engine {
             return;
         }
         for errand in &errands {
-            self.observe.observe(&Event::PollStarted {
-                source: &errand.poll.source,
-            });
-            self.vitals.poll_began();
+            // One poll for each key result, whoever asks for it.
+            for _ in 0..=errand.with.len() {
+                self.observe.observe(&Event::PollStarted {
+                    source: &errand.poll.source,
+                });
+                self.vitals.poll_began();
+            }
         }
         self.due.board_outdated = true;
         let (clock, tell) = (Arc::clone(&self.clock), self.tell_outcome.clone());
         let sent = async move {
-            let polls: FuturesUnordered<_> = errands.into_iter().map(|e| e.run(&*clock)).collect();
+            let polls = errands.into_iter().map(|e| e.run_for_all(&*clock));
+            let polls: FuturesUnordered<_> = polls.collect();
             let mut ended = polls.ready_chunks(TOGETHER);
             while let Some(outcomes) = ended.next().await {
                 // The engine hears all outcomes until the last task ended; after that there is no process to miss one.
-                let _ = tell.send(outcomes);
+                let _ = tell.send(outcomes.into_iter().flatten().collect());
             }
         };
         let cut_off = self.cut_off.clone();
@@ -493,13 +595,8 @@ impl Engine {
         let Some(kept) = self.rota.filled(filled, now, &*self.observe) else {
             return;
         };
-        let outcome = kept.outcome.as_ref();
-        let fault = outcome.and_then(|outcome| outcome.entry.outcome.as_ref().err());
-        if fault.is_some_and(|fault| fault.class == FaultClass::RateLimited) {
-            let until = self.rota.held_until(&kept.source);
-            self.books.take_hold(kept.source.clone(), until);
-        }
         self.books.take_fill(kept);
+        self.keep_sources(now);
     }
 
     /// Hears how polls ended.
@@ -516,25 +613,48 @@ impl Engine {
                     fault,
                 });
             }
-            // Only patience that was asked for is kept over a restart: who restarts after a refusal has mended it.
-            let lasting = fault.is_some_and(|f| f.class == FaultClass::RateLimited);
-            if let Some((source, until)) = self.rota.answered(&outcome, now)
-                && lasting
-            {
-                self.books.take_hold(source, Some(until));
-            }
+            self.rota.answered(&outcome, now);
             self.books.take(outcome);
         }
+        self.keep_sources(now);
         self.due.board_outdated = true;
+    }
+
+    /// Tells of sources that are left alone from now on or no more, and has it kept.
+    fn keep_sources(&mut self, now: Timestamp) {
+        for Changed {
+            source,
+            state,
+            held,
+        } in self.rota.take_changed(now)
+        {
+            self.observe.observe(&match held {
+                Some(held) => Event::HeldBack {
+                    source: &source,
+                    held,
+                },
+                None => Event::LetGo { source: &source },
+            });
+            self.books.take_source(source, state);
+            self.due.board_outdated = true;
+        }
     }
 
     /// Hears what the store reports.
     fn reported(&mut self, report: &Report) {
         self.due.board_outdated = true;
-        if let Report::Written(outcomes) = report {
-            for outcome in outcomes {
-                self.rota.recorded(outcome);
+        let now = self.clock.now();
+        match report {
+            Report::Written(outcomes) => {
+                for outcome in outcomes {
+                    self.rota.recorded(outcome, now);
+                }
             }
+            Report::Foreign(resumed) => {
+                self.rota.resume(resumed);
+                self.keep_sources(now);
+            }
+            Report::Nothing | Report::Ended(_) | Report::Damaged(_) => {}
         }
         if !matches!(report, Report::Nothing) {
             let now = self.now();
@@ -553,9 +673,8 @@ impl Engine {
     fn look_around(&mut self, now: Timestamp) {
         self.due.looked = Instant::now();
         self.books.start_look();
-        if !self.rota.release_with_new_credentials(now).is_empty() {
-            self.due.board_outdated = true;
-        }
+        self.rota.release_with_new_credentials();
+        self.keep_sources(now);
     }
 
     fn show(&mut self, now: Timestamp) {
@@ -587,6 +706,9 @@ impl Engine {
         {
             wake = wake.min(until(due, &*self.clock));
         }
+        if let Some((_, ends)) = &self.doom {
+            wake = wake.min(*ends);
+        }
         if self.due.board_outdated {
             wake = wake.min(self.due.board_made + BOARD_EVERY);
         }
@@ -611,18 +733,22 @@ impl Engine {
     }
 
     /// Puts another configuration in force. The old one stays when the store cannot be read for the new one.
-    async fn reload(&mut self, config: Config, ticker: Ticker) -> Result<Ticker, TickerError> {
+    async fn reload(
+        &mut self,
+        config: Config,
+        ticker: Ticker,
+    ) -> Result<(Ticker, Result<(), String>), TickerError> {
         let now = self.now();
         let loaded = match self.books.change_goals(config.goals.clone(), now) {
             Ok(loaded) => loaded,
             Err(error) => {
-                tracing::error!(%error, "the store cannot be read for the new configuration");
                 self.reloaded(false);
-                return Ok(ticker);
+                let why = format!("the store cannot be read for the new configuration: {error}");
+                return Ok((ticker, Err(why)));
             }
         };
         let remembered = Remembered {
-            holds: Vec::new(),
+            sources: Vec::new(),
             ..Remembered::from(loaded)
         };
         let before = std::mem::take(&mut self.rota);
@@ -638,7 +764,7 @@ impl Engine {
         self.reloaded(true);
         self.judge(now);
         self.show(now);
-        Ok(ticker)
+        Ok((ticker, Ok(())))
     }
 
     fn reloaded(&mut self, accepted: bool) {

@@ -257,8 +257,9 @@ impl Arrear {
                 follows.settled = Some(self.settle(slot, schedule));
             }
             // The whole source is held; the slot is asked for again when it is not.
-            Ended::Answered(Some(fault)) if fault.class.remedy() == Remedy::HoldSource => {}
-            Ended::Answered(Some(fault)) if policy::is_trouble(fault) => {
+            Ended::Answered(Some(fault))
+                if fault.class.remedy() == Remedy::HoldSource && !fault.this_alone => {}
+            Ended::Answered(Some(fault)) if policy::is_trouble(fault) || fault.this_alone => {
                 self.from = behind(slot, schedule);
                 self.troubles += 1;
                 if self.troubles >= policy::TROUBLES {

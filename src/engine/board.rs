@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::lane::Held;
 use crate::domain::id::Slug;
 use crate::domain::scorecard::Scorecard;
 
@@ -30,8 +31,12 @@ pub struct SourceBoard {
     pub kind: &'static str,
     /// Whether the newest poll worked; `None` before the first.
     pub up: Option<bool>,
-    /// Polling is held back until someone acts or the hold ends.
+    /// It refused our login: polling is held back until its secret changes or somebody resumes it.
     pub suspended: bool,
+    /// It failed several times in a row: nothing is asked but one question at a time that tells whether it is back.
+    pub breaker_open: bool,
+    /// Why it is left alone now, if it is.
+    pub held: Option<Held>,
     /// When it was last asked.
     pub last_poll: Option<Timestamp>,
     /// When it last gave a number.
@@ -56,12 +61,18 @@ pub struct ConfigBoard {
 }
 
 /// How the store does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreBoard {
     /// Whether the newest write worked.
     pub up: bool,
     /// Bytes of the database and its WAL.
     pub size_bytes: u64,
+    /// Bytes of the WAL alone.
+    pub log_bytes: u64,
     /// When something was last written.
     pub last_write: Option<Timestamp>,
+    /// Whether a store was put aside or a backup put back, and nobody acknowledged it yet.
+    pub incident: bool,
+    /// When the whole store was last read, and whether it was sound.
+    pub checked: Option<(Timestamp, bool)>,
 }

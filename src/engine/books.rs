@@ -1,6 +1,7 @@
 //! The books: outcomes go to the store in groups, one commit at a time; what the store acknowledged is entered in the
 //! ledger. A failed commit loses nothing: its outcomes wait for the next try. Knows no schedule and no source.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -18,7 +19,7 @@ use super::poll::Outcome;
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
 use crate::domain::id::Slug;
-use crate::store::{Account, DayForecast, Entry, Loaded, Store, StoreError};
+use crate::store::{Account, DayForecast, Entry, Loaded, SourceState, Store, StoreError};
 
 /// How long after a failed commit the next is tried.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
@@ -36,8 +37,14 @@ pub struct Books {
     not_before: Option<Instant>,
     look: Option<Look>,
     foreign: u64,
+    /// When each source was resumed last.
+    resumed: BTreeMap<Slug, Timestamp>,
     up: bool,
     last_write: Option<Timestamp>,
+    incident: bool,
+    checked: Option<(Timestamp, bool)>,
+    /// Damage was found: nothing is written any more.
+    closed: bool,
 }
 
 /// What the store reported.
@@ -45,12 +52,14 @@ pub struct Books {
 pub enum Report {
     /// These outcomes are on disk now and entered in the ledger.
     Written(Vec<Outcome>),
-    /// Another process wrote; the ledger knows by now what.
-    Foreign,
+    /// Another process wrote; the ledger knows by now what. It resumed these sources.
+    Foreign(Vec<Slug>),
     /// Nothing that matters to others.
     Nothing,
     /// The store's writer ended: nothing can be written any more.
     Ended(StoreError),
+    /// The store is damaged: nothing may be written any more.
+    Damaged(StoreError),
 }
 
 /// What one commit writes.
@@ -60,7 +69,7 @@ struct Pages {
     passings: Vec<Passing>,
     fills: Vec<Kept>,
     statuses: Vec<StatusChange>,
-    holds: Vec<(Slug, Option<Timestamp>)>,
+    sources: Vec<(Slug, SourceState)>,
     forecasts: Vec<DayForecast>,
 }
 
@@ -73,7 +82,7 @@ impl Pages {
             && self.passings.is_empty()
             && self.fills.is_empty()
             && self.statuses.is_empty()
-            && self.holds.is_empty()
+            && self.sources.is_empty()
             && self.forecasts.is_empty()
     }
 
@@ -86,7 +95,7 @@ impl Pages {
             passings: std::mem::take(&mut self.passings),
             fills: std::mem::take(&mut self.fills),
             statuses: std::mem::take(&mut self.statuses),
-            holds: std::mem::take(&mut self.holds),
+            sources: std::mem::take(&mut self.sources),
             forecasts: std::mem::replace(&mut self.forecasts, later),
         }
     }
@@ -97,7 +106,7 @@ impl Pages {
         unwritten.passings.append(&mut self.passings);
         unwritten.fills.append(&mut self.fills);
         unwritten.statuses.append(&mut self.statuses);
-        unwritten.holds.append(&mut self.holds);
+        unwritten.sources.append(&mut self.sources);
         unwritten.forecasts.append(&mut self.forecasts);
         *self = unwritten;
     }
@@ -141,20 +150,26 @@ impl Pages {
     /// Writes everything in one group; the store commits what comes together together.
     async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let (entries, accounts) = (self.entries(), self.accounts());
-        let (entries, statuses, holds, forecasts) = tokio::join!(
+        let (entries, statuses, sources, forecasts) = tokio::join!(
             store.append_accounted(entries, accounts),
             store.keep_status(self.statuses.clone()),
-            store.keep_holds(self.holds.clone()),
+            store.keep_sources(self.sources.clone()),
             store.keep_forecasts(self.forecasts.clone()),
         );
-        entries.and(statuses).and(holds).and(forecasts)
+        entries.and(statuses).and(sources).and(forecasts)
     }
 }
 
 impl Books {
     /// Opens the books on what the store knows.
     #[must_use]
-    pub fn open(store: Store, goals: Goals, history: History, now: Timestamp) -> Self {
+    pub fn open(
+        store: Store,
+        goals: Goals,
+        history: History,
+        known: &BTreeMap<Slug, SourceState>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             store,
             ledger: Ledger::new(goals, history, now),
@@ -163,9 +178,29 @@ impl Books {
             not_before: None,
             look: None,
             foreign: 0,
+            resumed: resumes(known),
             up: true,
             last_write: None,
+            incident: false,
+            checked: None,
+            closed: false,
         }
+    }
+
+    /// Takes what the store tells of itself.
+    pub fn note(&mut self, loaded: &Loaded) {
+        self.incident = !loaded.incidents.is_empty();
+        self.checked = self.checked.max(loaded.checked);
+    }
+
+    /// Takes what a look at the whole store found.
+    pub fn checked(&mut self, at: Timestamp, sound: bool) {
+        self.checked = Some((at, sound));
+    }
+
+    /// Writes nothing from now on, for the store is damaged: what is known stays to be shown.
+    pub fn give_up(&mut self) {
+        (self.up, self.closed) = (false, true);
     }
 
     /// Judges other goals from now on, by what the store knows of them. Returns what it remembers besides: slots that were
@@ -175,6 +210,7 @@ impl Books {
     /// When the store cannot be read; the goals stay as they were.
     pub fn change_goals(&mut self, goals: Goals, now: Timestamp) -> Result<Loaded, StoreError> {
         let mut loaded = self.store.load(&goals)?;
+        self.note(&loaded);
         let history = std::mem::take(&mut loaded.history);
         self.take_last_forecasts();
         self.ledger = Ledger::new(goals, history, now);
@@ -252,15 +288,15 @@ impl Books {
         some
     }
 
-    /// Takes a source's hold to be written; `None` lifts it.
-    pub fn take_hold(&mut self, source: Slug, until: Option<Timestamp>) {
-        self.unwritten.holds.push((source, until));
+    /// Takes why a source is left alone to be written.
+    pub fn take_source(&mut self, source: Slug, state: SourceState) {
+        self.unwritten.sources.push((source, state));
     }
 
     /// Starts a commit if something waits for one and none is under way.
     pub fn start_commit(&mut self) {
         let wait = self.not_before.is_some_and(|t| Instant::now() < t);
-        if self.commit.is_some() || self.unwritten.is_empty() || wait {
+        if self.closed || self.commit.is_some() || self.unwritten.is_empty() || wait {
             return;
         }
         let (pages, store) = (self.unwritten.next(), self.store.clone());
@@ -297,10 +333,11 @@ impl Books {
             return match error {
                 // The writer is gone and will not come back; a supervisor can start us anew, waiting cannot.
                 StoreError::Ended { .. } => Report::Ended(error),
+                StoreError::Corrupt { .. } => Report::Damaged(error),
                 _ => Report::Nothing,
             };
         }
-        self.up = true;
+        self.up = !self.closed;
         self.not_before = Some(Instant::now() + COMMIT_EVERY);
         self.last_write = Some(clock.now());
         observe.observe(&Event::StoreWrote);
@@ -320,11 +357,20 @@ impl Books {
             }
             let loaded = self.store.load(self.ledger.goals())?;
             self.foreign = count;
+            self.note(&loaded);
             self.ledger.take_history(loaded.history);
-            Ok(Report::Foreign)
+            let known = std::mem::replace(&mut self.resumed, resumes(&loaded.sources));
+            let anew = self.resumed.iter();
+            let anew = anew.filter(|(source, at)| known.get(*source) != Some(at));
+            Ok(Report::Foreign(
+                anew.map(|(source, _)| source.clone()).collect(),
+            ))
         });
         // A store that cannot be read cannot be written either; the next commit tells of it with all consequences.
         taken_in.unwrap_or_else(|error| {
+            if matches!(error, StoreError::Corrupt { .. }) {
+                return Report::Damaged(error);
+            }
             tracing::debug!(%error, "could not look for values recorded by others");
             Report::Nothing
         })
@@ -341,7 +387,7 @@ impl Books {
     /// From when on what waits may be committed: some rest after each commit, more after one that failed.
     #[must_use]
     pub fn commits_from(&self) -> Option<Instant> {
-        let waits = self.commit.is_none() && !self.unwritten.is_empty();
+        let waits = !self.closed && self.commit.is_none() && !self.unwritten.is_empty();
         self.not_before.filter(|_| waits)
     }
 
@@ -363,9 +409,19 @@ impl Books {
         StoreBoard {
             up: self.up,
             size_bytes: self.store.size_bytes(),
+            log_bytes: self.store.log_bytes(),
             last_write: self.last_write,
+            incident: self.incident,
+            checked: self.checked,
         }
     }
+}
+
+/// When sources were resumed.
+fn resumes(known: &BTreeMap<Slug, SourceState>) -> BTreeMap<Slug, Timestamp> {
+    let each = known.iter();
+    each.filter_map(|(source, state)| Some((source.clone(), state.resumed?)))
+        .collect()
 }
 
 /// Waits for what is under way, for ever if nothing is.

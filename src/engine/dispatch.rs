@@ -2,17 +2,21 @@
 //! answers which polls to start and which slots pass by. Polls go first: a past slot is filled only with a permit that no
 //! poll waits for, and gives way to one that comes. Knows no task, no source and no store.
 
+mod turns;
+
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::Skip;
-use super::policy;
+use super::lane::{Follows, Held, Lane, Why};
+use super::pace::{Hosts, Terms};
+use super::policy::{self, later};
 use crate::config::schedule::Schedule;
-use crate::domain::fault::Fault;
-use crate::store::Stretch;
+use crate::domain::fault::{Fault, FaultClass};
+use crate::store::{SourceState, Stretch};
 
 /// The place of a poll in the plan.
 pub type PollIndex = usize;
@@ -30,6 +34,8 @@ pub struct Planned {
     pub group: Option<usize>,
     /// Its stable delay after each slot.
     pub splay: Duration,
+    /// Those that put the same question share this number, and one answer in slots that they have in common.
+    pub twins: Option<usize>,
     /// It is polled from here …
     pub from: Timestamp,
     /// … until before here.
@@ -41,7 +47,7 @@ pub struct Planned {
 }
 
 /// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Start this poll.
     Start {
@@ -49,6 +55,10 @@ pub enum Act {
         poll: PollIndex,
         /// For which slot.
         slot: Timestamp,
+        /// Others that put the same question for the same slot: they take the same answer.
+        with: Vec<PollIndex>,
+        /// Whether it may be asked a second time in its slot.
+        retries: bool,
     },
     /// This slot passes without a poll.
     Skip {
@@ -71,7 +81,10 @@ pub enum Act {
 pub struct Dispatch {
     polls: Vec<Poll>,
     lanes: Vec<Lane>,
+    hosts: Hosts,
     groups: Vec<Vec<PollIndex>>,
+    /// Polls that put the same question.
+    twins: Vec<Vec<PollIndex>>,
     due: BinaryHeap<Reverse<Due>>,
     /// Stretches that passed without a poll and are not told yet.
     passed: Vec<(PollIndex, Stretch)>,
@@ -101,8 +114,15 @@ struct Poll {
     waiting: Option<Timestamp>,
     /// A slot that fired is among the due; later firings need no entry of their own.
     announced: bool,
-    /// The newest slot that passed by while its source was held, or while an outdated question was under way.
+    /// The newest slot that passed by while its source was held, or while an outdated question was under way, or was asked
+    /// in vain because the source is to be asked later.
     owed: Option<Timestamp>,
+    /// The slot that is being asked for.
+    asked: Option<Timestamp>,
+    /// Another's question is answered for it, too; it takes no permit.
+    rides: bool,
+    /// It alone is refused, and left out until then.
+    left_out: Option<Timestamp>,
     /// What is under way asks for another definition than the one in force, so it stands for no slot of this one.
     outdated: bool,
 }
@@ -119,32 +139,12 @@ pub enum Stage {
     Recording,
 }
 
-/// A source as the dispatcher sees it.
-#[derive(Debug)]
-struct Lane {
-    permits: usize,
-    running: usize,
-    /// Past slots that are being asked for; each takes a permit, too.
-    fills: usize,
-    waiting: VecDeque<(PollIndex, Timestamp)>,
-    held_until: Option<Timestamp>,
-    /// The poll whose fault holds it.
-    held_by: Option<PollIndex>,
-}
-
 impl Dispatch {
-    /// A plan with nothing due yet. `permits` tells for each source how many questions it takes at a time.
+    /// A plan with nothing due yet. `terms` tells for each source how it may be asked.
     #[must_use]
-    pub fn new(polls: Vec<Planned>, permits: &[usize]) -> Self {
-        let mut groups: Vec<Vec<PollIndex>> = Vec::new();
-        for (index, planned) in polls.iter().enumerate() {
-            if let Some(group) = planned.group {
-                if groups.len() <= group {
-                    groups.resize_with(group + 1, Vec::new);
-                }
-                groups[group].push(index);
-            }
-        }
+    pub fn new(polls: Vec<Planned>, terms: &[Terms]) -> Self {
+        let groups = gather(&polls, |planned| planned.group);
+        let twins = gather(&polls, |planned| planned.twins);
         Self {
             polls: polls
                 .into_iter()
@@ -154,10 +154,15 @@ impl Dispatch {
                     waiting: None,
                     announced: false,
                     owed: None,
+                    asked: None,
+                    rides: false,
+                    left_out: None,
                     outdated: false,
                 })
                 .collect(),
-            lanes: permits.iter().map(|p| Lane::new(*p)).collect(),
+            lanes: terms.iter().map(Lane::new).collect(),
+            hosts: Hosts::new(terms),
+            twins,
             looked: vec![None; groups.len()],
             groups,
             due: BinaryHeap::new(),
@@ -167,8 +172,9 @@ impl Dispatch {
         }
     }
 
-    /// Begins: what was never asked, or missed its newest slot, is due at once; `every N` plans its next slot.
-    pub fn begin(&mut self, now: Timestamp) {
+    /// Begins: what was never asked is due at once, what missed its newest slot too, or after a downtime each after its own
+    /// delay; `every N` plans its next slot.
+    pub fn begin(&mut self, now: Timestamp, after_downtime: bool) {
         self.counts = true;
         let intervals = self.polls.iter().filter(|poll| poll.follows_lead(now));
         let newest = intervals.filter_map(|poll| poll.planned.last_slot).max();
@@ -183,7 +189,8 @@ impl Dispatch {
             let time = self.time_of(poll, now);
             let planned = &self.polls[poll].planned;
             if let Some(slot) = planned.missed_slot(now, time) {
-                self.announce(poll, slot, now);
+                let at = planned.catches_up(slot, now, time, after_downtime);
+                self.announce(poll, slot, at);
             }
             self.plan_next_interval(poll, time);
         }
@@ -206,7 +213,11 @@ impl Dispatch {
         });
         self.due = shifted.collect();
         for lane in &mut self.lanes {
-            lane.held_until = lane.held_until.map(|until| moved(until, shift));
+            lane.clock_jumped(shift);
+        }
+        self.hosts.clock_jumped(shift);
+        for poll in &mut self.polls {
+            poll.left_out = poll.left_out.map(|until| moved(until, shift));
         }
     }
 
@@ -249,6 +260,9 @@ impl Dispatch {
     pub fn acts(&mut self, now: Timestamp) -> Vec<Act> {
         let mut acts = Vec::new();
         self.end_holds(now);
+        for lane in 0..self.lanes.len() {
+            self.turn_away(lane, now, &mut acts);
+        }
         while let Some(Reverse(due)) = self.due.peek().copied() {
             if due.at > now {
                 break;
@@ -265,51 +279,89 @@ impl Dispatch {
             let slot = newest.map_or(due.slot, |newest| newest.max(due.slot));
             acts.extend(self.admit(due.poll, slot, now));
         }
-        for lane in 0..self.lanes.len() {
-            self.start_waiting(lane, now, &mut acts);
+        for host in 0..self.hosts.count() {
+            self.start_waiting(host, now, &mut acts);
         }
         acts
     }
 
     /// When something will be due next, if anything is known to be.
     #[must_use]
-    pub fn next_wake(&self) -> Option<Timestamp> {
+    pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
         let due = self.due.peek().map(|Reverse(due)| due.at);
-        let released = self.lanes.iter().filter_map(|lane| lane.held_until).min();
-        due.into_iter().chain(released).min()
+        let lanes = self.lanes.iter().enumerate();
+        let lanes = lanes.filter_map(|(index, lane)| {
+            let paced = lane.held(now).is_none()
+                && !lane.waiting.is_empty()
+                && lane.has_permit(now)
+                && self.hosts.has_permit(index);
+            match paced {
+                true => lane
+                    .waits_until(now)
+                    .max(self.hosts.waits_until(index, now)),
+                false => lane.lets_go(now),
+            }
+        });
+        due.into_iter().chain(lanes).min()
     }
 
     /// A poll got its answer; its source may be asked the next question. A fault may hold the whole source.
-    /// Returns until when, if it does.
-    pub fn answered(
-        &mut self,
-        poll: PollIndex,
-        fault: Option<&Fault>,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        let state = self.polls.get_mut(poll)?;
-        let lane = self.lanes.get_mut(state.planned.lane)?;
+    pub fn answered(&mut self, poll: PollIndex, fault: Option<&Fault>, now: Timestamp) {
+        let rides = self.ended(poll);
+        let Some(state) = self.polls.get_mut(poll) else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(state.planned.lane) else {
+            return;
+        };
+        // Whoever rode along shares the answer; the source gave it once.
+        let follows = match (rides, fault) {
+            (false, _) => lane.heard(Some(poll), fault, now),
+            (true, Some(_)) if lane.held(now).is_some() => Follows::AskAgain,
+            (true, Some(fault)) if fault.class == FaultClass::Auth => {
+                Follows::LeftOut(later(now, policy::REFUSED_ALONE))
+            }
+            (true, _) => Follows::Nothing,
+        };
+        match follows {
+            Follows::Nothing => state.left_out = None,
+            Follows::AskAgain => state.owed = state.owed.max(state.asked),
+            Follows::LeftOut(until) => state.left_out = Some(until),
+        }
+    }
+
+    /// A poll was refused with a secret that is not in use any more: it is asked once more as soon as that is on disk.
+    pub fn answered_too_late(&mut self, poll: PollIndex) {
+        self.ended(poll);
+        if let Some(state) = self.polls.get_mut(poll) {
+            state.owed = state.owed.max(state.asked);
+        }
+    }
+
+    /// A question is under way no more. Returns whether it rode along with another.
+    fn ended(&mut self, poll: PollIndex) -> bool {
+        let Some(state) = self.polls.get_mut(poll) else {
+            return false;
+        };
         state.stage = Stage::Recording;
-        lane.running = lane.running.saturating_sub(1);
-        let until = lane.hold(fault, now)?;
-        lane.held_by = Some(poll);
-        Some(until)
+        let rides = std::mem::take(&mut state.rides);
+        if !rides && let Some(lane) = self.lanes.get_mut(state.planned.lane) {
+            lane.running = lane.running.saturating_sub(1);
+            self.hosts.ended(state.planned.lane);
+        }
+        rides
     }
 
     /// The outcome of a poll is on disk; only now may the same key result be asked again.
-    pub fn recorded(&mut self, poll: PollIndex) {
+    pub fn recorded(&mut self, poll: PollIndex, now: Timestamp) {
         let Some(state) = self.polls.get_mut(poll) else {
             return;
         };
         state.stage = Stage::Idle;
-        let held = self
-            .lanes
-            .get(state.planned.lane)
-            .is_none_or(|lane| lane.held_until.is_some());
-        if std::mem::take(&mut state.outdated)
-            && !held
-            && let Some(slot) = state.owed.take()
-        {
+        state.outdated = false;
+        let lane = self.lanes.get(state.planned.lane);
+        let held = lane.is_none_or(|lane| lane.held(now).is_some());
+        if !held && let Some(slot) = state.owed.take() {
             self.queue(poll, slot);
         }
     }
@@ -364,53 +416,90 @@ impl Dispatch {
 
     /// Whether a source may be asked for a past slot now: no poll waits for it and it has a permit to spare.
     #[must_use]
-    pub fn has_room(&self, lane: LaneIndex) -> bool {
+    pub fn has_room(&self, lane: LaneIndex, now: Timestamp) -> bool {
+        let host = self.hosts.has_permit(lane) && self.hosts.waits_until(lane, now).is_none();
         self.lanes.get(lane).is_some_and(|lane| {
-            lane.held_until.is_none()
+            host && lane.is_free(now)
+                && !lane.is_probed(now)
                 && lane.waiting.is_empty()
-                && lane.running + lane.fills < lane.permits
                 && lane.fills < policy::FILLS
         })
     }
 
     /// A past slot is being asked for.
-    pub fn fill_began(&mut self, lane: LaneIndex) {
-        if let Some(lane) = self.lanes.get_mut(lane) {
-            lane.fills += 1;
+    pub fn fill_began(&mut self, lane: LaneIndex, now: Timestamp) {
+        if let Some(state) = self.lanes.get_mut(lane) {
+            state.fill_began(now);
+            self.hosts.began(lane, now);
         }
     }
 
-    /// A past slot is asked for no more. Returns until when its source is held, if the fault says so.
+    /// A past slot is asked for no more; `answer` is what the source said, if it was asked. Returns whether the source is
+    /// held now.
     pub fn fill_ended(
         &mut self,
         lane: LaneIndex,
-        fault: Option<&Fault>,
+        answer: Option<Option<&Fault>>,
         now: Timestamp,
-    ) -> Option<Timestamp> {
-        let lane = self.lanes.get_mut(lane)?;
-        lane.fills = lane.fills.saturating_sub(1);
-        lane.hold(fault, now)
-    }
-
-    /// Holds a source until an instant, as the store remembers it from before a restart.
-    pub fn hold(&mut self, lane: LaneIndex, until: Timestamp) {
-        if let Some(lane) = self.lanes.get_mut(lane) {
-            lane.held_until = Some(until);
+    ) -> bool {
+        let Some(state) = self.lanes.get_mut(lane) else {
+            return false;
+        };
+        state.fills = state.fills.saturating_sub(1);
+        self.hosts.ended(lane);
+        if let Some(fault) = answer {
+            state.heard(None, fault, now);
         }
+        state.held(now).is_some()
     }
 
-    /// Lets a source be asked again, since its credentials changed.
-    pub fn release(&mut self, lane: LaneIndex, now: Timestamp) {
+    /// Lets a source be asked again, since its credentials changed or somebody said so.
+    pub fn release(&mut self, lane: LaneIndex) {
         if let Some(state) = self.lanes.get_mut(lane) {
-            state.held_until = None;
-            self.ask_owed(lane, now);
+            state.release();
+        }
+        for poll in self.polls.iter_mut().filter(|p| p.planned.lane == lane) {
+            poll.left_out = None;
         }
     }
 
-    /// Until when a source is held.
+    /// Goes on with a source as it was known before a restart or a reload.
+    pub fn restore(&mut self, lane: LaneIndex, state: &SourceState, now: Timestamp) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.restore(state, now);
+        }
+    }
+
+    /// Has the state of a source kept, whatever was kept of it before.
+    pub fn keep(&mut self, lane: LaneIndex) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.keep();
+        }
+    }
+
+    /// What is to be remembered of a source.
     #[must_use]
-    pub fn held_until(&self, lane: LaneIndex) -> Option<Timestamp> {
-        self.lanes.get(lane).and_then(|lane| lane.held_until)
+    pub fn state(&self, lane: LaneIndex) -> SourceState {
+        self.lanes.get(lane).map(Lane::state).unwrap_or_default()
+    }
+
+    /// The sources whose state changed since this was asked last.
+    pub fn take_changed(&mut self) -> Vec<LaneIndex> {
+        let lanes = self.lanes.iter_mut().enumerate();
+        let changed = lanes.filter_map(|(index, lane)| lane.take_changed().then_some(index));
+        changed.collect()
+    }
+
+    /// Why a source is left alone, if it is.
+    #[must_use]
+    pub fn held(&self, lane: LaneIndex, now: Timestamp) -> Option<Held> {
+        self.lanes.get(lane).and_then(|lane| lane.held(now))
+    }
+
+    /// Whether a source failed so often that one question at a time tells whether it is back.
+    #[must_use]
+    pub fn is_probed(&self, lane: LaneIndex, now: Timestamp) -> bool {
+        self.lanes.get(lane).is_some_and(|lane| lane.is_probed(now))
     }
 
     /// How far a poll is.
@@ -441,17 +530,27 @@ impl Dispatch {
         state.is_some_and(|state| state.stage == Stage::Idle && state.waiting.is_none())
     }
 
-    /// Takes over from an earlier plan how far a poll is; `outdated` when it asks for another definition.
-    pub fn take_over(&mut self, poll: PollIndex, stage: Stage, outdated: bool) {
+    /// Whether another's question is answered for a poll, too.
+    #[must_use]
+    pub fn rides(&self, poll: PollIndex) -> bool {
+        self.polls.get(poll).is_some_and(|state| state.rides)
+    }
+
+    /// Takes over from an earlier plan how far a poll is, and whether another's question is answered for it; `outdated` when
+    /// it asks for another definition.
+    pub fn take_over(&mut self, poll: PollIndex, stage: Stage, rides: bool, outdated: bool) {
         let Some(state) = self.polls.get_mut(poll) else {
             return;
         };
         state.stage = stage;
+        state.rides = rides;
         state.outdated = outdated;
         if stage == Stage::Asking
+            && !rides
             && let Some(lane) = self.lanes.get_mut(state.planned.lane)
         {
             lane.running += 1;
+            self.hosts.goes_on(state.planned.lane);
         }
     }
 
@@ -471,10 +570,7 @@ impl Dispatch {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.due.is_empty()
-            && self
-                .lanes
-                .iter()
-                .all(|lane| lane.running == 0 && lane.waiting.is_empty())
+            && self.lanes.iter().all(Lane::is_idle)
             && self.polls.iter().all(|poll| poll.stage == Stage::Idle)
     }
 
@@ -494,80 +590,17 @@ impl Dispatch {
             self.pass(poll, slot);
             return Some(Act::Skip { poll, why });
         }
-        if self.lanes.get(state.planned.lane)?.held_until.is_some() {
+        if let Some(held) = self.lanes.get(state.planned.lane)?.held(now) {
             state.owed = Some(slot);
-            let why = Skip::SourceHeld;
+            let why = Skip::SourceHeld(held.why());
+            return Some(Act::Skip { poll, why });
+        }
+        if state.left_out.is_some_and(|until| now < until) {
+            let why = Skip::SourceHeld(Why::Login);
             return Some(Act::Skip { poll, why });
         }
         self.queue(poll, slot);
         None
-    }
-
-    /// Starts what waits in a lane, as far as its permits reach. What waited when the source was held is owed.
-    fn start_waiting(&mut self, lane: LaneIndex, now: Timestamp, acts: &mut Vec<Act>) {
-        let state = &mut self.lanes[lane];
-        if state.held_until.is_some() {
-            for (poll, slot) in state.waiting.drain(..) {
-                let state = &mut self.polls[poll];
-                state.waiting = None;
-                state.owed = Some(slot);
-                // Should a newer one be asked in its stead, it passed.
-                state.planned.take_back(slot);
-                acts.push(Act::Skip {
-                    poll,
-                    why: Skip::SourceHeld,
-                });
-            }
-            return;
-        }
-        while state.running + state.fills < state.permits {
-            let Some((poll, slot)) = state.waiting.pop_front() else {
-                return;
-            };
-            self.polls[poll].waiting = None;
-            if now >= self.polls[poll].planned.until {
-                // Its time ended while it waited; the next start counts it as missed.
-                self.polls[poll].planned.take_back(slot);
-                continue;
-            }
-            self.polls[poll].stage = Stage::Asking;
-            state.running += 1;
-            acts.push(Act::Start { poll, slot });
-        }
-        let fills = state.fills.min(state.waiting.len());
-        if fills > 0 {
-            acts.push(Act::GiveWay { lane, fills });
-        }
-    }
-
-    fn end_holds(&mut self, now: Timestamp) {
-        for lane in 0..self.lanes.len() {
-            if self.lanes[lane]
-                .held_until
-                .is_some_and(|until| until <= now)
-            {
-                self.release(lane, now);
-            }
-        }
-    }
-
-    /// After a hold, each key result that missed slots is asked once, for the newest of them. The one that caused the
-    /// hold comes last: should it cause the next as well, the others were asked before.
-    fn ask_owed(&mut self, lane: LaneIndex, now: Timestamp) {
-        let culprit = self.lanes[lane].held_by.take();
-        let all = (0..self.polls.len()).filter(|poll| Some(*poll) != culprit);
-        for poll in all.chain(culprit).collect::<Vec<_>>() {
-            let state = &mut self.polls[poll];
-            if state.planned.lane != lane || state.outdated {
-                continue;
-            }
-            let Some(slot) = state.owed.take() else {
-                continue;
-            };
-            if state.stage == Stage::Idle && state.waiting.is_none() && now < state.planned.until {
-                self.queue(poll, slot);
-            }
-        }
     }
 
     /// `every N` finds its next slot itself, `after` an instant of its own time.
@@ -593,24 +626,13 @@ impl Dispatch {
     }
 }
 
-impl Lane {
-    /// Holds it when the fault says so, and tells until when.
-    fn hold(&mut self, fault: Option<&Fault>, now: Timestamp) -> Option<Timestamp> {
-        let until = fault.and_then(policy::hold).map(|hold| later(now, hold))?;
-        let until = self.held_until.map_or(until, |old| old.max(until));
-        self.held_until = Some(until);
-        Some(until)
-    }
-
-    fn new(permits: usize) -> Self {
-        Self {
-            permits: permits.max(1),
-            running: 0,
-            fills: 0,
-            waiting: VecDeque::new(),
-            held_until: None,
-            held_by: None,
-        }
+impl Poll {
+    /// It is being asked; or it `rides` along with another's question.
+    fn begins(&mut self, slot: Timestamp, rides: bool) {
+        self.stage = Stage::Asking;
+        self.waiting = None;
+        self.asked = Some(slot);
+        self.rides = rides;
     }
 }
 
@@ -637,6 +659,42 @@ impl Planned {
         let slot = self.schedule.at_or_before(time)?.max(self.from);
         self.wants(slot).then_some(slot)
     }
+
+    /// When a missed slot is caught up with: after a downtime each key result after its own delay, so that not all come at
+    /// once; one whose delay is not over yet keeps to it.
+    fn catches_up(
+        &self,
+        slot: Timestamp,
+        now: Timestamp,
+        time: Timestamp,
+        after_downtime: bool,
+    ) -> Timestamp {
+        let asked_before = self.last_slot.is_some() || self.accounted.is_some();
+        let lead = time.duration_since(now);
+        let in_its_time = moved(
+            later(slot, self.splay),
+            SignedDuration::ZERO.saturating_sub(lead),
+        );
+        match asked_before {
+            true if in_its_time > now => in_its_time,
+            true if after_downtime => later(now, self.splay),
+            _ => now,
+        }
+    }
+}
+
+/// The polls by a number that some of them have.
+fn gather(polls: &[Planned], of: impl Fn(&Planned) -> Option<usize>) -> Vec<Vec<PollIndex>> {
+    let mut gathered: Vec<Vec<PollIndex>> = Vec::new();
+    for (index, planned) in polls.iter().enumerate() {
+        if let Some(place) = of(planned) {
+            if gathered.len() <= place {
+                gathered.resize_with(place + 1, Vec::new);
+            }
+            gathered[place].push(index);
+        }
+    }
+    gathered
 }
 
 impl Poll {
@@ -649,12 +707,7 @@ impl Poll {
 /// What the store tells instants apart by.
 const A_MILLISECOND: Duration = Duration::from_millis(1);
 
-fn later(t: Timestamp, by: Duration) -> Timestamp {
-    t.saturating_add(jiff::SignedDuration::try_from(by).unwrap_or(jiff::SignedDuration::MAX))
-        .unwrap_or(Timestamp::MAX)
-}
-
-fn moved(t: Timestamp, by: SignedDuration) -> Timestamp {
+pub(super) fn moved(t: Timestamp, by: SignedDuration) -> Timestamp {
     t.saturating_add(by).unwrap_or(t)
 }
 
@@ -664,367 +717,4 @@ fn earlier_by_one(t: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::fault::FaultClass;
-    use jiff::tz::TimeZone;
-    use proptest::prelude::*;
-
-    fn at(text: &str) -> Timestamp {
-        format!("2026-11-24T{text}Z").parse().unwrap()
-    }
-
-    fn every(seconds: u64, lane: LaneIndex) -> Planned {
-        Planned {
-            lane,
-            schedule: Schedule::Every(Duration::from_secs(seconds)),
-            group: None,
-            splay: Duration::ZERO,
-            from: at("00:00:00"),
-            until: "2027-01-01T00:00:00Z".parse().unwrap(),
-            last_slot: None,
-            accounted: None,
-        }
-    }
-
-    fn cron(pattern: &str, lane: LaneIndex, splay: u64) -> Planned {
-        Planned {
-            schedule: Schedule::parse(pattern, &TimeZone::UTC, "UTC").unwrap(),
-            group: Some(0),
-            splay: Duration::from_secs(splay),
-            ..every(1, lane)
-        }
-    }
-
-    fn starts(acts: &[Act]) -> Vec<(PollIndex, Timestamp)> {
-        acts.iter()
-            .filter_map(|act| match act {
-                Act::Start { poll, slot } => Some((*poll, *slot)),
-                Act::Skip { .. } | Act::GiveWay { .. } => None,
-            })
-            .collect()
-    }
-
-    fn skips(acts: &[Act]) -> Vec<Skip> {
-        acts.iter()
-            .filter_map(|act| match act {
-                Act::Skip { why, .. } => Some(*why),
-                Act::Start { .. } | Act::GiveWay { .. } => None,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn what_was_never_asked_is_asked_at_start_for_its_newest_slot() {
-        let mut dispatch = Dispatch::new(vec![cron("0 * * * *", 0, 9), every(900, 0)], &[4]);
-        dispatch.begin(at("10:20:00"));
-        assert_eq!(
-            starts(&dispatch.acts(at("10:20:00"))),
-            [(0, at("10:00:00")), (1, at("10:15:00"))]
-        );
-    }
-
-    #[test]
-    fn what_was_asked_in_its_newest_slot_waits_for_the_next() {
-        let mut planned = every(900, 0);
-        planned.last_slot = Some(at("10:15:00"));
-        let mut dispatch = Dispatch::new(vec![planned], &[4]);
-        dispatch.begin(at("10:20:00"));
-        assert_eq!(dispatch.acts(at("10:20:00")), []);
-        assert_eq!(dispatch.next_wake(), Some(at("10:30:00")));
-        assert_eq!(
-            starts(&dispatch.acts(at("10:30:00"))),
-            [(0, at("10:30:00"))]
-        );
-    }
-
-    #[test]
-    fn outside_its_cycle_nothing_is_asked() {
-        let mut planned = every(60, 0);
-        planned.from = at("12:00:00");
-        planned.until = at("12:02:00");
-        let mut dispatch = Dispatch::new(vec![planned], &[1]);
-        dispatch.begin(at("11:00:00"));
-        assert_eq!(dispatch.acts(at("11:59:59")), []);
-        let mut asked = Vec::new();
-        for minute in 0..5 {
-            let now = at(&format!("12:0{minute}:00"));
-            asked.extend(starts(&dispatch.acts(now)));
-            dispatch.answered(0, None, now);
-            dispatch.recorded(0);
-        }
-        assert_eq!(asked, [(0, at("12:00:00")), (0, at("12:01:00"))]);
-    }
-
-    #[test]
-    fn a_firing_becomes_due_after_the_splay() {
-        let mut planned = cron("0 * * * *", 0, 9);
-        planned.last_slot = Some(at("09:00:00"));
-        let mut dispatch = Dispatch::new(vec![planned], &[4]);
-        dispatch.begin(at("09:20:00"));
-        dispatch.fired(0, at("10:00:00.4"));
-        assert_eq!(dispatch.acts(at("10:00:08")), []);
-        assert_eq!(
-            starts(&dispatch.acts(at("10:00:09"))),
-            [(0, at("10:00:00"))]
-        );
-        // The same firing told twice asks once.
-        dispatch.fired(0, at("10:00:10"));
-        assert_eq!(dispatch.acts(at("10:00:30")), []);
-    }
-
-    #[test]
-    fn f61_a_key_result_never_overlaps_itself_until_its_outcome_is_on_disk() {
-        let mut dispatch = Dispatch::new(vec![every(1, 0)], &[4]);
-        dispatch.begin(at("10:00:00"));
-        assert_eq!(starts(&dispatch.acts(at("10:00:00"))).len(), 1);
-        assert_eq!(skips(&dispatch.acts(at("10:00:01"))), [Skip::StillRunning]);
-        dispatch.answered(0, None, at("10:00:01.5"));
-        assert_eq!(skips(&dispatch.acts(at("10:00:02"))), [Skip::StillRunning]);
-        dispatch.recorded(0);
-        assert_eq!(starts(&dispatch.acts(at("10:00:03"))).len(), 1);
-    }
-
-    #[test]
-    fn a_source_is_asked_no_more_than_its_permits_at_a_time() {
-        let mut dispatch = Dispatch::new((0..5).map(|_| every(60, 0)).collect(), &[2]);
-        dispatch.begin(at("10:00:00"));
-        let first = starts(&dispatch.acts(at("10:00:00")));
-        assert_eq!(first.len(), 2);
-        dispatch.answered(first[0].0, None, at("10:00:00.1"));
-        assert_eq!(starts(&dispatch.acts(at("10:00:00.1"))).len(), 1);
-    }
-
-    #[test]
-    fn f18_refused_credentials_hold_the_whole_source_and_what_is_owed_is_asked_after() {
-        let mut dispatch = Dispatch::new(vec![every(60, 0), every(60, 0), every(60, 1)], &[1, 1]);
-        dispatch.begin(at("10:00:00"));
-        dispatch.acts(at("10:00:00"));
-        let refused = Fault::new(FaultClass::Auth, "401");
-        let until = dispatch.answered(0, Some(&refused), at("10:00:01"));
-        assert_eq!(until, Some(at("10:15:01")));
-        dispatch.recorded(0);
-        dispatch.answered(2, None, at("10:00:01"));
-        dispatch.recorded(2);
-        // The second key result waited for a permit; it is not asked.
-        assert_eq!(skips(&dispatch.acts(at("10:00:02"))), [Skip::SourceHeld]);
-        let acts = dispatch.acts(at("10:01:00"));
-        assert_eq!(skips(&acts), [Skip::SourceHeld, Skip::SourceHeld]);
-        assert_eq!(
-            starts(&acts),
-            [(2, at("10:01:00"))],
-            "the other source goes on"
-        );
-        dispatch.release(0, at("10:01:30"));
-        assert_eq!(
-            starts(&dispatch.acts(at("10:01:30"))),
-            [(1, at("10:01:00"))],
-            "whoever was refused comes last"
-        );
-    }
-
-    #[test]
-    fn a_slot_that_still_waits_does_not_count_as_asked() {
-        let mut dispatch = Dispatch::new(vec![every(60, 0), every(60, 0)], &[1]);
-        dispatch.begin(at("10:00:00"));
-        dispatch.acts(at("10:00:00"));
-        assert_eq!(dispatch.last_slot(0), Some(at("10:00:00")));
-        assert_eq!(dispatch.last_slot(1), None, "a reload must ask it");
-    }
-
-    #[test]
-    fn f31_a_clock_set_back_asks_no_slot_twice() {
-        let mut dispatch = Dispatch::new(vec![cron("* * * * *", 0, 0)], &[1]);
-        dispatch.begin(at("10:30:00"));
-        assert_eq!(starts(&dispatch.acts(at("10:30:00"))).len(), 1);
-        dispatch.answered(0, None, at("10:30:01"));
-        dispatch.recorded(0);
-        dispatch.fired(0, at("09:31:00"));
-        assert_eq!(dispatch.acts(at("09:31:00")), []);
-    }
-
-    /// Told of a jump, intervals go on at their pace in slots to come; whatever was held stays held as long.
-    #[test]
-    fn f31_a_clock_set_back_holds_up_no_interval() {
-        let mut dispatch = Dispatch::new(vec![every(60, 0), every(60, 1)], &[1, 1]);
-        let hour = SignedDuration::from_hours(1);
-        dispatch.begin(at("10:30:00"));
-        assert_eq!(starts(&dispatch.acts(at("10:30:00"))).len(), 2);
-        dispatch.answered(0, None, at("10:30:01"));
-        let slow = Fault::new(FaultClass::RateLimited, "slow down");
-        dispatch.answered(1, Some(&slow), at("10:30:01"));
-        dispatch.recorded(0);
-        dispatch.recorded(1);
-        dispatch.clock_jumped(-hour);
-        assert_eq!(dispatch.acts(at("09:30:59")), []);
-        assert_eq!(dispatch.held_until(1), Some(at("09:31:01")));
-        let mut asked = Vec::new();
-        for minute in 31..40 {
-            let now = at(&format!("09:{minute}:01"));
-            for (poll, slot) in starts(&dispatch.acts(now)) {
-                asked.extend((poll == 0).then_some(slot));
-                dispatch.answered(poll, None, now);
-                dispatch.recorded(poll);
-            }
-        }
-        let slots: Vec<_> = (31..40).map(|m| at(&format!("10:{m}:00"))).collect();
-        assert_eq!(asked, slots);
-        assert_eq!(dispatch.take_passed(), [], "nothing passed without a poll");
-
-        // Another start knows the newest slot alone, and goes on from there as well.
-        let mut known = every(60, 0);
-        (known.last_slot, known.accounted) = (Some(at("10:39:00")), Some(at("10:39:01")));
-        let mut later = Dispatch::new(vec![known], &[1]);
-        later.begin(at("09:39:30"));
-        assert_eq!(starts(&later.acts(at("09:39:30"))), []);
-        assert_eq!(starts(&later.acts(at("09:40:30"))), [(0, at("10:40:00"))]);
-        // Set right again, the clock finds the interval where it would be.
-        later.answered(0, None, at("09:40:31"));
-        later.recorded(0);
-        later.clock_jumped(hour);
-        let acts = later.acts(at("10:41:00"));
-        assert_eq!(starts(&acts), [(0, at("10:41:00"))]);
-        assert_eq!(later.take_passed(), []);
-    }
-
-    /// The slots that an interval takes while the clock is behind lie ahead of it; it is polled as long as the clock says.
-    #[test]
-    fn f31_an_interval_ahead_of_the_clock_ends_with_its_cycle() {
-        let mut planned = every(60, 0);
-        planned.until = at("11:00:00");
-        planned.last_slot = Some(at("11:29:00"));
-        let mut dispatch = Dispatch::new(vec![planned], &[1]);
-        dispatch.begin(at("10:50:00"));
-        let mut asked = 0;
-        for second in 0..1200 {
-            let now = later(at("10:50:00"), Duration::from_secs(second));
-            for (poll, _) in starts(&dispatch.acts(now)) {
-                asked += 1;
-                assert!(now < at("11:00:00"), "{now}");
-                dispatch.answered(poll, None, now);
-                dispatch.recorded(poll);
-            }
-        }
-        assert_eq!(asked, 9);
-    }
-
-    #[test]
-    fn a_slot_whose_cycle_ends_while_it_waits_is_not_spoken_for() {
-        let mut planned = every(60, 0);
-        planned.until = at("10:00:30");
-        planned.accounted = Some(at("10:00:00"));
-        let mut dispatch = Dispatch::new(vec![every(60, 0), planned], &[1]);
-        dispatch.begin(at("10:00:00"));
-        dispatch.acts(at("10:00:00"));
-        assert_eq!(dispatch.accounted(1), Some(at("10:00:00")));
-        dispatch.answered(0, None, at("10:00:31"));
-        assert_eq!(dispatch.acts(at("10:00:31")), []);
-        assert_eq!(
-            dispatch.accounted(1),
-            Some(at("10:00:00")),
-            "still to be counted"
-        );
-    }
-
-    #[test]
-    fn f30_f33_a_leap_over_many_slots_asks_once() {
-        let mut dispatch = Dispatch::new(vec![every(1, 0)], &[1]);
-        dispatch.begin(at("10:00:00"));
-        dispatch.acts(at("10:00:00"));
-        dispatch.answered(0, None, at("10:00:00"));
-        dispatch.recorded(0);
-        let acts = dispatch.acts(at("15:00:00"));
-        assert_eq!(starts(&acts), [(0, at("15:00:00"))], "the newest slot");
-        assert_eq!(acts.len(), 1, "{acts:?}");
-        dispatch.answered(0, None, at("15:00:00"));
-        dispatch.recorded(0);
-        assert_eq!(dispatch.next_wake(), Some(at("15:00:01")));
-    }
-
-    /// As while the store takes no writes: firings go on, and nobody asks what is due.
-    #[test]
-    fn f33_firings_that_nobody_takes_up_do_not_pile_up_and_the_newest_slot_is_asked() {
-        let mut dispatch = Dispatch::new(vec![cron("* * * * *", 0, 0)], &[1]);
-        dispatch.begin(at("10:00:00"));
-        dispatch.acts(at("10:00:00"));
-        dispatch.answered(0, None, at("10:00:00"));
-        dispatch.recorded(0);
-        for minute in 1..60 {
-            dispatch.fired(0, at(&format!("10:{minute:02}:00")));
-        }
-        assert_eq!(dispatch.due.len(), 1);
-        let acts = dispatch.acts(at("10:59:30"));
-        assert_eq!(
-            acts,
-            [Act::Start {
-                poll: 0,
-                slot: at("10:59:00")
-            }]
-        );
-    }
-
-    #[test]
-    fn a_new_definition_is_asked_once_the_question_of_the_old_one_is_through() {
-        let mut dispatch = Dispatch::new(vec![cron("0 6 * * *", 0, 0)], &[1]);
-        dispatch.take_over(0, Stage::Asking, true);
-        dispatch.begin(at("10:00:00"));
-        assert_eq!(dispatch.acts(at("10:00:00")), []);
-        dispatch.answered(0, None, at("10:00:03"));
-        assert_eq!(dispatch.acts(at("10:00:03")), []);
-        dispatch.recorded(0);
-        let started = starts(&dispatch.acts(at("10:00:04")));
-        assert_eq!(started, [(0, at("06:00:00"))]);
-    }
-
-    #[test]
-    fn whoever_is_refused_alone_does_not_keep_the_others_from_being_asked() {
-        let mut dispatch = Dispatch::new((0..3).map(|_| every(60, 0)).collect(), &[1]);
-        dispatch.begin(at("10:00:00"));
-        let mut now = at("10:00:00");
-        let mut asked = Vec::new();
-        for _ in 0..4 {
-            for (poll, _) in starts(&dispatch.acts(now)) {
-                asked.push(poll);
-                let refused = Fault::new(FaultClass::Auth, "403");
-                dispatch.answered(poll, (poll == 0).then_some(&refused), now);
-                dispatch.recorded(poll);
-            }
-            now = dispatch
-                .held_until(0)
-                .unwrap_or(later(now, Duration::from_secs(1)));
-        }
-        assert_eq!(asked, [0, 1, 2, 0]);
-    }
-
-    proptest! {
-        /// Whatever happens, no slot is asked twice, none overlaps, permits hold, and all come in order.
-        #[test]
-        fn slots_are_asked_once_and_in_order(
-            steps in proptest::collection::vec((0u64..3_000, any::<bool>(), 0usize..6), 1..200),
-            permits in 1usize..3,
-        ) {
-            let mut dispatch = Dispatch::new((0..4).map(|n| every(1 + n, 0)).collect(), &[permits]);
-            let mut now = at("10:00:00");
-            dispatch.begin(now);
-            let mut running: Vec<PollIndex> = Vec::new();
-            let mut newest = [None; 4];
-            for (ms, refuse, finish) in steps {
-                now = later(now, Duration::from_millis(ms));
-                for (poll, slot) in starts(&dispatch.acts(now)) {
-                    prop_assert!(!running.contains(&poll));
-                    prop_assert!(newest[poll] < Some(slot));
-                    prop_assert!(slot <= now);
-                    newest[poll] = Some(slot);
-                    running.push(poll);
-                }
-                prop_assert!(running.len() <= permits);
-                if finish < running.len() {
-                    let poll = running.swap_remove(finish);
-                    let fault = Fault::new(FaultClass::RateLimited, "slow down");
-                    dispatch.answered(poll, refuse.then_some(&fault), now);
-                    dispatch.recorded(poll);
-                }
-            }
-        }
-    }
-}
+mod tests;

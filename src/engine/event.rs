@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::lane::{Held, Why};
 use super::past::Slots;
 use crate::domain::fault::Fault;
 use crate::domain::id::{KeyResultId, Slug};
@@ -36,6 +37,18 @@ pub enum Event<'a> {
         key_result: &'a KeyResultId,
         /// Why.
         why: Skip,
+    },
+    /// A source is left alone from now on, or for longer, or for another reason.
+    HeldBack {
+        /// Which.
+        source: &'a Slug,
+        /// Why and until when.
+        held: Held,
+    },
+    /// A source that was left alone is asked as ever.
+    LetGo {
+        /// Which.
+        source: &'a Slug,
     },
     /// Slots passed without a poll, as while the daemon was down; what becomes of them is on disk.
     SlotsPassed {
@@ -92,8 +105,8 @@ pub enum Event<'a> {
 pub enum Skip {
     /// The previous poll of the key result still ran.
     StillRunning,
-    /// The source is held back for its rate limit or its credentials.
-    SourceHeld,
+    /// The source is left alone.
+    SourceHeld(Why),
 }
 
 /// Someone who wants to know.

@@ -10,10 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::dispatch::{LaneIndex, Planned};
 use super::policy;
 use crate::config::schedule::{CronSchedule, Schedule};
-use crate::config::spec::{Config, Poll};
+use crate::config::spec::{Config, Measure, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::id::{CycleName, KeyResultId, Slug};
 use crate::domain::status::Phase;
+use crate::domain::window::Moments;
 use crate::store::{Account, Change};
 
 /// Everything that is polled.
@@ -40,8 +41,10 @@ pub struct PlannedPoll {
     pub lane: LaneIndex,
     /// The place of its pattern in [`Plan::patterns`].
     pub group: Option<usize>,
-    /// Its stable delay.
+    /// Its stable delay; the same for all that put the same question.
     pub splay: Duration,
+    /// The number of the question, where several put it.
+    pub twins: Option<usize>,
     /// Whether it can be asked for the past.
     pub replayable: bool,
 }
@@ -63,7 +66,7 @@ impl Plan {
             .collect();
         let lanes: Vec<Slug> = config.sources.keys().cloned().collect();
         let mut patterns = Patterns::default();
-        let polls = config
+        let mut polls: Vec<PlannedPoll> = config
             .polls
             .iter()
             .filter_map(|poll| {
@@ -76,10 +79,12 @@ impl Plan {
                     lane: lanes.binary_search(&poll.source).ok()?,
                     group,
                     splay: policy::splay(&poll.key_result, poll.jitter, gap),
+                    twins: None,
                     poll: Arc::new(poll.clone()),
                 })
             })
             .collect();
+        pair(&mut polls);
         Self {
             polls,
             patterns: patterns.list,
@@ -102,6 +107,7 @@ impl Plan {
                 schedule: p.poll.schedule.clone(),
                 group: p.group,
                 splay: p.splay,
+                twins: p.twins,
                 from: p.cycle.start(),
                 until: p.cycle.end(),
                 last_slot: last_slots.get(&p.poll.key_result).copied(),
@@ -144,6 +150,57 @@ impl PlannedPoll {
             change,
         }
     }
+}
+
+/// Finds those that put the same question, and gives them the same delay: what is due at the same instant is asked once.
+fn pair(polls: &mut [PlannedPoll]) {
+    let mut same: HashMap<(LaneIndex, String), Vec<Vec<usize>>> = HashMap::new();
+    for (index, planned) in polls.iter().enumerate() {
+        // The words find candidates fast; what decides is whether the questions are equal.
+        let words = format!("{:?}", planned.poll.measure);
+        let candidates = same.entry((planned.lane, words)).or_default();
+        let asks_so = |twins: &&mut Vec<usize>| {
+            let first = twins.first().and_then(|first| polls.get(*first));
+            first.is_some_and(|first| asks_the_same(first, planned))
+        };
+        match candidates.iter_mut().find(asks_so) {
+            Some(twins) => twins.push(index),
+            None => candidates.push(vec![index]),
+        }
+    }
+    let mut groups: Vec<Vec<usize>> = same.into_values().flatten().collect();
+    groups.retain(|twins| twins.len() > 1);
+    groups.sort_unstable();
+    for (number, twins) in groups.iter().enumerate() {
+        let splays = twins.iter().filter_map(|twin| polls.get(*twin));
+        let splay = splays
+            .map(|planned| planned.splay)
+            .min()
+            .unwrap_or_default();
+        for twin in twins {
+            if let Some(planned) = polls.get_mut(*twin) {
+                (planned.twins, planned.splay) = (Some(number), splay);
+            }
+        }
+    }
+}
+
+/// Whether two key results of a source put the same question in a slot that they share: the same measure, and the same
+/// moments where it binds any.
+fn asks_the_same(one: &PlannedPoll, other: &PlannedPoll) -> bool {
+    let (a, b) = (&one.poll, &other.poll);
+    let moments = || {
+        let same_cycle = Arc::ptr_eq(&one.cycle, &other.cycle) || one.cycle == other.cycle;
+        a.window == b.window && same_cycle
+    };
+    a.measure == b.measure && a.timeout == b.timeout && (moments() || binds_nothing(&a.measure))
+}
+
+/// Whether a measure is the same question at every moment, as far as its words tell.
+fn binds_nothing(measure: &Measure) -> bool {
+    let words = format!("{measure:?}");
+    let named = Moments::NAMES.iter().any(|name| words.contains(name));
+    !named && !matches!(measure, Measure::Plausible { .. })
 }
 
 /// Patterns already met, each with its shortest gap.

@@ -11,12 +11,13 @@ use crate::config::spec::SourceSpec;
 use crate::domain::fault::{Fault, FaultClass, Remedy};
 use crate::domain::id::KeyResultId;
 
-/// How long a source is left alone after it refused our credentials: asking on would lock accounts out.
-pub const LEAST_AUTH_HOLD: Duration = Duration::from_secs(15 * 60);
-/// How long a source is left alone when it asks for patience and does not say how much.
-pub const DEFAULT_RATE_HOLD: Duration = Duration::from_secs(60);
-/// The longest patience a source may ask for.
-pub const LONGEST_RATE_HOLD: Duration = Duration::from_secs(60 * 60);
+/// How long a key result is left out that is refused while others of its source are answered.
+pub const REFUSED_ALONE: Duration = Duration::from_secs(15 * 60);
+/// How long a source is left alone when it asks for patience and does not say how much; twice as long each time that it
+/// asks again, from the second time on also when it does say.
+pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(60);
+/// The longest patience a source may ask for when nothing else is configured.
+pub const LONGEST_PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// The stable delay of a key result after its slots: the same after every restart, below `jitter`, and below half the
 /// interval so that two slots never meet.
@@ -38,20 +39,74 @@ pub fn retry_delay(key_result: &KeyResultId, slot: Timestamp) -> Duration {
     Duration::from_millis(250 + (stable_number(key_result) ^ slot.wrapping_mul(0x9e37_79b9)) % 750)
 }
 
-/// How long the whole source must be left alone after this fault; `None` when it need not be.
+/// How long a source is to be left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// So long.
+    pub wait: Duration,
+    /// It asked for longer than is granted.
+    pub cut: bool,
+}
+
+/// How long the whole source is left alone that asks for patience and did so `before` times in a row: as long as it says, or
+/// else, or from the second time on, the back-off if that is longer; up to `longest`; and a little longer, so that not all
+/// come back at once.
 #[must_use]
-pub fn hold(fault: &Fault) -> Option<Duration> {
-    match fault.class {
-        FaultClass::Auth => Some(fault.retry_after.unwrap_or_default().max(LEAST_AUTH_HOLD)),
-        FaultClass::RateLimited => Some(
-            fault
-                .retry_after
-                .filter(|asked| !asked.is_zero())
-                .unwrap_or(DEFAULT_RATE_HOLD)
-                .min(LONGEST_RATE_HOLD),
-        ),
-        _ => None,
+pub fn patience(fault: &Fault, before: u32, longest: Duration, seed: u64) -> Patience {
+    let asked = fault.retry_after.filter(|asked| !asked.is_zero());
+    let doubled = |times: u32| DEFAULT_PATIENCE.saturating_mul(1 << times.min(16));
+    let back_off = match (asked, before) {
+        (Some(_), 0) => Duration::ZERO,
+        (Some(_), before) => doubled(before - 1),
+        (None, before) => doubled(before),
+    };
+    let wait = asked.unwrap_or_default().max(back_off).min(longest);
+    Patience {
+        wait: jittered(wait, seed),
+        cut: asked.is_some_and(|asked| asked > longest),
     }
+}
+
+/// The longest wait that [`patience`] gives.
+#[must_use]
+pub fn longest(patience: Duration) -> Duration {
+    jittered(patience, u64::MAX)
+}
+
+/// A wait with up to a fifth more, a minute at most; never shorter, for somebody asked for it.
+#[must_use]
+pub fn jittered(wait: Duration, seed: u64) -> Duration {
+    let room = (wait / 5).min(Duration::from_secs(60));
+    let room = u64::try_from(room.as_millis()).unwrap_or(u64::MAX);
+    let share = match seed {
+        u64::MAX => room,
+        seed => seed % (room + 1),
+    };
+    wait.saturating_add(Duration::from_millis(share))
+}
+
+/// An instant so much later.
+#[must_use]
+pub fn later(t: Timestamp, by: Duration) -> Timestamp {
+    t.saturating_add(jiff::SignedDuration::try_from(by).unwrap_or(jiff::SignedDuration::MAX))
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// A number that depends on nothing but a name.
+#[must_use]
+pub fn seed(name: &str) -> u64 {
+    let digest = Sha256::digest(name);
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// A number that depends on a seed and an instant.
+#[must_use]
+pub fn mixed(seed: u64, now: Timestamp) -> u64 {
+    let now = u64::from_le_bytes(now.as_millisecond().to_le_bytes());
+    let mixed = (seed ^ now).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 7
 }
 
 /// How many answers in a row that show the source itself in trouble end the filling of past slots.
@@ -105,10 +160,7 @@ pub fn shortest_gap(schedule: &Schedule, from: Timestamp) -> Duration {
 
 /// A number that depends on nothing but the key result.
 fn stable_number(key_result: &KeyResultId) -> u64 {
-    let digest = Sha256::digest(key_result.full());
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    u64::from_le_bytes(first)
+    seed(&key_result.full())
 }
 
 #[cfg(test)]
@@ -151,25 +203,55 @@ mod tests {
     }
 
     #[test]
-    fn f13_f18_holds_follow_the_source_within_bounds() {
-        let fault = |class, after: Option<u64>| {
-            let mut fault = Fault::new(class, "x");
+    fn f13_f14_patience_follows_the_source_within_bounds_and_grows_when_it_asks_again() {
+        let patience = |after: Option<u64>, before, longest| {
+            let mut fault = Fault::new(FaultClass::RateLimited, "x");
             fault.retry_after = after.map(Duration::from_secs);
-            hold(&fault).map(|d| d.as_secs())
+            let patience = patience(&fault, before, Duration::from_secs(longest), 0);
+            (patience.wait.as_secs(), patience.cut)
         };
-        let cases = [
-            (FaultClass::Auth, None, Some(900)),
-            (FaultClass::Auth, Some(5), Some(900)),
-            (FaultClass::Auth, Some(1800), Some(1800)),
-            (FaultClass::RateLimited, None, Some(60)),
-            (FaultClass::RateLimited, Some(0), Some(60)),
-            (FaultClass::RateLimited, Some(7), Some(7)),
-            (FaultClass::RateLimited, Some(315_360_000), Some(3600)),
-            (FaultClass::Net, Some(7), None),
-        ];
-        for (class, after, expected) in cases {
-            assert_eq!(fault(class, after), expected, "{class:?} {after:?}");
+        for (after, before, longest, expected) in [
+            (None, 0, 3600, (60, false)),
+            (Some(0), 0, 3600, (60, false)),
+            (Some(7), 0, 3600, (7, false)),
+            (Some(7), 1, 3600, (60, false)),
+            (Some(7), 3, 3600, (240, false)),
+            (Some(900), 3, 3600, (900, false)),
+            (None, 1, 3600, (120, false)),
+            (None, 9, 3600, (3600, false)),
+            (None, 4_000_000_000, 3600, (3600, false)),
+            (Some(3600), 0, 3600, (3600, false)),
+            (Some(315_360_000), 0, 3600, (3600, true)),
+            (Some(315_360_000), 0, 86_400, (86_400, true)),
+            (Some(90), 0, 10, (10, true)),
+        ] {
+            let found = patience(after, before, longest);
+            assert_eq!(found, expected, "{after:?} {before} {longest}");
         }
+    }
+
+    #[test]
+    fn f13_a_jittered_wait_is_never_shorter_and_at_most_a_fifth_longer() {
+        let second = Duration::from_secs(1);
+        for wait in [Duration::ZERO, second, 7 * second, 3600 * second] {
+            for n in 0..500 {
+                let jittered = jittered(
+                    wait,
+                    mixed(seed("shop"), Timestamp::from_second(n).unwrap()),
+                );
+                assert!(jittered >= wait && jittered <= wait + (wait / 5).min(60 * second));
+                assert!(jittered <= longest(wait));
+            }
+        }
+        let waits: std::collections::BTreeSet<_> = (0..100)
+            .map(|n| {
+                jittered(
+                    60 * second,
+                    mixed(seed(&format!("s{n}")), Timestamp::UNIX_EPOCH),
+                )
+            })
+            .collect();
+        assert!(waits.len() > 90, "sources do not come back together");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::policy;
 use crate::config::spec::Poll;
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::{Fault, FaultClass, Remedy};
+use crate::domain::id::KeyResultId;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::source::{Question, Source};
@@ -37,6 +38,24 @@ pub struct Errand {
     pub slot: Timestamp,
     /// For the number of which instant.
     pub asks: Asks,
+    /// Who takes the same answer.
+    pub with: Vec<Rider>,
+    /// Whether it may be asked a second time: not while the source is in trouble.
+    pub retries: bool,
+    /// What the source's credentials looked like when it was sent out.
+    pub asked_as: u64,
+}
+
+/// A key result that puts the same question for the same slot as another, and takes the answer to that one.
+pub struct Rider {
+    /// Its place in the plan.
+    pub index: PollIndex,
+    /// Which key result.
+    pub key_result: KeyResultId,
+    /// Its definition in force.
+    pub definition: Arc<str>,
+    /// Its cycle.
+    pub cycle: Arc<Cycle>,
 }
 
 /// Of which instant a number is asked for.
@@ -55,6 +74,10 @@ pub struct Outcome {
     pub generation: u64,
     /// Its place in that plan.
     pub index: PollIndex,
+    /// What the source's credentials looked like when it was sent out.
+    pub asked_as: u64,
+    /// It was answered by another's question.
+    pub shared: bool,
     /// What the store keeps of it.
     pub entry: Entry,
 }
@@ -70,6 +93,8 @@ impl Errand {
         let mut outcome = self.ask(self.instant(started_at)).await;
         if let Err(fault) = &outcome
             && fault.class.remedy() == Remedy::RetryOnce
+            && fault.retry_after.is_none()
+            && self.retries
         {
             tokio::time::sleep(policy::retry_delay(&self.poll.key_result, self.slot)).await;
             tries = 2;
@@ -78,6 +103,8 @@ impl Errand {
         Outcome {
             generation: self.generation,
             index: self.index,
+            asked_as: self.asked_as,
+            shared: false,
             entry: Entry {
                 key_result: self.poll.key_result.clone(),
                 slot: self.slot,
@@ -93,6 +120,25 @@ impl Errand {
                 outcome,
             },
         }
+    }
+
+    /// Asks for all who put the same question: one outcome for each, its own first.
+    pub async fn run_for_all(mut self, clock: &dyn Clock) -> Vec<Outcome> {
+        let with = std::mem::take(&mut self.with);
+        let own = self.run(clock).await;
+        let others = with.into_iter().map(|rider| Outcome {
+            index: rider.index,
+            shared: true,
+            entry: Entry {
+                key_result: rider.key_result,
+                definition: rider.definition,
+                cycle: rider.cycle,
+                ..own.entry.clone()
+            },
+            ..own
+        });
+        let others: Vec<Outcome> = others.collect();
+        std::iter::once(own).chain(others).collect()
     }
 
     /// The instant that the question is about.

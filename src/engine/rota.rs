@@ -13,16 +13,17 @@ use super::board::SourceBoard;
 use super::dispatch::{Act, Dispatch, LaneIndex, PollIndex, Stage};
 use super::event::{Event, Observe};
 use super::fill::{Answer, Fill, Filled};
+use super::lane::Held;
 use super::past::Slots;
 use super::plan::Plan;
 use super::policy;
-use super::poll::{Asks, Errand, Outcome};
+use super::poll::{Asks, Errand, Outcome, Rider};
 use super::sources::{Open, Sources};
 use super::ticker::Tick;
 use crate::config::schedule::CronSchedule;
 use crate::config::spec::Config;
 use crate::domain::id::{KeyResultId, Slug};
-use crate::store::{Change, Loaded, Stretch};
+use crate::store::{Change, Loaded, SourceState, Stretch};
 
 /// The plan in force.
 #[derive(Default)]
@@ -52,6 +53,7 @@ type Counted = HashMap<(Option<usize>, Stretch), Option<Slots>>;
 #[derive(Clone, Debug)]
 struct Stray {
     stage: Stage,
+    rides: bool,
     definition: Arc<str>,
 }
 
@@ -64,8 +66,19 @@ pub struct Remembered {
     pub accounted: HashMap<KeyResultId, Timestamp>,
     /// Which slots of each key result are still to be asked for.
     pub owed: HashMap<KeyResultId, Vec<Stretch>>,
-    /// Until when sources are held.
-    pub holds: Vec<(Slug, Timestamp)>,
+    /// Why sources are left alone.
+    pub sources: Vec<(Slug, SourceState)>,
+}
+
+/// A source that is left alone from now on, or for another reason, or no more.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// Which.
+    pub source: Slug,
+    /// What is to be kept of it.
+    pub state: SourceState,
+    /// Why it is left alone, if it is.
+    pub held: Option<Held>,
 }
 
 impl From<Loaded> for Remembered {
@@ -74,7 +87,7 @@ impl From<Loaded> for Remembered {
             last_slots: loaded.last_slot,
             accounted: loaded.accounted,
             owed: loaded.owed,
-            holds: loaded.holds.into_iter().collect(),
+            sources: loaded.sources.into_iter().collect(),
         }
     }
 }
@@ -104,12 +117,13 @@ impl Rota {
             let planned = places.get(key_result).and_then(|i| plan.polls.get(*i));
             planned.is_some_and(|planned| *planned.definition == *definition)
         }));
-        let mut holds = remembered.holds;
-        holds.extend(self.holds(config));
-        let sources = Sources::open(config, &plan, open, self.sources, now);
+        let mut states = remembered.sources;
+        let (kept, changed) = self.states(config);
+        states.extend(kept);
+        let mut sources = Sources::open(config, &plan, open, self.sources, now);
         let mut dispatch = Dispatch::new(
             plan.for_dispatch(&last_slots, &accounted),
-            &sources.permits(),
+            &sources.terms(config),
         );
         dispatch.follow(&self.dispatch);
         under_way.retain(|key_result, stray| {
@@ -120,12 +134,26 @@ impl Rota {
                 return true;
             };
             let outdated = planned.definition != stray.definition;
-            dispatch.take_over(index, stray.stage, outdated);
+            dispatch.take_over(index, stray.stage, stray.rides, outdated);
             false
         });
-        for (name, until) in holds {
-            if let Some(lane) = sources.lane(&name).filter(|_| until > now) {
-                dispatch.hold(lane, until);
+        for (name, mut state) in states {
+            let Some(lane) = sources.lane(&name) else {
+                continue;
+            };
+            if state.suspended.is_some() && !sources.still_refuses(lane, state.refused) {
+                state.suspended = None;
+                dispatch.keep(lane);
+            }
+            dispatch.restore(lane, &state, now);
+            // After a start somebody may have forgotten by now why it is silent.
+            if self.generation == 0 && dispatch.held(lane, now).is_some() {
+                dispatch.keep(lane);
+            }
+        }
+        for name in changed {
+            if let Some(lane) = sources.lane(&name) {
+                dispatch.keep(lane);
             }
         }
         let at = |(id, owed): (KeyResultId, Vec<Stretch>)| Some((*places.get(&id)?, owed));
@@ -162,9 +190,9 @@ impl Rota {
         &self.plan.patterns
     }
 
-    /// Begins by the schedules.
+    /// Begins by the schedules; the first plan of a process does so after a downtime.
     pub fn begin(&mut self, now: Timestamp) {
-        self.dispatch.begin(now);
+        self.dispatch.begin(now, self.generation == 1);
     }
 
     /// What becomes of slots that passed without a poll by `now`, and of those that were owed when the plan began.
@@ -247,7 +275,7 @@ impl Rota {
     pub fn fills(&mut self, now: Timestamp) -> Vec<Fill> {
         let mut fills = Vec::new();
         for lane in 0..self.plan.lanes.len() {
-            while self.arrears.has_turns(lane) && self.dispatch.has_room(lane) {
+            while self.arrears.has_turns(lane) && self.dispatch.has_room(lane, now) {
                 let Some(fill) = self.fill(lane, now) else {
                     break;
                 };
@@ -265,10 +293,10 @@ impl Rota {
         let errand = Errand {
             slot,
             asks: Asks::Past,
-            ..self.errand(index, slot)?
+            ..self.errand(index, slot, now)?
         };
         let gives_way = CancellationToken::new();
-        self.dispatch.fill_began(lane);
+        self.dispatch.fill_began(lane, now);
         self.fills.insert(index, (lane, gives_way.clone()));
         Some(Fill { errand, gives_way })
     }
@@ -289,13 +317,16 @@ impl Rota {
             Answer::There => Err(Ended::There),
             Answer::GaveWay => Err(Ended::GaveWay),
         };
-        let fault = outcome
-            .as_ref()
-            .ok()
-            .and_then(|o| o.entry.outcome.as_ref().err());
-        let held = self.dispatch.held_until(lane).is_some();
-        let holds = self.dispatch.fill_ended(lane, fault, now).is_some();
-        if holds && let Ok(outcome) = &outcome {
+        let answer = outcome.as_ref().ok();
+        let too_late = answer.is_some_and(|o| self.sources.is_too_late(lane, o));
+        let answer = answer.filter(|_| !too_late);
+        let answer = answer.map(|o| o.entry.outcome.as_ref().err());
+        let held = self.dispatch.held(lane, now).is_some();
+        let holds = self.dispatch.fill_ended(lane, answer, now);
+        if holds
+            && !too_late
+            && let Ok(outcome) = &outcome
+        {
             self.sources.answered(lane, outcome, held, now);
         }
         let planned = self.plan.polls.get(filled.index)?;
@@ -321,10 +352,30 @@ impl Rota {
         })
     }
 
-    /// Until when a source is held, as a face or the store should know it.
-    #[must_use]
-    pub fn held_until(&self, source: &Slug) -> Option<Timestamp> {
-        self.dispatch.held_until(self.sources.lane(source)?)
+    /// The sources that are left alone since this was asked last, or are no more: what is to be kept of each, and why.
+    pub fn take_changed(&mut self, now: Timestamp) -> Vec<Changed> {
+        let lanes = self.dispatch.take_changed();
+        let each = lanes.into_iter().filter_map(|lane| {
+            let mut state = self.dispatch.state(lane);
+            state.refused = state.suspended.and_then(|_| self.sources.mark(lane));
+            Some(Changed {
+                source: self.sources.name(lane)?.clone(),
+                state,
+                held: self.dispatch.held(lane, now),
+            })
+        });
+        each.collect()
+    }
+
+    /// Lets sources be asked again that somebody resumed.
+    pub fn resume(&mut self, sources: &[Slug]) {
+        for name in sources {
+            let Some(lane) = self.sources.lane(name) else {
+                continue;
+            };
+            self.sources.resumed(lane);
+            self.dispatch.release(lane);
+        }
     }
 
     /// Lets no fill go on.
@@ -367,12 +418,21 @@ impl Rota {
         let acts = self.dispatch.acts(now);
         acts.into_iter()
             .filter_map(|act| match act {
-                Act::Start { poll, slot } => {
-                    if let Some((_, fill)) = self.fills.get(&poll) {
-                        fill.cancel();
+                Act::Start {
+                    poll,
+                    slot,
+                    with,
+                    retries,
+                } => {
+                    for poll in with.iter().chain([&poll]) {
+                        if let Some((_, fill)) = self.fills.get(poll) {
+                            fill.cancel();
+                        }
                     }
                     let lane = self.plan.polls.get(poll)?.lane;
-                    let errand = self.errand(poll, slot)?;
+                    let mut errand = self.errand(poll, slot, now)?;
+                    errand.with = self.riders(&with);
+                    errand.retries = retries;
                     self.sources.asked(lane, now);
                     Some(errand)
                 }
@@ -393,27 +453,33 @@ impl Rota {
             .collect()
     }
 
-    /// Hears how a poll ended. Returns the source and until when it is held, when the fault says so.
-    pub fn answered(&mut self, outcome: &Outcome, now: Timestamp) -> Option<(Slug, Timestamp)> {
-        let index = self.index_of(outcome)?;
-        let lane = self.plan.polls.get(index)?.lane;
-        let held = self.dispatch.held_until(lane).is_some();
-        self.sources.answered(lane, outcome, held, now);
+    /// Hears how a poll ended.
+    pub fn answered(&mut self, outcome: &Outcome, now: Timestamp) {
+        let Some(index) = self.index_of(outcome) else {
+            return;
+        };
+        let Some(lane) = self.plan.polls.get(index).map(|planned| planned.lane) else {
+            return;
+        };
         let fault = outcome.entry.outcome.as_ref().err();
         if fault.is_some() {
             self.failing.insert(index);
         } else {
             self.failing.remove(&index);
         }
-        let until = self.dispatch.answered(index, fault, now)?;
-        Some((self.sources.name(lane)?.clone(), until))
+        if self.sources.is_too_late(lane, outcome) {
+            return self.dispatch.answered_too_late(index);
+        }
+        let held = self.dispatch.held(lane, now).is_some();
+        self.dispatch.answered(index, fault, now);
+        self.sources.answered(lane, outcome, held, now);
     }
 
     /// Hears that the outcome of a poll is on disk.
-    pub fn recorded(&mut self, outcome: &Outcome) {
+    pub fn recorded(&mut self, outcome: &Outcome, now: Timestamp) {
         match self.index_of(outcome) {
             Some(index) => {
-                self.dispatch.recorded(index);
+                self.dispatch.recorded(index, now);
                 if let Some(planned) = self.plan.polls.get(index) {
                     self.arrears.wake(index, planned.lane);
                 }
@@ -422,16 +488,11 @@ impl Rota {
         }
     }
 
-    /// Lets sources be asked again whose credentials changed since they were refused; returns their names.
-    pub fn release_with_new_credentials(&mut self, now: Timestamp) -> Vec<Slug> {
-        let lanes = self.sources.with_new_credentials();
-        for lane in &lanes {
-            self.dispatch.release(*lane, now);
+    /// Lets sources be asked again whose credentials changed since they were refused.
+    pub fn release_with_new_credentials(&mut self) {
+        for lane in self.sources.with_new_credentials() {
+            self.dispatch.release(lane);
         }
-        lanes
-            .iter()
-            .filter_map(|lane| self.sources.name(*lane).cloned())
-            .collect()
     }
 
     /// When something will be due.
@@ -439,9 +500,9 @@ impl Rota {
     pub fn next_wake(&self, now: Timestamp) -> Option<Timestamp> {
         let lanes = 0..self.plan.lanes.len();
         let fills = lanes
-            .filter(|lane| self.arrears.has_turns(*lane) && self.dispatch.has_room(*lane))
+            .filter(|lane| self.arrears.has_turns(*lane) && self.dispatch.has_room(*lane, now))
             .map(|lane| self.arrears.rests_until(lane, now).unwrap_or(now));
-        fills.chain(self.dispatch.next_wake()).min()
+        fills.chain(self.dispatch.next_wake(now)).min()
     }
 
     /// Nothing is due, waits or is under way.
@@ -468,9 +529,10 @@ impl Rota {
         self.plan.polls.get(index).map(|p| &p.poll.source)
     }
 
-    fn errand(&self, index: PollIndex, slot: Timestamp) -> Option<Errand> {
+    fn errand(&mut self, index: PollIndex, slot: Timestamp, now: Timestamp) -> Option<Errand> {
         let planned = self.plan.polls.get(index)?;
         let source = self.sources.get(planned.lane)?;
+        let asked_as = self.sources.credentials(planned.lane, now);
         Some(Errand {
             generation: self.generation,
             index,
@@ -480,7 +542,23 @@ impl Rota {
             source,
             slot,
             asks: Asks::Now,
+            with: Vec::new(),
+            retries: true,
+            asked_as,
         })
+    }
+
+    fn riders(&self, with: &[PollIndex]) -> Vec<Rider> {
+        let each = with.iter().filter_map(|index| {
+            let planned = self.plan.polls.get(*index)?;
+            Some(Rider {
+                index: *index,
+                key_result: planned.poll.key_result.clone(),
+                definition: Arc::clone(&planned.definition),
+                cycle: Arc::clone(&planned.cycle),
+            })
+        });
+        each.collect()
     }
 
     /// The place of an outcome's poll in this plan, whichever plan sent it out.
@@ -497,7 +575,12 @@ impl Rota {
         all.extend(self.each_poll(|index| {
             let stage = self.dispatch.stage(index);
             let definition = Arc::clone(&self.plan.polls.get(index)?.definition);
-            (stage != Stage::Idle).then_some(Stray { stage, definition })
+            let rides = self.dispatch.rides(index);
+            (stage != Stage::Idle).then_some(Stray {
+                stage,
+                rides,
+                definition,
+            })
         }));
         all
     }
@@ -561,12 +644,17 @@ impl Rota {
             .collect()
     }
 
-    /// The holds of the sources that stay as they are; whoever changed a source wants it asked.
-    fn holds(&self, next: &Config) -> Vec<(Slug, Timestamp)> {
-        let lanes = self.plan.lanes.iter().enumerate();
-        lanes
-            .filter(|(lane, name)| self.sources.spec(*lane) == next.sources.get(*name))
-            .filter_map(|(lane, name)| Some((name.clone(), self.dispatch.held_until(lane)?)))
-            .collect()
+    /// What is known of the sources that stay as they are, and the names of the others: whoever changed a source wants it
+    /// asked.
+    fn states(&self, next: &Config) -> (Vec<(Slug, SourceState)>, Vec<Slug>) {
+        let (mut kept, mut changed) = (Vec::new(), Vec::new());
+        for (lane, name) in self.plan.lanes.iter().enumerate() {
+            if self.sources.spec(lane) == next.sources.get(name) {
+                kept.push((name.clone(), self.dispatch.state(lane)));
+            } else {
+                changed.push(name.clone());
+            }
+        }
+        (kept, changed)
     }
 }

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use super::board::SourceBoard;
 use super::dispatch::Dispatch;
+use super::lane::Held;
+use super::pace::Terms;
 use super::plan::Plan;
 use super::policy;
 use super::poll::Outcome;
@@ -17,7 +19,10 @@ use crate::config::schedule::Schedule;
 use crate::config::spec::{Config, SourceSpec};
 use crate::domain::fault::FaultClass;
 use crate::domain::id::Slug;
-use crate::source::Source;
+use crate::source::{self, Source};
+
+/// How old a look at credentials may be.
+const LOOKED: Duration = Duration::from_secs(1);
 
 /// Opens a source; never connects.
 pub type Open = dyn Fn(&SourceSpec) -> Arc<dyn Source> + Send + Sync;
@@ -40,6 +45,8 @@ struct Lane {
     fault: Option<String>,
     /// What its credentials looked like when it refused them.
     refused: Option<u64>,
+    /// What they looked like when somebody last looked, and when that was.
+    credentials: Option<(u64, Timestamp)>,
     next_slot: Option<Timestamp>,
 }
 
@@ -74,6 +81,9 @@ impl Sources {
                     .map(|schedule| policy::shortest_gap(schedule, now))
                     .min();
                 lane.next_slot = None;
+                for planned in plan.polls.iter().filter(|p| p.lane == index) {
+                    lane.source.expect(&planned.poll.measure);
+                }
                 lane
             })
             .collect();
@@ -104,16 +114,76 @@ impl Sources {
         self.list.iter().position(|lane| lane.name == *name)
     }
 
-    /// How many questions each takes at a time.
+    /// On what terms each is asked. Reads the addresses, to know which share a host.
     #[must_use]
-    pub fn permits(&self) -> Vec<usize> {
-        self.list.iter().map(|lane| lane.source.permits()).collect()
+    pub fn terms(&self, config: &Config) -> Vec<Terms> {
+        let each = self.list.iter().map(|lane| {
+            let limits = config.limits.get(&lane.name).copied().unwrap_or_default();
+            let own = lane.source.permits();
+            let permits = limits.max_in_flight.unwrap_or(own).max(1);
+            let host_permits = match limits.max_in_flight {
+                Some(said) => said.max(1),
+                None => source::host_permits(&lane.spec, permits),
+            };
+            Terms {
+                permits,
+                gap: limits.gap(),
+                host: source::host(&lane.spec),
+                host_permits,
+                longest_patience: config.max_retry_after,
+                seed: policy::seed(lane.name.as_str()),
+            }
+        });
+        each.collect()
     }
 
     /// Notes that a source was asked.
     pub fn asked(&mut self, lane: usize, now: Timestamp) {
         if let Some(lane) = self.list.get_mut(lane) {
             lane.last_poll = Some(now);
+        }
+    }
+
+    /// What its credentials look like, no older than a second.
+    pub fn credentials(&mut self, lane: usize, now: Timestamp) -> u64 {
+        self.list.get_mut(lane).map_or(0, |lane| lane.look(now))
+    }
+
+    /// Whether an answer refuses credentials that are not in use any more.
+    pub fn is_too_late(&mut self, lane: usize, outcome: &Outcome) -> bool {
+        let refused =
+            matches!(&outcome.entry.outcome, Err(fault) if fault.class == FaultClass::Auth);
+        let lane = self.list.get_mut(lane).filter(|_| refused);
+        lane.is_some_and(|lane| {
+            lane.credentials = None;
+            lane.source.credentials() != outcome.asked_as
+        })
+    }
+
+    /// By what to tell after a restart whether the credentials changed that were refused: a little of a digest, which
+    /// gives nothing of them away.
+    #[must_use]
+    pub fn mark(&self, lane: usize) -> Option<u16> {
+        let lane = self.list.get(lane)?;
+        lane.refused.map(|refused| lane.mark(refused))
+    }
+
+    /// Goes on with a source that refused its credentials before a restart, unless they changed since.
+    pub fn still_refuses(&mut self, lane: usize, mark: Option<u16>) -> bool {
+        let Some(lane) = self.list.get_mut(lane) else {
+            return false;
+        };
+        let credentials = lane.source.credentials();
+        if mark.is_some_and(|mark| mark == lane.mark(credentials)) {
+            lane.refused = Some(credentials);
+        }
+        lane.refused.is_some()
+    }
+
+    /// Somebody resumed it.
+    pub fn resumed(&mut self, lane: usize) {
+        if let Some(lane) = self.list.get_mut(lane) {
+            lane.refused = None;
         }
     }
 
@@ -135,7 +205,7 @@ impl Sources {
                 lane.up = Some(false);
                 lane.fault = Some(fault.to_string());
                 if fault.class == FaultClass::Auth {
-                    lane.refused = Some(lane.source.credentials());
+                    lane.refused = Some(outcome.asked_as);
                 }
             }
         }
@@ -151,6 +221,7 @@ impl Sources {
                 .is_some_and(|refused| refused != lane.source.credentials())
             {
                 lane.refused = None;
+                lane.credentials = None;
                 changed.push(index);
             }
         }
@@ -168,7 +239,10 @@ impl Sources {
         self.list
             .iter_mut()
             .enumerate()
-            .map(|(index, lane)| lane.board(dispatch.held_until(index), now))
+            .map(|(index, lane)| {
+                let probed = dispatch.is_probed(index, now);
+                lane.board(dispatch.held(index, now), probed, now)
+            })
             .collect()
     }
 }
@@ -186,11 +260,28 @@ impl Lane {
             last_success: None,
             fault: None,
             refused: None,
+            credentials: None,
             next_slot: None,
         }
     }
 
-    fn board(&mut self, held_until: Option<Timestamp>, now: Timestamp) -> SourceBoard {
+    fn look(&mut self, now: Timestamp) -> u64 {
+        let fresh = |at: &Timestamp| now.duration_since(*at).unsigned_abs() < LOOKED;
+        if let Some((credentials, _)) = self.credentials.filter(|(_, at)| fresh(at)) {
+            return credentials;
+        }
+        let credentials = self.source.credentials();
+        self.credentials = Some((credentials, now));
+        credentials
+    }
+
+    fn mark(&self, credentials: u64) -> u16 {
+        let [first, second, ..] =
+            policy::seed(&format!("{} {credentials}", self.name)).to_le_bytes();
+        u16::from_le_bytes([first, second])
+    }
+
+    fn board(&mut self, held: Option<Held>, probed: bool, now: Timestamp) -> SourceBoard {
         if self.next_slot.is_none_or(|next| next <= now) {
             self.next_slot = self
                 .schedules
@@ -202,12 +293,18 @@ impl Lane {
             name: self.name.clone(),
             kind: self.spec.kind(),
             up: self.up,
-            suspended: held_until.is_some() && self.refused.is_some(),
+            suspended: matches!(held, Some(Held::Login { .. })),
+            breaker_open: probed || matches!(held, Some(Held::Trouble { .. })),
+            held,
             last_poll: self.last_poll,
             last_success: self.last_success,
             next_poll: self
                 .next_slot
-                .map(|next| held_until.map_or(next, |held| held.max(next))),
+                .filter(|_| !matches!(held, Some(Held::Login { .. })))
+                .map(|next| {
+                    held.and_then(Held::until)
+                        .map_or(next, |until| until.max(next))
+                }),
             interval: self.interval,
             fault: self.fault.clone(),
         }

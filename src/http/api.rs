@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::words;
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::{Measured, Past};
 use crate::domain::forecast::{Forecast, ForecastError, Rate};
@@ -16,6 +17,7 @@ use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::target::Aim;
 use crate::domain::verdict::{Closing, Outcome};
 use crate::engine::board::{Board, SourceBoard};
+use crate::engine::lane::Held;
 use crate::engine::told;
 use crate::store::{Entry, Origin};
 
@@ -252,6 +254,9 @@ struct SourceDto<'a> {
     kind: &'static str,
     up: Option<bool>,
     suspended: bool,
+    breaker_open: bool,
+    held_until: Option<Instant>,
+    held: Option<String>,
     last_poll: Option<Instant>,
     last_success: Option<Instant>,
     next_poll: Option<Instant>,
@@ -337,7 +342,7 @@ pub fn scorecard(board: &Board, now: Timestamp) -> ScorecardDto<'_> {
             .objectives()
             .map(|o| objective(board, o))
             .collect(),
-        sources: board.sources.iter().map(source).collect(),
+        sources: board.sources.iter().map(|s| source(s, now)).collect(),
     }
 }
 
@@ -564,12 +569,15 @@ fn initiative(initiative: &Initiative) -> InitiativeDto<'_> {
     }
 }
 
-fn source(source: &SourceBoard) -> SourceDto<'_> {
+fn source(source: &SourceBoard, now: Timestamp) -> SourceDto<'_> {
     SourceDto {
         name: source.name.as_str(),
         kind: source.kind,
         up: source.up,
         suspended: source.suspended,
+        breaker_open: source.breaker_open,
+        held_until: source.held.and_then(Held::until).map(Instant),
+        held: source.held.map(|held| words::held(&source.name, held, now)),
         last_poll: source.last_poll.map(Instant),
         last_success: source.last_success.map(Instant),
         next_poll: source.next_poll.map(Instant),

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::api;
+use super::peer::Peer;
 use super::problem::Problem;
+use super::tries::Tries;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::KeyResult;
 use crate::domain::reading::Reading;
@@ -45,6 +47,8 @@ struct Said {
 pub(super) async fn admit(
     recorder: Option<&dyn Recorder>,
     headers: &HeaderMap,
+    tries: &Tries,
+    peer: Option<Peer>,
 ) -> Result<(), Response> {
     let Some(recorder) = recorder else {
         let detail = "recording over HTTP is not enabled. Set `write_token = { file = \"…\" }` under `[server]`, or use \
@@ -53,20 +57,26 @@ pub(super) async fn admit(
     };
     let given = headers.get(header::AUTHORIZATION);
     let token = given.and_then(|value| value.to_str().ok()).and_then(bearer);
-    match recorder.admits(token.unwrap_or_default()).await {
-        Ok(true) if token.is_some() => Ok(()),
-        Ok(_) => {
-            let detail = if token.is_some() {
-                "this is not the write token that `server.write_token` names"
-            } else {
-                "expected the header `Authorization: Bearer` with the write token that `server.write_token` names"
-            };
-            let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
-            let challenge = HeaderValue::from_static("Bearer realm=\"okrd\"");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge);
-            Err(response)
+    let Some(token) = token else {
+        return Err(unauthorized(
+            "expected the header `Authorization: Bearer` with the write token that `server.write_token` names",
+        ));
+    };
+    let Ok(tried) = tries.begin(peer).await else {
+        let detail =
+            "too many wrong write tokens came from this address; try again in a few seconds";
+        let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
+        let later = HeaderValue::from_static("5");
+        response.headers_mut().insert(header::RETRY_AFTER, later);
+        return Err(response);
+    };
+    match recorder.admits(token).await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            tried.was_wrong().await;
+            Err(unauthorized(
+                "this is not the write token that `server.write_token` names",
+            ))
         }
         Err(error) => {
             tracing::error!(error, "the write token cannot be read");
@@ -74,6 +84,14 @@ pub(super) async fn admit(
             Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response())
         }
     }
+}
+
+fn unauthorized(detail: &'static str) -> Response {
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
+    let challenge = HeaderValue::from_static("Bearer realm=\"okrd\"");
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, challenge);
+    response
 }
 
 /// The token in `Bearer TOKEN`; the scheme in any case.

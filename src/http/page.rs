@@ -495,7 +495,7 @@ fn health(board: &Board, now: Timestamp) -> Markup {
     let troubled: Vec<_> = board
         .sources
         .iter()
-        .filter(|s| s.fault.is_some() || s.suspended)
+        .filter(|s| s.fault.is_some() || s.held.is_some())
         .collect();
     if troubled.is_empty() && board.store.up && board.config.last_load_accepted {
         return html! {};
@@ -522,7 +522,7 @@ fn source_line(source: &SourceBoard, now: Timestamp) -> Markup {
                 Some(at) => { "last gave a number " (words::ago(at, now)) },
                 None => { "has not given a number yet" },
             }
-            @if source.suspended { "; polling is held back" }
+            @if let Some(held) = source.held { "; " (words::held(&source.name, held, now)) }
             @if let Some(fault) = &source.fault { ". " (fault) }
         }
     }

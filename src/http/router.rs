@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Path, Query, Request, State as Given};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -25,8 +25,10 @@ use super::body::{Gzip, Parts};
 use super::hosts::Loopback;
 use super::measurements::{self, Recorder};
 use super::negotiate::{self, Format};
+use super::peer::Peer;
 use super::problem::{self, Problem};
-use super::{api, page};
+use super::tries::Tries;
+use super::{api, page, words};
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::Past;
 use crate::domain::goals::{KeyResult, Objective};
@@ -106,11 +108,11 @@ pub trait Exposition: Send + Sync {
 /// Someone who can load the configuration anew.
 #[async_trait]
 pub trait Reload: Send + Sync {
-    /// Loads it.
+    /// Loads it; gives in one line what changed.
     ///
     /// # Errors
     /// The findings, for people, when it is rejected; the old one then stays in force.
-    async fn reload(&self) -> Result<(), String>;
+    async fn reload(&self) -> Result<String, String>;
 }
 
 /// Someone who can read measurements.
@@ -138,6 +140,7 @@ struct House {
     page: Snapshot,
     scorecard: Snapshot,
     histories: Arc<Semaphore>,
+    tries: Tries,
 }
 
 /// A text made once per board and second, so that many readers cost as much as one.
@@ -236,6 +239,7 @@ pub fn router(state: State) -> Router {
         page: Snapshot::default(),
         scorecard: Snapshot::default(),
         histories: Arc::new(Semaphore::new(HISTORIES)),
+        tries: Tries::default(),
     });
     let boards = house.state.board.clone();
     tokio::spawn(make_ahead(Arc::downgrade(&house), boards));
@@ -346,20 +350,26 @@ async fn healthy(Given(house): Shared) -> Result<&'static str, Problem> {
     Ok("okrd is Healthy.\n")
 }
 
-async fn ready(Given(house): Shared) -> Result<&'static str, Problem> {
+/// Ready when it serves and polls. A source that nobody asks until somebody acts makes it no less ready, and is named.
+async fn ready(Given(house): Shared) -> Result<String, Problem> {
     match house.state.vitals.not_ready() {
-        None => Ok("okrd is Ready.\n"),
+        None => {
+            let (board, now) = (house.board(), house.now());
+            let suspended = board.sources.iter().filter(|source| source.suspended);
+            let lines = suspended.filter_map(|source| {
+                let held = words::held(&source.name, source.held?, now);
+                Some(format!("source {}: {held}\n", source.name))
+            });
+            let ready = "okrd is Ready.\n".to_owned();
+            Ok(std::iter::once(ready).chain(lines).collect())
+        }
         Some(reason) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason)),
     }
 }
 
 /// Runs to its end even if the client leaves meanwhile. Pages of other sites cannot trigger it: browsers name the
 /// origin of such requests, and no page of ours sends any.
-async fn reload(
-    Given(house): Shared,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<&'static str, Problem> {
+async fn reload(Given(house): Shared, headers: HeaderMap, body: Body) -> Result<String, Problem> {
     let Some(hook) = house.state.lifecycle.clone() else {
         let detail =
             "Lifecycle API is not enabled. Set `lifecycle = true` under `[server]`, or send SIGHUP";
@@ -373,7 +383,7 @@ async fn reload(
     whole(body).await?;
     let outcome = tokio::spawn(async move { hook.reload().await }).await;
     match outcome {
-        Ok(Ok(())) => Ok("reloaded\n"),
+        Ok(Ok(difference)) => Ok(format!("reloaded: {difference}\n")),
         Ok(Err(findings)) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, findings)),
         Err(_) => Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
     }
@@ -456,11 +466,13 @@ async fn history(
 async fn measurements(
     Given(house): Shared,
     Path(path): Path<(String, String)>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Response> {
     let recorder = house.state.recorder.clone();
-    measurements::admit(recorder.as_deref(), &headers).await?;
+    let peer = peer.map(|Extension(peer)| peer);
+    measurements::admit(recorder.as_deref(), &headers, &house.tries, peer).await?;
     let refused = Problem::into_response;
     measurements::is_json(&headers).map_err(refused)?;
     let body = whole(body).await.map_err(refused)?;

@@ -1,10 +1,13 @@
 //! The listener: accepts, limits and drains connections. Written on hyper because a server without time limits for
 //! request heads or a bound on connections can be held up by a few slow clients. Knows no route.
 //!
-//! When all seats are taken the connection that has waited longest makes room: a client that asks at once is served in
-//! any flood, while one that only holds a connection open loses it.
+//! When all seats are taken, whoever has most of them gives up the one that has waited longest: a client that asks at
+//! once is served in any flood, while one that only holds connections open loses them. So it is when the process has no
+//! file descriptor left.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -19,9 +22,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::peer::Peer;
 
 /// What a client may take of us.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +43,31 @@ pub struct Limits {
     /// How long answers under way may take after the end was asked for.
     pub drain_within: Duration,
 }
+
+impl Limits {
+    /// Fewer connections where the process may open few files: at least half of them are left to sources and store,
+    /// which no flood must reach.
+    #[must_use]
+    pub fn within(self, open_files: u64) -> Self {
+        let fitting = usize::try_from(open_files.saturating_sub(BASE_FILES) / 2);
+        let fitting = fitting.unwrap_or(usize::MAX).max(FEWEST);
+        Self {
+            connections: self.connections.min(fitting),
+            ..self
+        }
+    }
+}
+
+/// Files that okrd has open by itself, roughly.
+const BASE_FILES: u64 = 32;
+/// Connections at a time that there are always.
+const FEWEST: usize = 8;
+/// Files kept open for nothing, to be given up when there is no other.
+const SPARE: usize = 2;
+/// How long there must have been enough files before that is told.
+const SHORT_FOR: Duration = Duration::from_secs(5);
+/// The rest after no connection could be accepted, unless one ends meanwhile.
+const NONE_LEFT: Duration = Duration::from_millis(100);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -62,33 +93,51 @@ pub async fn serve(
 ) -> io::Result<()> {
     listener.local_addr()?;
     let (seats, tasks) = (Arc::new(Seats::default()), TaskTracker::new());
+    // Those who were shown out may take a moment to leave; no more than a few may be on their way at once.
+    let doorway = Arc::new(Semaphore::new(
+        limits.connections + limits.connections.div_ceil(8),
+    ));
+    let (mut spare, gone) = (Spare::default(), Arc::new(Notify::new()));
     let closing = CancellationToken::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accepted = async {
+            let place = Arc::clone(&doorway).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
+                if !spare.keep() {
+                    seats.make_room();
+                }
                 // An answer is sent in pieces; held back until the client acknowledges, the last would come 40 ms late.
                 // A connection that cannot do without is served all the same.
                 let _ = stream.set_nodelay(true);
-                let seat = seats.take(limits.connections);
-                tasks.spawn(connection(
-                    stream,
-                    router.clone(),
-                    limits,
-                    seat,
-                    closing.clone(),
-                ));
+                let peer = Peer::of(address.ip());
+                let seat = seats.take(limits.connections, peer);
+                let served =
+                    connection(stream, peer, router.clone(), limits, seat, closing.clone());
+                let gone = Arc::clone(&gone);
+                tasks.spawn(async move {
+                    served.await;
+                    drop(place);
+                    gone.notify_one();
+                });
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(error) => {
-                // Out of descriptors or memory: connections must end first, so do not spin.
-                tracing::warn!(%error, "cannot accept connections");
+                // Out of descriptors or memory. Linux says so even when nobody waits to be let in, so this alone is no reason
+                // to show somebody out; and others must leave first, so do not spin.
+                if spare.give_up(&error) {
+                    continue;
+                }
                 tokio::select! {
-                    () = sleep(Duration::from_millis(500)) => {}
+                    () = gone.notified() => {}
+                    () = sleep(NONE_LEFT) => {}
                     () = &mut shutdown => break,
                 }
             }
@@ -103,6 +152,53 @@ pub async fn serve(
     Ok(())
 }
 
+/// Open files for nothing. Told in the log when they are given up and when there are some again, not at each connection.
+struct Spare {
+    files: Vec<File>,
+    /// When they were needed last, until it is told that they are no more.
+    short: Option<Instant>,
+}
+
+impl Default for Spare {
+    fn default() -> Self {
+        let mut spare = Self {
+            files: Vec::new(),
+            short: None,
+        };
+        spare.keep();
+        spare
+    }
+}
+
+impl Spare {
+    /// Opens what is missing; tells whether that worked.
+    fn keep(&mut self) -> bool {
+        while self.files.len() < SPARE {
+            match File::open("/dev/null") {
+                Ok(file) => self.files.push(file),
+                Err(_) => return false,
+            }
+        }
+        if self.short.is_some_and(|last| last.elapsed() >= SHORT_FOR) {
+            self.short = None;
+            tracing::info!("files can be opened again; connections are accepted as before");
+        }
+        true
+    }
+
+    /// Closes one; tells whether there was any.
+    fn give_up(&mut self, error: &io::Error) -> bool {
+        if self.short.replace(Instant::now()).is_none() {
+            tracing::warn!(
+                %error,
+                "a connection could not be accepted; those that wait longest make room. If it lasts, let okrd open more \
+                 files (`ulimit -n`, `LimitNOFILE=`)"
+            );
+        }
+        self.files.pop().is_some()
+    }
+}
+
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
@@ -113,6 +209,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     limits: Limits,
     seat: Seat,
@@ -121,7 +218,8 @@ async fn connection(
     let left = seat.left.clone();
     let seat = Arc::new(seat);
     let service = TowerToHyperService::new(router);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
         let (answer, seat) = (service.call(request), Arc::clone(&seat));
         async move {
             seat.asked(true);
@@ -162,6 +260,7 @@ struct Taken {
 
 #[derive(Debug)]
 struct Place {
+    peer: Peer,
     /// Whether a request is being answered.
     asked: bool,
     since: Instant,
@@ -177,24 +276,16 @@ struct Seat {
 }
 
 impl Seats {
-    /// Takes a seat. When there is none the place that is idle for the longest time is cleared, and only when all are
-    /// being answered the oldest of those.
-    fn take(self: &Arc<Self>, limit: usize) -> Seat {
+    /// Takes a seat; when there is none, after one was cleared.
+    fn take(self: &Arc<Self>, limit: usize, peer: Peer) -> Seat {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.seats.len() >= limit {
-            let oldest = taken
-                .seats
-                .iter()
-                .min_by_key(|(_, place)| (place.asked, place.since));
-            if let Some(number) = oldest.map(|(number, _)| *number)
-                && let Some(place) = taken.seats.remove(&number)
-            {
-                place.left.cancel();
-            }
+            taken.make_room();
         }
         let (number, left) = (taken.next, CancellationToken::new());
         taken.next += 1;
         let place = Place {
+            peer,
             asked: false,
             since: Instant::now(),
             left: left.clone(),
@@ -207,9 +298,33 @@ impl Seats {
         }
     }
 
+    fn make_room(&self) {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.make_room();
+    }
+
     fn clear(&self) {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         taken.seats.values().for_each(|place| place.left.cancel());
+    }
+}
+
+impl Taken {
+    /// Clears a seat of whoever has most: the one that is idle for the longest time, and only when all of them are being
+    /// answered the oldest of those.
+    fn make_room(&mut self) {
+        let mut seats_of: HashMap<Peer, usize> = HashMap::new();
+        for place in self.seats.values() {
+            *seats_of.entry(place.peer).or_default() += 1;
+        }
+        let has = |place: &Place| seats_of.get(&place.peer).copied().unwrap_or(0);
+        let order = |place: &Place| (Reverse(has(place)), place.asked, place.since);
+        let first = self.seats.iter().min_by_key(|(_, place)| order(place));
+        if let Some(number) = first.map(|(number, _)| *number)
+            && let Some(place) = self.seats.remove(&number)
+        {
+            place.left.cancel();
+        }
     }
 }
 

@@ -4,8 +4,10 @@ pub use crate::domain::number::show as number;
 use jiff::Timestamp;
 
 use crate::domain::goals::InitiativeState;
+use crate::domain::id::Slug;
 use crate::domain::status::Status;
 use crate::domain::verdict::Closing;
+use crate::engine::lane::Held;
 
 /// A status as a person says it.
 #[must_use]
@@ -90,6 +92,28 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
         s @ 7_200..172_800 => format!("{} h ago", s / 3_600),
         s => format!("{} days ago", s / 86_400),
     }
+}
+
+/// Why a source is left alone, and what to do about it where somebody must act.
+#[must_use]
+pub fn held(source: &Slug, held: Held, now: Timestamp) -> String {
+    match held {
+        Held::Login { since } => format!(
+            "polling is held back since its login was refused {}: give it another secret, or run `okrd resume {source}`",
+            ago(since, now)
+        ),
+        Held::Patience { until, .. } => {
+            format!("polling is held back until {}, as it asked", utc(until))
+        }
+        Held::Trouble { until, .. } => format!(
+            "it failed several times in a row; {} one question tells whether it is back",
+            utc(until)
+        ),
+    }
+}
+
+fn utc(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 #[cfg(test)]

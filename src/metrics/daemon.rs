@@ -42,6 +42,7 @@ pub struct Counters {
     poll_failures: IntCounterVec,
     poll_duration: HistogramVec,
     polls_skipped: IntCounterVec,
+    polls_held: IntCounterVec,
     slots_missed: IntCounterVec,
     clock_jumps: IntCounterVec,
     store_writes: IntCounter,
@@ -72,6 +73,7 @@ impl Counters {
             poll_failures: counters(&names::SOURCE_POLL_FAILURES)?,
             poll_duration: HistogramVec::new(duration_opts, duration.labels)?,
             polls_skipped: counters(&names::SCHEDULER_POLLS_SKIPPED)?,
+            polls_held: counters(&names::SCHEDULER_POLLS_HELD)?,
             slots_missed: counters(&names::SCHEDULER_SLOTS_MISSED)?,
             clock_jumps: counters(&names::SCHEDULER_CLOCK_JUMPS)?,
             store_writes: counter(&names::STORE_WRITES)?,
@@ -100,6 +102,7 @@ impl Counters {
             Box::new(self.poll_failures.clone()),
             Box::new(self.poll_duration.clone()),
             Box::new(self.polls_skipped.clone()),
+            Box::new(self.polls_held.clone()),
             Box::new(self.slots_missed.clone()),
             Box::new(self.clock_jumps.clone()),
             Box::new(self.store_writes.clone()),
@@ -116,6 +119,7 @@ impl Counters {
             let source = source.as_str();
             count(&self.polls, &[source], 0);
             count(&self.polls_skipped, &[source], 0);
+            count(&self.polls_held, &[source], 0);
             count(&self.slots_missed, &[source], 0);
             for class in FaultClass::ALL {
                 count(&self.poll_failures, &[source, class.as_str()], 0);
@@ -126,6 +130,7 @@ impl Counters {
             let source = source.as_str();
             let _ = self.polls.remove_label_values(&[source]);
             let _ = self.polls_skipped.remove_label_values(&[source]);
+            let _ = self.polls_held.remove_label_values(&[source]);
             let _ = self.slots_missed.remove_label_values(&[source]);
             for class in FaultClass::ALL {
                 let _ = self
@@ -196,11 +201,13 @@ impl Observe for Counters {
             } => {
                 count(&self.polls_skipped, &[source.as_str()], 1);
             }
-            // Seen as okrd_source_suspended.
             Event::PollSkipped {
-                why: Skip::SourceHeld,
+                source,
+                why: Skip::SourceHeld(_),
                 ..
-            } => {}
+            } => count(&self.polls_held, &[source.as_str()], 1),
+            // Seen as okrd_source_suspended and okrd_source_breaker_open.
+            Event::HeldBack { .. } | Event::LetGo { .. } => {}
             Event::ClockJumped { by } => {
                 let direction = if by.is_positive() { FORWARD } else { BACK };
                 count(&self.clock_jumps, &[direction], 1);

@@ -109,7 +109,8 @@ table! {
 
     SOURCE_INFO = Info "okrd_source_info", None, &["source", "kind"], "What the source is, always 1";
     SOURCE_UP = Gauge "okrd_source_up", None, SOURCE, "1 when the newest poll worked, 0 when it failed, absent before the first";
-    SOURCE_SUSPENDED = Gauge "okrd_source_suspended", None, SOURCE, "1 when polling is held back until someone acts or the hold ends";
+    SOURCE_SUSPENDED = Gauge "okrd_source_suspended", None, SOURCE, "1 when the login was refused and polling is held back until its secret changes or someone runs okrd resume";
+    SOURCE_BREAKER_OPEN = Gauge "okrd_source_breaker_open", None, SOURCE, "1 when the source failed several times in a row and is asked nothing but one question at a time that tells whether it is back";
     SOURCE_POLL_INTERVAL = Gauge "okrd_source_poll_interval_seconds", Seconds, SOURCE, "Shortest configured interval between polls";
     SOURCE_LAST_POLL = Gauge "okrd_source_last_poll_timestamp_seconds", Seconds, SOURCE, "Instant of the newest poll";
     SOURCE_LAST_SUCCESS = Gauge "okrd_source_last_success_timestamp_seconds", Seconds, SOURCE, "Instant of the newest poll that worked";
@@ -120,6 +121,10 @@ table! {
     CONFIG_WARNINGS = Gauge "okrd_config_warnings", None, &[], "Warnings in the configuration in force";
     STORE_UP = Gauge "okrd_store_up", None, &[], "1 when the newest write worked";
     STORE_SIZE = Gauge "okrd_store_size_bytes", Bytes, &[], "Size of the database and its write-ahead log";
+    STORE_LOG_SIZE = Gauge "okrd_store_wal_size_bytes", Bytes, &[], "Size of the write-ahead log alone; grows while a long read holds it";
+    STORE_INCIDENT = Gauge "okrd_store_incident", None, &[], "1 from when the store was put aside or restored until `okrd store acknowledge`";
+    STORE_CHECKED = Gauge "okrd_store_last_check_timestamp_seconds", Seconds, &[], "Instant of the newest check of the whole store, absent before the first";
+    STORE_SOUND = Gauge "okrd_store_last_check_successful", None, &[], "1 when the newest check of the whole store found it sound, absent before the first";
     STORE_LAST_WRITE = Gauge "okrd_store_last_write_timestamp_seconds", Seconds, &[], "Instant of the newest write";
 
     BUILD_INFO = Info "okrd_build_info", None, &["version", "revision", "rustc"], "How okrd was built, always 1";
@@ -131,6 +136,7 @@ table! {
     SCHEDULER_LAST_TICK = Gauge "okrd_scheduler_last_tick_timestamp_seconds", Seconds, &[], "Instant at which the scheduler last went round";
     SCHEDULER_POLLS_IN_FLIGHT = Gauge "okrd_scheduler_polls_in_flight", None, &[], "Polls running now";
     SCHEDULER_POLLS_SKIPPED = Counter "okrd_scheduler_polls_skipped_total", None, SOURCE, "Polls left out because the previous one still ran";
+    SCHEDULER_POLLS_HELD = Counter "okrd_scheduler_polls_held_total", None, SOURCE, "Polls left out because the source is left alone: it asked for patience, failed in a row or refused the login; when that is over each key result is asked once";
     SCHEDULER_SLOTS_MISSED = Counter "okrd_scheduler_slots_missed_total", None, SOURCE, "Slots that passed without a poll and cannot be filled afterwards";
     SCHEDULER_CLOCK_JUMPS = Counter "okrd_scheduler_clock_jumps_total", None, &["direction"], "Times that the wall clock jumped by two seconds or more, a sleep of the machine included";
     STORE_WRITES = Counter "okrd_store_writes_total", None, &[], "Transactions committed";
@@ -208,6 +214,7 @@ mod tests {
         ("okrd_source_info", 'i', "source,kind"),
         ("okrd_source_up", 'g', "source"),
         ("okrd_source_suspended", 'g', "source"),
+        ("okrd_source_breaker_open", 'g', "source"),
         ("okrd_source_polls_total", 'c', "source"),
         ("okrd_source_poll_failures_total", 'c', "source,reason"),
         ("okrd_source_poll_duration_seconds", 'h', "source"),
@@ -218,10 +225,15 @@ mod tests {
         ("okrd_scheduler_last_tick_timestamp_seconds", 'g', ""),
         ("okrd_scheduler_polls_in_flight", 'g', ""),
         ("okrd_scheduler_polls_skipped_total", 'c', "source"),
+        ("okrd_scheduler_polls_held_total", 'c', "source"),
         ("okrd_scheduler_slots_missed_total", 'c', "source"),
         ("okrd_scheduler_clock_jumps_total", 'c', "direction"),
         ("okrd_store_up", 'g', ""),
         ("okrd_store_size_bytes", 'g', ""),
+        ("okrd_store_wal_size_bytes", 'g', ""),
+        ("okrd_store_incident", 'g', ""),
+        ("okrd_store_last_check_timestamp_seconds", 'g', ""),
+        ("okrd_store_last_check_successful", 'g', ""),
         ("okrd_store_last_write_timestamp_seconds", 'g', ""),
         ("okrd_store_writes_total", 'c', ""),
         ("okrd_store_write_failures_total", 'c', ""),

@@ -49,6 +49,14 @@ fn open_fds() -> Option<f64> {
     ))
 }
 
+/// How many files this process may open; without an end when the kernel sets none, or does not say.
+#[must_use]
+pub fn open_files() -> u64 {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    // The kernel tells a whole number.
+    max_fds(&limits).map_or(u64::MAX, |most| most as u64)
+}
+
 /// The soft limit; absent when there is none.
 fn max_fds(limits: &str) -> Option<f64> {
     let line = limits

@@ -211,6 +211,7 @@ fn sources(boards: &[SourceBoard]) -> Vec<Family> {
         Family::new(&names::SOURCE_INFO, info),
         g(&names::SOURCE_UP, |s| s.up.map(truth)),
         g(&names::SOURCE_SUSPENDED, |s| Some(truth(s.suspended))),
+        g(&names::SOURCE_BREAKER_OPEN, |s| Some(truth(s.breaker_open))),
         g(&names::SOURCE_POLL_INTERVAL, |s| {
             s.interval.map(|i: Duration| i.as_secs_f64())
         }),
@@ -236,6 +237,16 @@ fn daemon(board: &Board) -> Vec<Family> {
         plain(&names::CONFIG_WARNINGS, Some(whole(config.warnings))),
         plain(&names::STORE_UP, Some(truth(store.up))),
         plain(&names::STORE_SIZE, Some(bytes(store.size_bytes))),
+        plain(&names::STORE_LOG_SIZE, Some(bytes(store.log_bytes))),
+        plain(&names::STORE_INCIDENT, Some(truth(store.incident))),
+        plain(
+            &names::STORE_CHECKED,
+            store.checked.and_then(|(at, _)| seconds(at)),
+        ),
+        plain(
+            &names::STORE_SOUND,
+            store.checked.map(|(_, sound)| truth(sound)),
+        ),
         plain(&names::STORE_LAST_WRITE, store.last_write.and_then(seconds)),
     ]
 }

@@ -20,6 +20,7 @@ use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::engine::board::Board;
 use crate::engine::event::{Event, Observe, Skip};
+use crate::engine::lane::Why;
 use crate::engine::vitals::Vitals;
 
 fn metrics() -> Metrics {
@@ -51,7 +52,7 @@ fn observe_a_day(observer: &dyn Observe) {
             fault,
         });
     }
-    for why in [Skip::StillRunning, Skip::SourceHeld] {
+    for why in [Skip::StillRunning, Skip::SourceHeld(Why::Login)] {
         observer.observe(&Event::PollSkipped {
             source,
             key_result,
@@ -189,6 +190,7 @@ fn counters_exist_at_zero_and_go_with_their_source() {
     assert_eq!(count(&counters, &names::SOURCE_POLL_FAILURES).1, 1.0);
     assert_eq!(count(&counters, &names::SOURCE_POLL_DURATION), (1, 30.75));
     assert_eq!(count(&counters, &names::SCHEDULER_POLLS_SKIPPED), (1, 1.0));
+    assert_eq!(count(&counters, &names::SCHEDULER_POLLS_HELD), (1, 1.0));
     assert_eq!(count(&counters, &names::CONFIG_RELOADS), (1, 2.0));
     assert_eq!(count(&counters, &names::CONFIG_RELOAD_FAILURES), (1, 1.0));
     counters.know_sources(&BTreeSet::new());

@@ -27,6 +27,20 @@ pub fn shown_time(limit: Duration) -> String {
     }
 }
 
+/// The fault of a process that may open no more files: ours, and none of whoever should have been asked.
+#[must_use]
+pub fn of_shortage(error: &io::Error) -> Option<Fault> {
+    // ENFILE and EMFILE, as Linux numbers them on the machines we are built for.
+    let short = matches!(error.raw_os_error(), Some(23 | 24));
+    short.then(|| {
+        Fault::new(
+            FaultClass::Internal,
+            format!("okrd may open no more files, nothing was asked: {error}"),
+        )
+        .help("let okrd open more files (`ulimit -n`, `LimitNOFILE=`)")
+    })
+}
+
 /// The fault behind an error of the HTTP stack. `asked` is the method and the shown URL.
 pub(super) fn of_transport(asked: &str, error: &reqwest::Error) -> Fault {
     let causes: Vec<&(dyn Error + 'static)> = causes(error).collect();
@@ -37,6 +51,9 @@ pub(super) fn of_transport(asked: &str, error: &reqwest::Error) -> Fault {
         return of_tls(asked, tls);
     }
     let io = causes.iter().find_map(|e| e.downcast_ref::<io::Error>());
+    if let Some(shortage) = io.and_then(of_shortage) {
+        return shortage;
+    }
     let why = match (io, causes.last()) {
         (Some(io), _) => io.to_string(),
         (None, Some(last)) => last.to_string(),
@@ -164,6 +181,7 @@ pub(super) fn of_status(asked: &str, status: u16, headers: &HeaderMap, snippet: 
     Fault::new(class, format!("{asked} answered {status}{reason}{said}"))
         .help(help)
         .after(wait)
+        .perhaps_this_alone(status == 403 && !limited)
 }
 
 /// How long the server asks us to stay away: `Retry-After` in seconds or as a date, the latter read against the server's

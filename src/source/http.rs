@@ -158,6 +158,12 @@ impl Source for HttpSource {
         PERMITS
     }
 
+    fn expect(&self, measure: &Measure) {
+        if let Measure::Http(measure) = measure {
+            self.remember(measure);
+        }
+    }
+
     fn credentials(&self) -> u64 {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let places = places.clone();

@@ -62,6 +62,11 @@ pub trait Source: Send + Sync {
         Vec::new()
     }
 
+    /// Told of each measure that it will be asked, before the first question: some keep secrets of their own.
+    fn expect(&self, measure: &Measure) {
+        let _ = measure;
+    }
+
     /// Waits until whatever a dropped question left at work elsewhere was told to stop; some seconds at most.
     async fn settle(&self) {}
 
@@ -69,6 +74,33 @@ pub trait Source: Send + Sync {
     /// again as soon as someone rotated them. Secrets that cannot be read count as a value of their own.
     fn credentials(&self) -> u64 {
         0
+    }
+}
+
+/// The host and port behind a source, so that those of one host can share its limits; `None` for a file, a socket and an
+/// address that cannot be read now.
+#[must_use]
+pub fn host(spec: &SourceSpec) -> Option<String> {
+    let (url, usual) = match spec {
+        SourceSpec::Sqlite { .. } => return None,
+        SourceSpec::Postgres { url } => (url, 5432),
+        SourceSpec::Mysql { url } => (url, 3306),
+        SourceSpec::Jira { http, .. } | SourceSpec::Plausible { http, .. } => (&http.url, 443),
+        SourceSpec::Http(http) => (&http.url, 443),
+    };
+    let url = url::Url::parse(url.read().ok()?.expose()).ok()?;
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    let port = url.port_or_known_default().unwrap_or(usual);
+    Some(format!("{}:{port}", host.to_ascii_lowercase()))
+}
+
+/// How many questions a host takes at a time, as far as a source of this kind with so many permits is concerned: two
+/// databases of one server do not wait for each other.
+#[must_use]
+pub fn host_permits(spec: &SourceSpec, permits: usize) -> usize {
+    match spec {
+        SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. } => permits.max(2),
+        _ => permits,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Copies of a store: made beside a running daemon, checked, put back; and a store put aside. Nothing is overwritten and
 //! nothing is deleted. Knows no configuration and no rows but their number.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,8 +14,9 @@ use rusqlite::Connection;
 use super::entry::from_ms;
 use super::error::StoreError;
 use super::files::{beside, resolve, size, sync_folder};
+use super::incident::{QUARANTINED, RESTORED, leave_note};
 use super::lock::Lock;
-use super::open::{open_any_to_read, store_id, turn_on_log};
+use super::open::{APPLICATION_ID, held_by_another, open_any_to_read, store_id, turn_on_log};
 
 /// How long a daemon that ends may still take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -94,17 +97,62 @@ pub fn back_up(store: &Path, to: &Path) -> Result<Verified, StoreError> {
         .and_then(|()| sound(&unfinished))
         .and_then(|verified| name(&unfinished, &to).map(|()| verified));
     let verified = copied.inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
+    // Only a help for whoever needs it one day: who may read the store and not write beside it makes backups, too.
+    drop(fs::write(
+        beside(&file, ".backup"),
+        to.as_os_str().as_bytes(),
+    ));
     Ok(Verified {
         file: to,
         ..verified
     })
 }
 
+/// How many backups are read at most to find a sound one.
+const LOOKED_AT: usize = 3;
+
+/// The newest sound backup of a store: the one made last, as far as it is noted, or one that lies beside the store. Blocks: a
+/// backup is read as a whole.
+#[must_use]
+pub fn newest_backup(store: &Path) -> Option<PathBuf> {
+    let made_last = fs::read(beside(store, ".backup")).ok();
+    let made_last = made_last.map(|path| PathBuf::from(OsStr::from_bytes(&path)));
+    let entries = fs::read_dir(store.parent()?).ok()?;
+    let beside_it = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_other = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.as_path() != store && !name.contains(".corrupt-") && is_ours(path)
+    };
+    let mut found: Vec<_> = (made_last.into_iter().chain(beside_it))
+        .filter(is_other)
+        .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
+        .collect();
+    found.sort();
+    found.dedup();
+    let mut newest = found
+        .into_iter()
+        .rev()
+        .map(|(_, path)| path)
+        .take(LOOKED_AT);
+    newest.find(|path| sound(path).is_ok())
+}
+
+/// Whether the head of the file is that of a store.
+fn is_ours(file: &Path) -> bool {
+    // <https://www.sqlite.org/fileformat2.html#the_database_header>
+    let mut head = [0; 72];
+    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut head));
+    let id = head
+        .last_chunk::<4>()
+        .map_or(0, |id| i64::from(u32::from_be_bytes(*id)));
+    read.is_ok() && head.starts_with(b"SQLite format 3\0") && id == APPLICATION_ID
+}
+
 /// Puts a backup, or a store that was put aside, where the store belongs. The backup is checked and stays as it is.
 ///
 /// # Errors
 /// When a daemon runs, when there is a store already, or the backup is not sound.
-pub fn restore(backup: &Path, store: &Path) -> Result<Verified, StoreError> {
+pub fn restore(backup: &Path, store: &Path, now: Timestamp) -> Result<Verified, StoreError> {
     let file = resolve(store)?;
     let _lock = Lock::take(&file, PATIENCE)?;
     free(&file)?;
@@ -122,6 +170,7 @@ pub fn restore(backup: &Path, store: &Path) -> Result<Verified, StoreError> {
             logged(&unfinished)?;
             remember(&file, &id)?;
             name(&unfinished, &file)?;
+            leave_note(&file, now, RESTORED, &from)?;
             Ok(verified)
         });
     let verified = copied.inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
@@ -136,6 +185,13 @@ pub fn restore(backup: &Path, store: &Path) -> Result<Verified, StoreError> {
 pub fn quarantine(store: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
     let file = resolve(store)?;
     let _lock = Lock::take(&file, PATIENCE)?;
+    // Of a store too damaged to be read nobody can tell more than the lock does.
+    if let Ok((_, connection, _)) = open_any_to_read(&file) {
+        match held_by_another(&connection, &file) {
+            Err(held @ StoreError::Held { .. }) => return Err(held),
+            _ => drop(connection),
+        }
+    }
     let parts = ["", "-wal", "-shm", ".id"];
     let is_there = |suffix: &&str| beside(&file, suffix).exists();
     if !parts.iter().any(is_there) {
@@ -155,6 +211,7 @@ pub fn quarantine(store: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
         }
     }
     sync_folder(&file).map_err(|e| StoreError::of_system(&file, "its folder", &e))?;
+    leave_note(&file, now, QUARANTINED, &aside)?;
     Ok(aside)
 }
 
@@ -192,6 +249,7 @@ fn sound(copy: &Path) -> Result<Verified, StoreError> {
         Some(line) => Err(StoreError::Corrupt {
             file: copy.to_owned(),
             found: line.clone(),
+            backup: None,
         }),
     }
 }

@@ -1,7 +1,11 @@
-//! Local days as plain numbers, fast for instants that come close together. Knows no rows.
+//! Local days as plain numbers, fast for instants that come close together; and which of them are sealed.
+
+use std::collections::HashMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+
+use rusqlite::Connection;
 
 use super::entry::from_ms;
 
@@ -70,6 +74,42 @@ impl Days {
             (Some(first), Some(end)) => (first, end),
             _ => (0, 0),
         };
+    }
+}
+
+/// The stretches of series of which only the rows of days are left. A few single values stay in them, kept for what stands
+/// beside them; whoever counts values must not count those.
+#[derive(Debug, Default)]
+pub(super) struct Sealed(HashMap<i64, Vec<(i64, i64)>>);
+
+impl Sealed {
+    /// Those of all series.
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut sealed = Self::default();
+        let mut statement = connection.prepare(
+            "SELECT series_id, first_at, last_at FROM measurement_day INDEXED BY measurement_day_sealed
+             WHERE sealed > 0 ORDER BY series_id, day",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            sealed.add(row.get(0)?, row.get(1)?, row.get(2)?);
+        }
+        Ok(sealed)
+    }
+
+    /// Adds a day, later than those before it.
+    pub(super) fn add(&mut self, series: i64, first: i64, last: i64) {
+        self.0.entry(series).or_default().push((first, last));
+    }
+
+    /// Whether this instant is in one of them.
+    pub(super) fn holds(&self, series: i64, at: i64) -> bool {
+        let Some(days) = self.0.get(&series) else {
+            return false;
+        };
+        let next = days.partition_point(|(first, _)| *first <= at);
+        let day = next.checked_sub(1).and_then(|day| days.get(day));
+        day.is_some_and(|(_, last)| at <= *last)
     }
 }
 

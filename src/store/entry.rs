@@ -148,6 +148,33 @@ pub struct Measurement {
     pub definition: Arc<str>,
     /// Where it comes from.
     pub origin: Origin,
+    /// Of a day whose single values are no longer kept: what is known of all of them. This one is the last.
+    pub day: Option<Box<DayTotals>>,
+}
+
+/// What is kept of all values of one local day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DayTotals {
+    /// How many there were.
+    pub n: u64,
+    /// The first of them.
+    pub first: f64,
+    /// The lowest.
+    pub low: f64,
+    /// The highest.
+    pub high: f64,
+    /// All of them together.
+    pub sum: f64,
+}
+
+impl DayTotals {
+    /// What they were on average; `None` where their sum is beyond all numbers.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "no day has so many values")]
+        let mean = self.sum / self.n as f64;
+        mean.is_finite().then_some(mean)
+    }
 }
 
 /// An attempt that made no measurement.

@@ -94,13 +94,15 @@ pub enum StoreError {
     },
     /// The file is damaged.
     #[error(
-        "store {}: found damage ({found}), expected a sound database: stop okrd, put the store aside by `okrd store quarantine`, and put a backup in its place by `okrd store restore FILE`", .file.display()
+        "store {}: found damage ({found}), expected a sound database: stop okrd, put the store aside by `okrd store quarantine`, and put a backup in its place by `okrd store restore {}`{}", .file.display(), backup.as_ref().map_or_else(|| "FILE".into(), |b| b.display().to_string()), newest(backup.is_some())
     )]
     Corrupt {
         /// The database.
         file: PathBuf,
         /// What the check said.
         found: String,
+        /// The newest sound backup that was found.
+        backup: Option<PathBuf>,
     },
     /// Another process keeps the database locked.
     #[error(
@@ -111,6 +113,12 @@ pub enum StoreError {
         file: PathBuf,
         /// How long was waited.
         waited_ms: u64,
+    },
+    /// A read took too long.
+    #[error("store {}: found a read that was not done within 5 s, expected it sooner, since it keeps the write-ahead log from being folded in: ask for a shorter time, or look at the disk", .file.display())]
+    Slow {
+        /// The database.
+        file: PathBuf,
     },
     /// No room.
     #[error("store {}: found the disk full, expected room to write: make some; okrd goes on by itself", .file.display())]
@@ -125,6 +133,16 @@ pub enum StoreError {
     ReadOnly {
         /// The database.
         file: PathBuf,
+    },
+    /// It lies on a file system whose locks are not to be trusted.
+    #[error(
+        "store {}: found its folder on {found}, expected a local disk, since a store on a shared file system may be damaged: set store.path to a local one, or store.allow_network_filesystem to true at your own risk", .file.display()
+    )]
+    Remote {
+        /// The database.
+        file: PathBuf,
+        /// The kind of file system.
+        found: &'static str,
     },
     /// The system refuses to open, read or write.
     #[error(
@@ -162,6 +180,24 @@ impl StoreError {
         }
     }
 
+    /// The same with the newest sound backup, where one is found: it is what whoever reads the message needs next. Blocks: a
+    /// backup is read as a whole.
+    #[must_use]
+    pub fn advised(self) -> Self {
+        match self {
+            Self::Corrupt {
+                file,
+                found,
+                backup: None,
+            } => Self::Corrupt {
+                backup: super::backup::newest_backup(&file),
+                file,
+                found,
+            },
+            other => other,
+        }
+    }
+
     /// Whether the next write may succeed without anyone opening the file anew.
     pub(super) fn leaves_connection_sound(&self) -> bool {
         matches!(
@@ -179,11 +215,14 @@ impl StoreError {
                 file,
                 waited_ms: super::open::BUSY_TIMEOUT_MS,
             },
+            Some(ErrorCode::OperationInterrupted) => Self::Slow { file },
             Some(ErrorCode::DiskFull) => Self::Full { file },
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { file },
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                Self::Corrupt { file, found }
-            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt {
+                file,
+                found,
+                backup: None,
+            },
             Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
                 Self::Refused { file, found }
             }
@@ -206,6 +245,14 @@ impl StoreError {
                 found: format!("{error} on {doing}"),
             },
         }
+    }
+}
+
+fn newest(known: bool) -> &'static str {
+    if known {
+        " (the newest sound one that was found)"
+    } else {
+        ""
     }
 }
 

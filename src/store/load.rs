@@ -1,4 +1,4 @@
-//! From rows to what the scorecard needs: thinned series, last attempts, last slots, holds. One pass over the days of
+//! From rows to what the scorecard needs: thinned series, last attempts, last slots, held sources. One pass over the days of
 //! all key results instead of one question for each. Knows no file and no writer.
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,14 +9,16 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use rusqlite::{Connection, Row};
 
 use super::closing;
-use super::days::{self, Days};
+use super::days::{self, Days, Sealed};
 use super::entry::{from_ms, one_line};
 use super::forecasts;
-use super::memory::day_zone;
+use super::incident::{self, Incident};
+use super::memory::{self, day_zone};
 use super::owed::{self, Stretch};
 use super::people::load_check_ins;
 use super::reader::fault_class;
 use super::rows::point_of;
+use super::sources::{self, SourceState};
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::{Carried, Epoch, Line};
 use crate::domain::forecast::{KeptForecast, half_time};
@@ -41,10 +43,17 @@ pub struct Loaded {
     pub accounted: HashMap<KeyResultId, Timestamp>,
     /// Slots that passed and are still to be asked for under the definition in force, oldest first.
     pub owed: HashMap<KeyResultId, Vec<Stretch>>,
-    /// Until when sources must be left alone.
-    pub holds: BTreeMap<Slug, Timestamp>,
+    /// Why sources are left alone, and when they were resumed.
+    pub sources: BTreeMap<Slug, SourceState>,
     /// When the newest of these polls began: a clock that stands before it is wrong.
     pub newest_poll: Option<Timestamp>,
+    /// What the wall clock showed when something was last written, at most a minute off, whatever became of the key
+    /// results since; `None` of a store that never noted it.
+    pub last_wall: Option<Timestamp>,
+    /// When the whole store was last read, and whether all was well.
+    pub checked: Option<(Timestamp, bool)>,
+    /// What befell the store and nobody acknowledged yet.
+    pub incidents: Vec<Incident>,
 }
 
 /// The one zone of all cycles, when it has a name that can be kept.
@@ -130,12 +139,15 @@ pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<L
         })
         .collect();
     let index = read_names(connection, &mut wanted)?;
-    read_days(connection, &index, &mut wanted)?;
-    read_points(connection, &index, &mut wanted)?;
+    let sealed = read_days(connection, &index, &mut wanted)?;
+    read_points(connection, &index, &sealed, &mut wanted)?;
     read_notes(connection, &mut wanted)?;
     read_half_times(connection, goals, &index, &mut wanted)?;
     let mut loaded = Loaded {
-        holds: read_holds(connection)?,
+        sources: sources::load(connection)?,
+        checked: memory::checked(connection)?,
+        incidents: incident::open_ones(connection)?,
+        last_wall: memory::wall(connection)?.map(from_ms),
         ..Loaded::default()
     };
     read_owed(connection, &index, &wanted, &mut loaded)?;
@@ -470,13 +482,14 @@ fn read_days(
     connection: &Connection,
     index: &Index,
     wanted: &mut [Wanted<'_>],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Sealed> {
+    let mut sealed = Sealed::default();
     let Some(oldest) = index.oldest_day else {
-        return Ok(());
+        return Ok(sealed);
     };
     let mut statement = connection.prepare_cached(
         "SELECT series_id, day, first_at, first_value, last_at, last_value, polled_slot, polled_at,
-                low_slot
+                low_slot, sealed
          FROM measurement_day WHERE day >= ?1 ORDER BY day, series_id",
     )?;
     let mut rows = statement.query([oldest])?;
@@ -504,6 +517,20 @@ fn read_days(
             kr.day(under, day, first, last);
             continue;
         }
+        let series: i64 = row.get(0)?;
+        if row.get(9)? {
+            // First and last are all that is left of its points.
+            sealed.add(
+                series,
+                first.as_of.as_millisecond(),
+                last.as_of.as_millisecond(),
+            );
+            kr.point(under, first);
+            if first.as_of < last.as_of {
+                kr.point(under, last);
+            }
+            continue;
+        }
         let since_day = kr.since_day;
         let Some(gathered) = kr.gathered(under) else {
             continue;
@@ -516,13 +543,14 @@ fn read_days(
             gathered.low_slot = Some(gathered.low_slot.map_or(slot, |low| low.min(slot)));
         }
     }
-    Ok(())
+    Ok(sealed)
 }
 
 /// Every point of those whose days do not suffice.
 fn read_points(
     connection: &Connection,
     index: &Index,
+    sealed: &Sealed,
     wanted: &mut [Wanted<'_>],
 ) -> rusqlite::Result<()> {
     let (mut series, mut since) = (Vec::new(), None::<i64>);
@@ -556,6 +584,9 @@ fn read_points(
         let Some((kr, under)) = found.filter(|(kr, u)| !kr.by_days && kr.needs_points(*u)) else {
             continue;
         };
+        if sealed.holds(row.get(0)?, row.get(1)?) {
+            continue;
+        }
         if let Some(point) = point_of(row, 1)? {
             kr.point(under, point);
         }
@@ -645,13 +676,4 @@ fn read_owed(
         }
     }
     Ok(())
-}
-
-fn read_holds(connection: &Connection) -> rusqlite::Result<BTreeMap<Slug, Timestamp>> {
-    let mut statement = connection.prepare_cached("SELECT source, not_before FROM source_state")?;
-    let holds = statement.query_map([], |row| {
-        let source = Slug::parse(row.get_ref(0)?.as_str()?).ok();
-        Ok(source.zip(Some(from_ms(row.get(1)?))))
-    })?;
-    holds.filter_map(Result::transpose).collect()
 }

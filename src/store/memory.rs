@@ -4,10 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::days::Days;
+use super::entry::from_ms;
 use super::provenance::Under;
 use crate::domain::history::Point;
 use crate::domain::id::KeyResultId;
@@ -23,6 +25,10 @@ pub(super) struct Memory {
     pub(super) under: Option<Under>,
     /// Series whose question was noted under it.
     pub(super) asked: HashSet<i64>,
+    /// The newest day of which only the row of the day is left.
+    pub(super) sealed_until: Option<i64>,
+    /// What the wall clock showed when it was noted last.
+    pub(super) wall: Option<i64>,
 }
 
 /// A key result under one definition.
@@ -54,6 +60,8 @@ impl Memory {
             revision: None,
             under: None,
             asked: HashSet::new(),
+            sealed_until: None,
+            wall: wall(connection)?,
         };
         memory.refresh(connection)?;
         Ok(memory)
@@ -75,6 +83,7 @@ impl Memory {
         if self.under.is_none() {
             self.revision = revision.and_then(|id| id.parse().ok());
         }
+        self.sealed_until = sealed_until(connection)?;
         let zone = day_zone(connection)?;
         if zone.as_deref() != self.days.zone_name()
             && let Some(zone) = zone.and_then(|name| TimeZoneDatabase::bundled().get(&name).ok())
@@ -90,8 +99,55 @@ pub(super) fn day_zone(connection: &Connection) -> rusqlite::Result<Option<Strin
     meta(connection, "day_zone")
 }
 
+/// What the wall clock showed at a commit not long before the last one, in milliseconds.
+pub(super) fn wall(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    Ok(meta(connection, WALL)?.and_then(|ms| ms.parse().ok()))
+}
+
+/// Notes what it shows.
+pub(super) fn set_wall(connection: &Connection, ms: i64) -> rusqlite::Result<()> {
+    set_meta(connection, WALL, &ms.to_string())
+}
+
+/// When the whole store was last read, and whether all was well.
+pub(super) fn checked(connection: &Connection) -> rusqlite::Result<Option<(Timestamp, bool)>> {
+    let noted = meta(connection, CHECKED)?;
+    Ok(noted.and_then(|noted| {
+        let (at, sound) = noted.split_once(' ')?;
+        Some((from_ms(at.parse().ok()?), sound == "sound"))
+    }))
+}
+
+/// Notes it.
+pub(super) fn set_checked(
+    connection: &Connection,
+    at: Timestamp,
+    sound: bool,
+) -> rusqlite::Result<()> {
+    let verdict = if sound { "sound" } else { "damaged" };
+    set_meta(
+        connection,
+        CHECKED,
+        &format!("{} {verdict}", at.as_millisecond()),
+    )
+}
+
+/// The newest day of which only its row may be left.
+pub(super) fn sealed_until(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    Ok(meta(connection, SEALED)?.and_then(|day| day.parse().ok()))
+}
+
+/// Notes it.
+pub(super) fn set_sealed_until(connection: &Connection, day: i64) -> rusqlite::Result<()> {
+    set_meta(connection, SEALED, &day.to_string())
+}
+
+const SEALED: &str = "sealed_until";
+const CHECKED: &str = "integrity_check";
+const WALL: &str = "last_wall_ms";
+
 /// What `meta` holds under a key.
-fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+pub(super) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached("SELECT v FROM meta WHERE k = ?1")?
         .query_row([key], |row| row.get(0))

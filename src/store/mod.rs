@@ -7,7 +7,10 @@ mod days;
 mod entry;
 mod error;
 mod files;
+mod filesystem;
 mod forecasts;
+mod holder;
+mod incident;
 mod load;
 mod lock;
 mod memory;
@@ -18,6 +21,9 @@ mod people;
 mod provenance;
 mod reader;
 mod rows;
+mod sealed;
+mod sources;
+mod tidy;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -27,20 +33,24 @@ use std::thread::JoinHandle;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use crate::config::spec::StoreSpec;
 use crate::domain::goals::Goals;
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::status::Status;
 
-pub use backup::{Verified, back_up, quarantine, restore, verify};
+pub use backup::{Verified, back_up, newest_backup, quarantine, restore, verify};
 pub use closing::Close;
-pub use entry::{Attempt, Entry, Measurement, Origin};
+pub use entry::{Attempt, DayTotals, Entry, Measurement, Origin};
 pub use error::StoreError;
 pub use forecasts::DayForecast;
+pub use incident::Incident;
 pub use load::Loaded;
 pub use owed::{Account, Change, Stretch};
 pub use people::{Annotation, ToldCheckIn};
 pub use provenance::{Beginning, Provenance, Question, Questions, Revision};
 pub use reader::Reader;
+pub use sources::SourceState;
+pub use tidy::Tidied;
 
 use open::{Access, Opened, Opening};
 use rows::Write;
@@ -70,7 +80,20 @@ impl Store {
     /// When another process holds it, or the file is missing, empty, foreign, newer or damaged where a store was:
     /// nothing is ever deleted or begun anew by itself.
     pub fn open(path: &Path, app_version: &str, now: Timestamp) -> Result<Self, StoreError> {
-        Self::start(Opening::new(path, app_version, now, Access::Daemon).open()?)
+        Self::open_as(&StoreSpec::at(path.to_owned()), app_version, now)
+    }
+
+    /// The same of a store that the configuration describes.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_as(
+        spec: &StoreSpec,
+        app_version: &str,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let opened = Opening::new(spec, app_version, now, Access::Daemon).open();
+        Self::start(opened.map_err(StoreError::advised)?)
     }
 
     /// Opens the store beside a running daemon, for short writes such as a recorded value. Takes no lock, but makes
@@ -79,7 +102,20 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], save that a running daemon is no error.
     pub fn open_shared(path: &Path, app_version: &str, now: Timestamp) -> Result<Self, StoreError> {
-        Self::start(Opening::new(path, app_version, now, Access::Guest).open()?)
+        Self::open_shared_as(&StoreSpec::at(path.to_owned()), app_version, now)
+    }
+
+    /// The same of a store that the configuration describes.
+    ///
+    /// # Errors
+    /// As [`Store::open_shared`].
+    pub fn open_shared_as(
+        spec: &StoreSpec,
+        app_version: &str,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let opened = Opening::new(spec, app_version, now, Access::Guest).open();
+        Self::start(opened.map_err(StoreError::advised)?)
     }
 
     fn start(opened: Opened) -> Result<Self, StoreError> {
@@ -188,6 +224,23 @@ impl Store {
         self.write(Write::Holds(holds)).await
     }
 
+    /// Keeps why sources are left alone; when they were resumed stays as it is.
+    ///
+    /// # Errors
+    /// When nothing of it was kept.
+    pub async fn keep_sources(&self, states: Vec<(Slug, SourceState)>) -> Result<(), StoreError> {
+        self.write(Write::Sources(states)).await
+    }
+
+    /// Lets a source be asked again that refused our login or failed; a daemon beside us hears of it. The patience that it
+    /// asked for stays.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn resume(&self, source: Slug, at: Timestamp) -> Result<(), StoreError> {
+        self.write(Write::Resume(source, at)).await
+    }
+
     /// Keeps what a person said of a key result.
     ///
     /// # Errors
@@ -210,6 +263,40 @@ impl Store {
     /// When nothing of it was kept.
     pub async fn keep_close(&self, close: Close) -> Result<(), StoreError> {
         self.write(Write::Close(close)).await
+    }
+
+    /// Lets go of what is older than the configuration says: single values, of which the row of the day stays, and attempts.
+    /// Goes step by step, so that whatever else is to be written waits for one step at most.
+    ///
+    /// # Errors
+    /// When a step failed; the next time it goes on from there.
+    pub async fn tidy(&self, now: Timestamp) -> Result<Tidied, StoreError> {
+        let mut all = Tidied::default();
+        loop {
+            let (done, answer) = oneshot::channel();
+            let done = Box::new(move |result| drop(done.send(result)));
+            self.send(Command::Tidy(now, done))?;
+            match answer.await.map_err(|_| self.ended())?? {
+                Some(step) => all += step,
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Keeps that the whole store was read, and whether all was well.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn keep_check(&self, at: Timestamp, sound: bool) -> Result<(), StoreError> {
+        self.write(Write::Checked(at, sound)).await
+    }
+
+    /// Keeps that somebody knows of all that befell the store until now.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn acknowledge(&self, at: Timestamp, by: Option<String>) -> Result<(), StoreError> {
+        self.write(Write::Acknowledged(at, by)).await
     }
 
     /// All that is known of these goals. Blocks: some milliseconds for a thousand key results; once longer after the
@@ -246,8 +333,13 @@ impl Store {
     /// Bytes of the database and its write-ahead log.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        let path = &self.shared.path;
-        files::size(path) + files::size(&files::beside(path, "-wal"))
+        files::size(&self.shared.path) + self.log_bytes()
+    }
+
+    /// Bytes of the write-ahead log alone.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        files::size(&files::beside(&self.shared.path, "-wal"))
     }
 
     /// The file, as resolved.

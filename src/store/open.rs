@@ -13,20 +13,33 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::error::StoreError;
 use super::files::{beside, exists, file_id, resolve, size, sync_folder};
+use super::filesystem::{self, remote};
+use super::holder;
+use super::incident::take_notes;
 use super::lock::Lock;
+use super::memory::{meta, set_meta};
 use super::migrate::{STEPS, migrate, version};
+use crate::config::spec::{Retention, StoreSpec, Synchronous};
 
 /// How long a write waits for another process that writes.
 pub(super) const BUSY_TIMEOUT_MS: u64 = 5_000;
 
 /// As long as a command has the lock while it makes or migrates a store.
-const A_MOMENT: Duration = Duration::from_millis(300);
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// `okrd` in ASCII: SQLite's header carries it, so that no other program's file is taken for ours.
-const APPLICATION_ID: i64 = 0x6F6B_7264;
+pub(super) const APPLICATION_ID: i64 = 0x6F6B_7264;
 
-/// Up to this size the check of the whole file costs less than 100 ms and is made at every start.
-const CHECKED_ALWAYS: u64 = 8 << 20;
+/// Up to this size the whole file is checked at every start; a larger one, which would take more than a quarter of a
+/// minute, only when it was not closed in order.
+const CHECKED_ALWAYS: u64 = 2 << 30;
+
+/// A write-ahead log of this size is folded in and cut off as soon as no reader needs it.
+const LOG_LIMIT: u64 = 64 << 20;
+
+/// Under which keys of `meta` it is noted whether the daemon closed the store, and which process it was.
+const CLOSED: &str = "clean_shutdown";
+const HOLDER: &str = "holder";
 
 /// Who opens the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +57,13 @@ pub(super) struct Opening {
     pub(super) app_version: String,
     now: Timestamp,
     access: Access,
+    synchronous: Synchronous,
+    allow_remote: bool,
+    pub(super) keep: Retention,
     pub(super) busy_timeout: Duration,
+    pub(super) log_limit: u64,
+    /// Asks the system on what kind of file system a folder lies.
+    pub(super) kind: filesystem::Kind,
 }
 
 /// A store that passed the check, and all that is needed to connect to it again.
@@ -59,18 +78,24 @@ pub(super) struct Opened {
 }
 
 impl Opening {
-    pub(super) fn new(path: &Path, app_version: &str, now: Timestamp, access: Access) -> Self {
+    pub(super) fn new(spec: &StoreSpec, app_version: &str, now: Timestamp, access: Access) -> Self {
         Self {
-            path: path.to_owned(),
+            path: spec.path.clone(),
             app_version: app_version.to_owned(),
             now,
             access,
+            synchronous: spec.synchronous,
+            allow_remote: spec.allow_network_filesystem,
+            keep: spec.keep,
             busy_timeout: Duration::from_millis(BUSY_TIMEOUT_MS),
+            log_limit: LOG_LIMIT,
+            kind: filesystem::kind,
         }
     }
 
     pub(super) fn open(mut self) -> Result<Opened, StoreError> {
         self.path = resolve(&self.path)?;
+        self.must_be_local()?;
         let mut lock = match self.access {
             Access::Daemon => Some(Lock::take(&self.path, A_MOMENT)?),
             Access::Guest => None,
@@ -84,7 +109,10 @@ impl Opening {
                 self.create()?;
             }
         }
-        let mut connection = self.connect()?;
+        let mut connection = self.connect(false)?;
+        if self.access == Access::Daemon {
+            held_by_another(&connection, &self.path)?;
+        }
         if recognise(&connection, &self.path)? != STEPS.len() {
             if lock.is_none() {
                 lock = Some(Lock::take(&self.path, self.busy_timeout)?);
@@ -95,6 +123,10 @@ impl Opening {
             lock = None;
         }
         let store_id = self.compare_marker(&connection)?;
+        take_notes(&mut connection, &self.path)?;
+        if self.access == Access::Daemon {
+            sign(&connection, &self.path)?;
+        }
         Ok(Opened {
             file_id: file_id(&self.path)?,
             store_id,
@@ -102,6 +134,20 @@ impl Opening {
             _lock: lock,
             opening: self,
         })
+    }
+
+    /// That the store lies where locks hold, unless that was waived.
+    fn must_be_local(&self) -> Result<(), StoreError> {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        // Where the system tells nothing, opening will tell what is wrong.
+        let kind = (self.kind)(folder).unwrap_or(0);
+        match remote(kind) {
+            Some(found) if !self.allow_remote => Err(StoreError::Remote {
+                file: self.path.clone(),
+                found,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The lock, or none when whoever has it made the store meanwhile.
@@ -163,11 +209,11 @@ impl Opening {
     }
 
     /// Opens the existing file, checks that it is ours before anything is written to it, and that it is whole.
-    fn connect(&self) -> Result<Connection, StoreError> {
+    fn connect(&self, in_doubt: bool) -> Result<Connection, StoreError> {
         let file = &self.path;
         let failed = |e: rusqlite::Error| of_opening(file, &e);
         // What the last process left unfolded tells that it did not close the store.
-        let closed_well = size(&beside(file, "-wal")) == 0;
+        let folded = size(&beside(file, "-wal")) == 0;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
         connection.busy_timeout(self.busy_timeout).map_err(failed)?;
@@ -179,15 +225,21 @@ impl Opening {
             .execute_batch("PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF;")
             .map_err(failed)?;
         recognise(&connection, file)?;
-        if self.access == Access::Daemon && (!closed_well || size(file) <= CHECKED_ALWAYS) {
+        let trusted = || -> Result<bool, StoreError> {
+            let closed = meta(&connection, CLOSED).map_err(failed)?;
+            Ok(folded && closed.is_none_or(|closed| closed == "1"))
+        };
+        let must_check = in_doubt || self.access == Access::Daemon;
+        if must_check && (in_doubt || size(file) <= CHECKED_ALWAYS || !trusted()?) {
             check(&connection, file)?;
         }
         turn_on_log(&connection, file)?;
         connection
-            .execute_batch(
-                "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-                 PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;",
-            )
+            .execute_batch(&format!(
+                "PRAGMA synchronous = {}; PRAGMA foreign_keys = ON;
+                 PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = {LOG_LIMIT};",
+                self.synchronous.as_str()
+            ))
             .map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
@@ -245,24 +297,105 @@ impl Opened {
         if file_id(self.path()).is_ok_and(|id| id == self.file_id) {
             return Ok(());
         }
-        Err(StoreError::Vanished {
+        Err(self.vanished())
+    }
+
+    fn vanished(&self) -> StoreError {
+        StoreError::Vanished {
             file: self.path().to_owned(),
             found: "it removed or replaced while it was open",
             remove: beside(self.path(), ".id"),
-        })
+        }
     }
 
     /// Connects again after an error that leaves doubt about what the connection believes. Everything is checked
-    /// as at the start.
+    /// as at the start, and the write-ahead log is folded in and begun anew: after a sync that failed, the system may
+    /// hold pages for written that never reached the disk, and what was appended behind them would be lost with them.
     pub(super) fn reconnect(&mut self) -> Result<(), StoreError> {
         self.still_there()?;
-        let connection = self.opening.connect()?;
+        // Whatever the old one still holds, it lets go of.
+        self.connection =
+            Connection::open_in_memory().map_err(|e| StoreError::of_sqlite(self.path(), &e))?;
+        let connection = self.opening.connect(true)?;
         if store_id(&connection, self.path())? != self.store_id {
-            return self.still_there();
+            return Err(self.vanished());
         }
+        fold(&connection, self.path())?;
         self.connection = connection;
         Ok(())
     }
+
+    /// How long a write waits for another process that writes.
+    pub(super) fn busy_timeout(&self) -> Duration {
+        self.opening.busy_timeout
+    }
+
+    /// Above which size the write-ahead log is cut off.
+    pub(super) fn log_limit(&self) -> u64 {
+        self.opening.log_limit
+    }
+
+    /// How long what is kept.
+    pub(super) fn keep(&self) -> Retention {
+        self.opening.keep
+    }
+
+    /// Notes that the store was closed in order, as whoever opens it next wants to know.
+    pub(super) fn sign_off(&self) -> Result<(), StoreError> {
+        if self.access() == Access::Guest {
+            return Ok(());
+        }
+        self.still_there()?;
+        self.connection
+            .execute_batch(&format!(
+                "BEGIN IMMEDIATE; UPDATE meta SET v = '1' WHERE k = '{CLOSED}';
+                 DELETE FROM meta WHERE k = '{HOLDER}'; COMMIT;"
+            ))
+            .map_err(|e| StoreError::of_sqlite(self.path(), &e))
+    }
+}
+
+/// That no daemon has the store which the lock does not tell of, since somebody removed the lock's file.
+pub(super) fn held_by_another(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let noted = meta(connection, HOLDER).map_err(|e| StoreError::of_sqlite(file, &e))?;
+    match noted.and_then(|noted| holder::lives(&noted)) {
+        None => Ok(()),
+        pid => Err(StoreError::Held {
+            file: file.to_owned(),
+            pid,
+        }),
+    }
+}
+
+/// Notes that this process has the store, and has not closed it yet.
+fn sign(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let signed = (|| {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        set_meta(connection, CLOSED, "0")?;
+        match holder::me() {
+            Some(me) => set_meta(connection, HOLDER, &me)?,
+            None => drop(connection.execute("DELETE FROM meta WHERE k = ?1", [HOLDER])?),
+        }
+        connection.execute_batch("COMMIT")
+    })();
+    signed.map_err(|e: rusqlite::Error| StoreError::of_sqlite(file, &e))
+}
+
+/// Folds the write-ahead log into the database and cuts it off, so that the file alone is the whole store.
+///
+/// # Errors
+/// [`StoreError::Busy`] while somebody reads what the log still holds.
+pub(super) fn fold(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(|e| StoreError::of_sqlite(file, &e))?;
+    if busy {
+        return Err(StoreError::Busy {
+            file: file.to_owned(),
+            waited_ms: BUSY_TIMEOUT_MS,
+        });
+    }
+    Ok(())
 }
 
 /// Opens the store to read, beside whoever writes.
@@ -388,6 +521,7 @@ fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
     Err(StoreError::Corrupt {
         file: file.to_owned(),
         found: verdict.lines().collect::<Vec<_>>().join(" "),
+        backup: None,
     })
 }
 
@@ -401,6 +535,7 @@ pub(super) fn store_id(connection: &Connection, file: &Path) -> Result<String, S
         .ok_or_else(|| StoreError::Corrupt {
             file: file.to_owned(),
             found: "no id of the store in it".into(),
+            backup: None,
         })
 }
 
@@ -425,7 +560,12 @@ mod tests {
     fn f39_a_store_has_its_log_from_the_moment_it_has_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("okrd.db");
-        let opening = Opening::new(&file, "0.0.1", Timestamp::UNIX_EPOCH, Access::Daemon);
+        let opening = Opening::new(
+            &StoreSpec::at(file.clone()),
+            "0.0.1",
+            Timestamp::UNIX_EPOCH,
+            Access::Daemon,
+        );
         for leftover in ["", "-journal", "-wal"] {
             fs::write(
                 beside(&beside(&file, ".new"), leftover),
@@ -446,9 +586,14 @@ mod tests {
     fn a_store_at_rest_is_read_where_nothing_may_be_written() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a b?c#%41.db");
-        Opening::new(&file, "0.0.1", Timestamp::UNIX_EPOCH, Access::Daemon)
-            .create()
-            .unwrap();
+        Opening::new(
+            &StoreSpec::at(file.clone()),
+            "0.0.1",
+            Timestamp::UNIX_EPOCH,
+            Access::Daemon,
+        )
+        .create()
+        .unwrap();
         let name = unchanging(&file);
         let (connection, found) = connect_to_read(&file, &name).unwrap();
         assert_eq!(found, STEPS.len());
@@ -470,7 +615,13 @@ mod tests {
         let open = |access| {
             let file = file.clone();
             std::thread::spawn(move || {
-                let opened = Opening::new(&file, "0.0.1", Timestamp::UNIX_EPOCH, access).open();
+                let opened = Opening::new(
+                    &StoreSpec::at(file.clone()),
+                    "0.0.1",
+                    Timestamp::UNIX_EPOCH,
+                    access,
+                )
+                .open();
                 opened.map(drop)
             })
         };
@@ -485,7 +636,14 @@ mod tests {
     fn those_who_write_the_marker_at_the_same_time_do_not_take_it_from_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("okrd.db");
-        let opening = || Opening::new(&file, "0.0.1", Timestamp::UNIX_EPOCH, Access::Guest);
+        let opening = || {
+            Opening::new(
+                &StoreSpec::at(file.clone()),
+                "0.0.1",
+                Timestamp::UNIX_EPOCH,
+                Access::Guest,
+            )
+        };
         drop(opening().open().unwrap());
         let writers = 4;
         for _ in 0..20 {
@@ -495,7 +653,7 @@ mod tests {
                 let writes = (0..writers).map(|_| {
                     scope.spawn(|| {
                         let opening = opening();
-                        let connection = opening.connect().unwrap();
+                        let connection = opening.connect(false).unwrap();
                         start.wait();
                         opening.compare_marker(&connection).map(drop)
                     })

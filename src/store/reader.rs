@@ -1,31 +1,62 @@
 //! Reads the store beside whoever writes it, in short read transactions. Cannot write.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::closing::closed_at;
+use super::days::Days;
 use super::entry::{Attempt, Measurement, Origin, from_ms};
 use super::error::StoreError;
 use super::forecasts::{self, DayForecast};
+use super::incident::{self, Incident};
 use super::load::{Loaded, load};
 use super::memory;
 use super::open::open_to_read;
 use super::people::{self, Annotation, ToldCheckIn};
 use super::provenance::{self, Beginning, Provenance};
+use super::sealed;
+use super::sources::{self, SourceState};
 use crate::domain::epoch::Epoch;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::goals::Goals;
-use crate::domain::id::{CycleName, KeyResultId};
+use crate::domain::id::{CycleName, KeyResultId, Slug};
+
+/// How long one read transaction may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many rows are read in one.
+const PAGE: usize = 20_000;
+/// After so many steps of SQLite's machine the time is looked at.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// A read-only connection to a store.
 #[derive(Debug)]
 pub struct Reader {
     file: PathBuf,
     connection: Connection,
+    ends: Ends,
+    pub(super) patience: Duration,
+    pub(super) page: usize,
+}
+
+/// When the read that is under way must have ended.
+#[derive(Clone, Debug, Default)]
+struct Ends(Arc<Mutex<Option<Instant>>>);
+
+impl Ends {
+    fn set(&self, at: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    fn have_passed(&self) -> bool {
+        let ends = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.is_some_and(|ends| Instant::now() >= ends)
+    }
 }
 
 /// Walks the distinct slots of a table clustered by slot and picks the rows of one key result at each: a few thousand
@@ -60,8 +91,19 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Missing`] when there is none yet; else when it is not a store this program reads.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let (file, connection) = open_to_read(path)?;
-        Ok(Self { file, connection })
+        let (file, mut connection) = open_to_read(path)?;
+        let ends = Ends::default();
+        let look = ends.clone();
+        connection
+            .progress_handler(STEPS_BETWEEN_LOOKS, Some(move || look.have_passed()))
+            .map_err(|e| StoreError::of_sqlite(&file, &e))?;
+        Ok(Self {
+            file,
+            connection,
+            ends,
+            patience: PATIENCE,
+            page: PAGE,
+        })
     }
 
     /// All that is known of these goals.
@@ -69,10 +111,19 @@ impl Reader {
     /// # Errors
     /// When the store cannot be read.
     pub fn load(&self, goals: &Goals) -> Result<Loaded, StoreError> {
-        self.reading(|connection| load(connection, goals))
+        self.reading_whole(|connection| load(connection, goals))
     }
 
-    /// The measurements of a key result, slots `[since, until)`, oldest slot first, under all its definitions.
+    /// Why sources are left alone, and when they were resumed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn sources(&self) -> Result<BTreeMap<Slug, SourceState>, StoreError> {
+        self.reading(sources::load)
+    }
+
+    /// The measurements of a key result, slots `[since, until)`, oldest slot first, under all its definitions. Of days whose
+    /// single values are no longer kept the last one, with what is known of all.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -87,7 +138,13 @@ impl Reader {
             "t.slot_at, t.started_at, t.ms, t.tries, t.as_of, t.value, t.value_text, t.approximate, t.recorded,
              t.note, t.author, series.definition, t.backfilled, t.k, t.n"
         );
-        self.of_key_result(SERIES, id, since, until, measurement)
+        let values = self.of_key_result(SERIES, id, since, until, measurement)?;
+        // Asked after the values: what is let go between the two is in the days then, and not in neither.
+        let days = self.reading(|connection| sealed::of_key_result(connection, id))?;
+        if days.is_empty() {
+            return Ok(values);
+        }
+        Ok(sealed::join(values, &days, since, until))
     }
 
     /// The definitions by which a key result was measured, in the order in which they came into force first.
@@ -155,9 +212,16 @@ impl Reader {
             let mut measured = connection.prepare_cached(
                 "SELECT 1 FROM measurement WHERE slot_at = ?1 AND series_id = ?2",
             )?;
+            let mut sealed = connection.prepare_cached(
+                "SELECT 1 FROM measurement_day WHERE day = ?1 AND series_id = ?2 AND sealed > 0",
+            )?;
+            let zone = memory::day_zone(connection)?.and_then(|name| TimeZone::get(&name).ok());
+            let mut days = Days::new(zone.unwrap_or(TimeZone::UTC));
             let mut missing = Vec::new();
             for slot in slots {
-                if !measured.exists([slot.as_millisecond(), series])? {
+                let at = slot.as_millisecond();
+                // Of a day whose single values are gone nobody knows which slots had one.
+                if !measured.exists([at, series])? && !sealed.exists([days.of(at), series])? {
                     missing.push(*slot);
                 }
             }
@@ -214,12 +278,20 @@ impl Reader {
         self.reading(|connection| closed_at(connection, cycle))
     }
 
+    /// What befell the store and nobody acknowledged yet, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
+        self.reading(incident::open_ones)
+    }
+
     /// SQLite's full check, line by line; empty when all is well. Reads the whole file.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        let mut lines = self.reading(|connection| {
+        let mut lines = self.reading_whole(|connection| {
             connection
                 .prepare("PRAGMA integrity_check")?
                 .query_map([], |row| row.get(0))?
@@ -241,23 +313,45 @@ impl Reader {
         until: Option<Timestamp>,
         make: fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        self.reading(|connection| {
-            connection
-                .prepare_cached(sql)?
-                .query_map(
-                    named_params! {
-                        ":uid": id.full(),
-                        ":since": since.map_or(i64::MIN, Timestamp::as_millisecond),
-                        ":until": until.map_or(i64::MAX, Timestamp::as_millisecond),
-                    },
-                    make,
-                )?
-                .collect()
-        })
+        let until = until.map_or(i64::MAX, Timestamp::as_millisecond);
+        let mut from = Some(since.map_or(i64::MIN, Timestamp::as_millisecond));
+        let mut found = Vec::new();
+        // Page by page, each a transaction of its own: a long one would keep the write-ahead log from being folded in.
+        while let Some(since) = from {
+            from = self.reading(|connection| {
+                let mut statement = connection.prepare_cached(sql)?;
+                let mut rows = statement
+                    .query(named_params! { ":uid": id.full(), ":since": since, ":until": until })?;
+                let (mut many, mut last) = (0, None);
+                while let Some(row) = rows.next()? {
+                    let slot: i64 = row.get(0)?;
+                    // What has one slot is read together.
+                    if many >= self.page && last != Some(slot) {
+                        return Ok(Some(slot));
+                    }
+                    found.push(make(row)?);
+                    (many, last) = (many + 1, Some(slot));
+                }
+                Ok(None)
+            })?;
+        }
+        Ok(found)
     }
 
-    /// One read transaction: everything read in it is of one instant.
+    /// One read transaction: everything read in it is of one instant. It may not take long, or it would hold up whoever
+    /// folds in the write-ahead log.
     fn reading<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.ends.set(Some(Instant::now() + self.patience));
+        let result = self.reading_whole(read);
+        self.ends.set(None);
+        result
+    }
+
+    /// The same of what is read once, as at the start, and may take its time.
+    fn reading_whole<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
@@ -295,6 +389,7 @@ fn measurement(row: &Row<'_>) -> rusqlite::Result<Measurement> {
             Origin::Polled
         },
         definition: row.get::<_, Arc<str>>(11)?,
+        day: None,
     })
 }
 

@@ -7,13 +7,15 @@ use jiff::tz::TimeZone;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::closing::{self, Close};
-use super::days::Days;
+use super::days::{Days, Sealed};
 use super::entry::{Entry, Origin, from_ms};
 use super::forecasts::{self, DayForecast};
-use super::memory::{Known, Memory, Series, set_meta};
+use super::incident;
+use super::memory::{self, Known, Memory, Series, set_meta, set_wall};
 use super::owed::{self, Account};
 use super::people::{Annotation, ToldCheckIn, keep_annotation, keep_check_in};
 use super::provenance::{self, Questions};
+use super::sources::{self, SourceState};
 use crate::domain::history::{Point, frozen};
 use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::reading::Reading;
@@ -42,6 +44,10 @@ pub(super) enum Write {
     Forecasts(Vec<DayForecast>),
     /// Sources to be left alone until; `None` lifts it.
     Holds(Vec<(Slug, Option<Timestamp>)>),
+    /// Why sources are left alone.
+    Sources(Vec<(Slug, SourceState)>),
+    /// A source is to be asked again.
+    Resume(Slug, Timestamp),
     /// What a person said of a key result.
     CheckIn(ToldCheckIn),
     /// A few words about a stretch of time.
@@ -50,6 +56,10 @@ pub(super) enum Write {
     Close(Close),
     /// The zone whose midnights bound the days: makes `measurement_day` anew.
     Zone(TimeZone),
+    /// That the whole store was read at this instant, and whether all was well.
+    Checked(Timestamp, bool),
+    /// That somebody knows what befell the store.
+    Acknowledged(Timestamp, Option<String>),
 }
 
 /// The rows of one transaction; statements are prepared once and stay cached with the connection.
@@ -61,7 +71,12 @@ pub(super) struct Rows<'c> {
     day: CachedStatement<'c>,
     attempt: CachedStatement<'c>,
     miss: CachedStatement<'c>,
+    /// When the newest of these attempts ended.
+    wall: Option<i64>,
 }
+
+/// How far the noted time may be behind: a daemon that wants to know whether its clock is wrong asks for no more.
+const WALL_EVERY_MS: u64 = 60_000;
 
 const MEASUREMENT: &str = "
     INSERT INTO measurement (slot_at, series_id, recorded, started_at, ms, tries, value, told_as_of, value_text,
@@ -71,9 +86,14 @@ const MEASUREMENT: &str = "
 
 const DAY: &str = "
     INSERT INTO measurement_day (day, series_id, first_at, first_value, last_at, last_value, low_slot,
-                                 polled_slot, polled_at)
-    VALUES (?1, ?2, ?3, ?4, ?3, ?4, ?5, iif(?6 IS NULL, NULL, ?5), ?6)
+                                 polled_slot, polled_at, n, low_value, high_value, sum, high_slot)
+    VALUES (?1, ?2, ?3, ?4, ?3, ?4, ?5, iif(?6 IS NULL, NULL, ?5), ?6, 1, ?4, ?4, ?4, ?5)
     ON CONFLICT (day, series_id) DO UPDATE SET
+      n           = n + 1,
+      low_value   = min(?4, ifnull(low_value, ?4)),
+      high_value  = max(?4, ifnull(high_value, ?4)),
+      sum         = ifnull(sum, 0) + ?4,
+      high_slot   = max(?5, ifnull(high_slot, ?5)),
       first_value = iif(?3 <= first_at, ?4, first_value),
       first_at    = min(?3, first_at),
       last_value  = iif(?3 >= last_at, ?4, last_value),
@@ -81,6 +101,15 @@ const DAY: &str = "
       low_slot    = min(?5, low_slot),
       polled_slot = iif(?6 IS NULL, polled_slot, max(?5, ifnull(polled_slot, ?5))),
       polled_at   = iif(?6 IS NULL, polled_at, max(?6, ifnull(polled_at, ?6)))";
+
+/// After a correction: the value before is in the sums, and was perhaps the highest. Of a day whose single values are gone
+/// nothing can be counted again.
+const RECOUNT: &str = "
+    UPDATE measurement_day AS d SET (n, low_value, high_value, sum) = (
+      SELECT count(*), min(m.value), max(m.value), total(m.value) FROM measurement AS m
+      WHERE m.slot_at BETWEEN d.low_slot AND d.high_slot AND m.series_id = d.series_id
+        AND m.as_of BETWEEN d.first_at AND d.last_at)
+    WHERE day = ?1 AND series_id = ?2 AND sealed = 0";
 
 const ATTEMPT: &str = "
     INSERT INTO attempt (slot_at, series_id, n, started_at, ms, tries, class, message, help, value, revision_id)
@@ -117,7 +146,22 @@ impl<'c> Rows<'c> {
             day: connection.prepare_cached(DAY)?,
             attempt: connection.prepare_cached(ATTEMPT)?,
             miss: connection.prepare_cached(MISS)?,
+            wall: None,
         })
+    }
+
+    /// Notes what the wall clock showed, where the last note is a minute off. A clock that was set back is believed:
+    /// otherwise one that once ran ahead would be right for ever.
+    pub(super) fn note_wall(&mut self) -> rusqlite::Result<()> {
+        let Some(wall) = self.wall else {
+            return Ok(());
+        };
+        if (self.memory.wall).is_some_and(|noted| noted.abs_diff(wall) < WALL_EVERY_MS) {
+            return Ok(());
+        }
+        set_wall(self.connection, wall)?;
+        self.memory.wall = Some(wall);
+        Ok(())
     }
 
     pub(super) fn write(&mut self, write: &Write) -> rusqlite::Result<()> {
@@ -138,15 +182,32 @@ impl<'c> Rows<'c> {
             Write::Renames(renames) => renames.iter().try_for_each(|r| self.renamed(r)),
             Write::Status(changes) => changes.iter().try_for_each(|c| self.status(c)),
             Write::Forecasts(forecasts) => forecasts.iter().try_for_each(|f| self.forecast(f)),
-            Write::Holds(holds) => holds.iter().try_for_each(|hold| self.hold(hold)),
+            Write::Holds(holds) => {
+                let mut holds = holds.iter();
+                holds.try_for_each(|(source, until)| sources::hold(self.connection, source, *until))
+            }
+            Write::Sources(states) => {
+                let mut states = states.iter();
+                states.try_for_each(|(source, state)| sources::keep(self.connection, source, state))
+            }
+            Write::Resume(source, at) => sources::resume(self.connection, source, *at),
             Write::CheckIn(told) => keep_check_in(self.connection, told),
             Write::Annotation(told) => keep_annotation(self.connection, told),
             Write::Close(close) => closing::keep(self.connection, close, self.memory.revision),
             Write::Zone(zone) => self.zone(zone),
+            Write::Checked(at, sound) => memory::set_checked(self.connection, *at, *sound),
+            Write::Acknowledged(at, by) => {
+                incident::acknowledge(self.connection, *at, by.as_deref())
+            }
         }
     }
 
     fn entry(&mut self, entry: &Entry) -> rusqlite::Result<()> {
+        let ended = entry
+            .started_at
+            .as_millisecond()
+            .saturating_add(took_ms(entry));
+        self.wall = self.wall.max(Some(ended));
         let counts = entry.outcome.as_ref().ok().filter(|_| !entry.is_late());
         let as_of = counts.map(|r| entry.as_of_ms(r));
         let day = as_of.map(|as_of| self.memory.days.of(as_of));
@@ -158,9 +219,14 @@ impl<'c> Rows<'c> {
         let ((Ok(reading), Some(as_of)), Some(day)) = ((&entry.outcome, as_of), day) else {
             return self.missed(entry, series.id);
         };
-        if matches!(entry.origin, Origin::Recorded { .. }) {
-            self.replaced(entry, series.id)?;
-        }
+        let corrects = match entry.origin {
+            Origin::Recorded { .. } => self.replaced(entry, series.id)?,
+            // Whether the slot had a value is not known any more; the day had some.
+            Origin::Polled | Origin::Backfilled if self.is_sealed(day, series.id)? => {
+                return self.missed(entry, series.id);
+            }
+            Origin::Polled | Origin::Backfilled => false,
+        };
         if !self.measured(entry, series.id, reading)? {
             return self.missed(entry, series.id);
         }
@@ -175,10 +241,26 @@ impl<'c> Rows<'c> {
             entry.slot.as_millisecond(),
             polled.then(|| entry.started_at.as_millisecond()),
         ])?;
+        if corrects {
+            let mut recount = self.connection.prepare_cached(RECOUNT)?;
+            recount.execute([day, series.id])?;
+        }
         if series.first_day.is_none_or(|first| day < first) {
             self.begins(entry, series.id, day)?;
         }
         Ok(())
+    }
+
+    /// Whether the single values of a day are gone. What was measured today is asked for nothing.
+    fn is_sealed(&mut self, day: i64, series: i64) -> rusqlite::Result<bool> {
+        if self.memory.sealed_until.is_none_or(|sealed| sealed < day) {
+            return Ok(false);
+        }
+        self.connection
+            .prepare_cached(
+                "SELECT 1 FROM measurement_day WHERE day = ?1 AND series_id = ?2 AND sealed > 0",
+            )?
+            .exists([day, series])
     }
 
     /// One measurement; `false` when the slot has one already.
@@ -323,17 +405,19 @@ impl<'c> Rows<'c> {
     }
 
     /// Makes room for a corrected value; the earlier one stays among the attempts.
-    fn replaced(&mut self, entry: &Entry, series: i64) -> rusqlite::Result<()> {
+    /// Tells whether there was one.
+    fn replaced(&mut self, entry: &Entry, series: i64) -> rusqlite::Result<bool> {
         let key = [entry.slot.as_millisecond(), series];
         let mut moved = self.connection.prepare_cached(CORRECTED)?;
-        if moved.execute(key)? > 0 {
-            self.connection
-                .prepare_cached(
-                    "DELETE FROM measurement WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 1",
-                )?
-                .execute(key)?;
+        if moved.execute(key)? == 0 {
+            return Ok(false);
         }
-        Ok(())
+        self.connection
+            .prepare_cached(
+                "DELETE FROM measurement WHERE slot_at = ?1 AND series_id = ?2 AND recorded = 1",
+            )?
+            .execute(key)?;
+        Ok(true)
     }
 
     /// A forecast, in the series of its definition.
@@ -482,30 +566,16 @@ impl<'c> Rows<'c> {
             .map(drop)
     }
 
-    fn hold(&self, (source, until): &(Slug, Option<Timestamp>)) -> rusqlite::Result<()> {
-        match until {
-            Some(until) => self
-                .connection
-                .prepare_cached(
-                    "INSERT INTO source_state (source, not_before) VALUES (?1, ?2)
-                     ON CONFLICT (source) DO UPDATE SET not_before = ?2",
-                )?
-                .execute(params![source.as_str(), until.as_millisecond()]),
-            None => self
-                .connection
-                .prepare_cached("DELETE FROM source_state WHERE source = ?1")?
-                .execute([source.as_str()]),
-        }
-        .map(drop)
-    }
-
     /// Makes the days anew from the measurements.
     fn zone(&mut self, zone: &TimeZone) -> rusqlite::Result<()> {
         let mut days = Days::new(zone.clone());
         let Some(name) = days.zone_name().map(str::to_owned) else {
             return Ok(());
         };
-        self.connection.execute("DELETE FROM measurement_day", [])?;
+        // Days whose single values are gone stay as they were counted.
+        let sealed = Sealed::read(self.connection)?;
+        self.connection
+            .execute("DELETE FROM measurement_day WHERE sealed = 0", [])?;
         let mut all = self.connection.prepare(
             "SELECT as_of, series_id, value, slot_at, iif(recorded OR backfilled, NULL, started_at)
              FROM measurement ORDER BY slot_at, series_id, recorded",
@@ -513,6 +583,9 @@ impl<'c> Rows<'c> {
         let mut rows = all.query([])?;
         while let Some(row) = rows.next()? {
             let (as_of, series): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if sealed.holds(series, as_of) {
+                continue;
+            }
             let (value, slot, started): (f64, i64, Option<i64>) =
                 (row.get(2)?, row.get(3)?, row.get(4)?);
             self.day

@@ -2,14 +2,18 @@
 //! "done" before COMMIT came back. Knows no rows.
 
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rusqlite::TransactionBehavior;
 
 use super::error::StoreError;
-use super::memory::Memory;
-use super::open::Opened;
+use super::files::{beside, size};
+use super::memory::{Memory, sealed_until};
+use super::open::{Opened, fold};
 use super::provenance::Under;
 use super::rows::{Rows, Write};
+use super::tidy::{Tidied, Tidying};
 
 /// Told how it went, on the writer's thread; must return at once.
 pub(super) type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
@@ -18,6 +22,8 @@ pub(super) type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 pub(super) enum Command {
     /// Write it.
     Write(Write, Done<()>),
+    /// Let go of what is old: one step; nothing when all is done.
+    Tidy(Timestamp, Done<Option<Tidied>>),
     /// How often did others write?
     ForeignChanges(Done<u64>),
     /// End.
@@ -29,6 +35,9 @@ pub(super) enum Command {
 
 /// As many messages as share a commit at most: it bounds how long the first of them waits.
 const GROUP: usize = 1_000;
+
+/// How long between two tries to cut off the log.
+const TRIM_AGAIN: Duration = Duration::from_secs(1);
 
 /// The state of the thread.
 pub(super) struct Writer {
@@ -42,6 +51,9 @@ pub(super) struct Writer {
     in_doubt: bool,
     seen_version: i64,
     foreign_changes: u64,
+    /// When the log was last found too large.
+    trimmed: Option<Instant>,
+    tidying: Option<Tidying>,
 }
 
 impl Writer {
@@ -57,6 +69,8 @@ impl Writer {
             in_doubt: false,
             seen_version,
             foreign_changes: 0,
+            trimmed: None,
+            tidying: None,
         })
     }
 
@@ -75,12 +89,14 @@ impl Writer {
                 };
             }
             self.commit(&mut group);
+            self.trim_log();
             match next {
+                Some(Command::Tidy(now, done)) => done(self.tidy(now)),
                 Some(Command::ForeignChanges(done)) => done(self.count_foreign_changes()),
                 Some(Command::Close(done)) => {
-                    let folded = self.fold();
+                    let closed = self.close();
                     drop(self);
-                    return done(folded);
+                    return done(closed);
                 }
                 #[cfg(test)]
                 Some(Command::Panic) => std::panic::resume_unwind(Box::new("told to")),
@@ -107,18 +123,54 @@ impl Writer {
     }
 
     fn transact<'w>(&mut self, writes: impl Iterator<Item = &'w Write>) -> Result<(), StoreError> {
+        self.believe_again()?;
+        let result = self.try_transact(writes);
+        result.map_err(|e| self.failed(&e))
+    }
+
+    /// Before anything is written: a connection that may be believed, to the file that was opened.
+    fn believe_again(&mut self) -> Result<(), StoreError> {
         if self.in_doubt {
             self.opened.reconnect()?;
             self.in_doubt = false;
         }
-        self.opened.still_there()?;
-        let result = self.try_transact(writes);
-        result.map_err(|e| {
-            self.memory = None;
-            let error = StoreError::of_sqlite(self.opened.path(), &e);
-            self.in_doubt = !error.leaves_connection_sound();
-            error
-        })
+        self.opened.still_there()
+    }
+
+    fn failed(&mut self, error: &rusqlite::Error) -> StoreError {
+        self.memory = None;
+        self.tidying = None;
+        let error = StoreError::of_sqlite(self.opened.path(), error);
+        self.in_doubt = !error.leaves_connection_sound();
+        error
+    }
+
+    fn tidy(&mut self, now: Timestamp) -> Result<Option<Tidied>, StoreError> {
+        self.believe_again()?;
+        let result = self.try_tidy(now);
+        result.map_err(|e| self.failed(&e))
+    }
+
+    fn try_tidy(&mut self, now: Timestamp) -> rusqlite::Result<Option<Tidied>> {
+        let keep = self.opened.keep();
+        let transaction = self
+            .opened
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tidying = match &mut self.tidying {
+            Some(tidying) => tidying,
+            none => none.insert(Tidying::begin(&transaction, keep, now)?),
+        };
+        let done = tidying.step(&transaction)?;
+        let sealed_until = sealed_until(&transaction)?;
+        transaction.commit()?;
+        if let Some(memory) = &mut self.memory {
+            memory.sealed_until = sealed_until;
+        }
+        if done.is_none() {
+            self.tidying = None;
+        }
+        Ok(done)
     }
 
     fn try_transact<'w>(
@@ -149,6 +201,7 @@ impl Writer {
         {
             let mut rows = Rows::new(&transaction, memory, &app_version)?;
             writes.try_for_each(|write| rows.write(write))?;
+            rows.note_wall()?;
         }
         transaction.commit()?;
         if let Some(memory) = &self.memory {
@@ -169,12 +222,34 @@ impl Writer {
         Ok(self.foreign_changes)
     }
 
-    /// Folds the write-ahead log into the database, so that the file alone is the whole store.
-    fn fold(&self) -> Result<(), StoreError> {
+    /// Notes that the store is closed and folds the write-ahead log into the database. A log that somebody still reads
+    /// is left as it is.
+    fn close(&self) -> Result<(), StoreError> {
+        if self.in_doubt {
+            return Ok(());
+        }
+        self.opened.sign_off()?;
+        match fold(&self.opened.connection, self.opened.path()) {
+            Err(StoreError::Busy { .. }) => Ok(()),
+            folded => folded,
+        }
+    }
+
+    /// Cuts off a log that has grown too large. Readers that need it are not waited for: whoever polls must not wait for
+    /// whoever reads, and the next try is not long.
+    fn trim_log(&mut self) {
+        let log = beside(self.opened.path(), "-wal");
+        let rests = self.trimmed.is_some_and(|at| at.elapsed() < TRIM_AGAIN);
+        if self.in_doubt || rests || size(&log) <= self.opened.log_limit() {
+            return;
+        }
+        self.trimmed = Some(Instant::now());
         let connection = &self.opened.connection;
-        connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(|e| StoreError::of_sqlite(self.opened.path(), &e))
+        let patience = self.opened.busy_timeout();
+        // What goes wrong here goes wrong at the next commit, too, and is told there.
+        drop(connection.busy_timeout(Duration::ZERO));
+        drop(fold(connection, self.opened.path()));
+        drop(connection.busy_timeout(patience));
     }
 }
 

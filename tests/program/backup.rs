@@ -43,6 +43,7 @@ fn f45_a_damaged_store_is_put_aside_and_a_backup_put_back() {
         "okrd store quarantine",
         "okrd store restore",
         "okrd.db",
+        "monday.db",
     ] {
         assert!(error.contains(words), "{words}: {error}");
     }

@@ -41,6 +41,8 @@ starts = 2020-01-01
 ends = 2099-12-31
 [server]
 listen = "127.0.0.1:0"
+[reload]
+watch = false
 [polling]
 schedule = "every 12h"
 jitter = "0s"
@@ -137,6 +139,24 @@ impl Home {
     pub(crate) fn limit_files(&mut self, bytes: u64) {
         let words = format!("prlimit --fsize={bytes}:unlimited");
         self.prefix = words.split(' ').map(str::to_owned).collect();
+    }
+
+    /// From now on the program may have no more files open at a time than these.
+    pub(crate) fn limit_open_files(&mut self, most: u64) {
+        let words = format!("prlimit --nofile={most}");
+        self.prefix = words.split(' ').map(str::to_owned).collect();
+    }
+
+    /// From now on the program sees a small disk of its own in this folder, of so many KiB; nobody else sees it. `then` is
+    /// done there before the program begins.
+    pub(crate) fn on_small_disk(&mut self, folder: &str, kib: u32, then: &str) {
+        let folder = self.path(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mount = format!("mount -t tmpfs -o size={kib}k tmpfs \"$0\" && {then} exec \"$@\"");
+        self.prefix = ["unshare", "-rm", "sh", "-c", &mount]
+            .map(str::to_owned)
+            .to_vec();
+        self.prefix.push(folder.display().to_string());
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -350,6 +370,14 @@ impl Daemon {
         log
     }
 
+    /// Waits until it ends without being asked, as after damage of its store. Gives the exit code and the log.
+    pub(crate) fn ends_by_itself(mut self) -> (i32, String) {
+        let status = within(3 * PATIENT, "the daemon ends by itself", || {
+            self.child.try_wait().unwrap()
+        });
+        (code(status), self.log())
+    }
+
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -496,14 +524,14 @@ pub(crate) fn on_air<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-/// All bytes of every file under a folder, by name.
+/// All bytes of every file under a folder, by name; sockets hold none.
 pub(crate) fn everything_under(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(everything_under(&path));
-        } else {
+        } else if path.is_file() {
             found.push((path.clone(), std::fs::read(&path).unwrap()));
         }
     }

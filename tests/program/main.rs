@@ -22,12 +22,15 @@ mod kinds;
 mod lifecycle;
 mod mistakes;
 mod people;
+mod politeness;
 mod record;
 mod reload;
 mod review;
 mod secrets;
+mod server;
 mod soak;
 mod start;
+mod store;
 mod watch;
 mod why;
 

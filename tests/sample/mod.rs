@@ -24,6 +24,7 @@ use super::okrd::domain::status::Status;
 use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 use super::okrd::domain::verdict::{Closing, Outcome, Verdict};
 use super::okrd::engine::board::{Board, ConfigBoard, SourceBoard, StoreBoard};
+use super::okrd::engine::lane::Held;
 
 /// The instant of every sample board.
 pub(crate) fn now() -> Timestamp {
@@ -205,6 +206,8 @@ fn source(name: &str, kind: &'static str) -> SourceBoard {
         kind,
         up: Some(true),
         suspended: false,
+        breaker_open: false,
+        held: None,
         last_poll: Some(ago(240)),
         last_success: Some(ago(240)),
         next_poll: Some(ago(-660)),
@@ -261,6 +264,9 @@ pub(crate) fn with_objectives(objectives: Vec<ObjectiveCard>) -> Board {
             up: true,
             size_bytes: 81_920,
             last_write: Some(ago(240)),
+            log_bytes: 4_120,
+            incident: false,
+            checked: Some((ago(86_400), true)),
         },
     }
 }
@@ -269,6 +275,10 @@ fn broken(name: &str, kind: &'static str) -> SourceBoard {
     SourceBoard {
         up: Some(false),
         suspended: true,
+        held: Some(Held::Login {
+            since: ago(9 * 3_600),
+        }),
+        next_poll: None,
         last_success: Some(ago(9 * 3_600)),
         fault: Some(
             "auth: the source refuses the credentials (HTTP 401) (put a new token into jira.token)"

@@ -13,7 +13,7 @@ use super::suggest::nearest;
 use super::table::{At, Table};
 use crate::config::finding::{Code, Finding, quoted};
 use crate::config::schedule::{Schedule, parse_duration, show_duration};
-use crate::config::spec::Server;
+use crate::config::spec::{Reloading, Retention, Server, StoreSpec, Synchronous};
 use crate::domain::cycle::{Cycle, CycleError};
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::{CycleName, Slug};
@@ -242,15 +242,53 @@ fn one_server(table: Table<'_>, out: &mut Vec<Finding>) -> Server {
     }
 }
 
-/// The path of the store; `okrd.db` beside the main file when nothing is said.
-pub(super) fn store(roots: &[Table<'_>], out: &mut Vec<Finding>) -> PathBuf {
-    let table = once(roots, "store", |root| root.table("store"), out);
-    match table.and_then(|t| t.text("path")) {
-        Some(at) => super::source::resolve(&at),
-        None => roots
-            .first()
-            .map_or_else(PathBuf::new, |main| main.file.folder().join("okrd.db")),
+/// How changes are taken in.
+pub(super) fn reload(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Reloading {
+    let table = once(roots, "reload", |root| root.table("reload"), out);
+    let usual = Reloading::default();
+    let flag = |key, usual| table.and_then(|t| t.flag(key)).unwrap_or(usual);
+    Reloading {
+        watch: flag("watch", usual.watch),
+        allow_mass_removal: flag("allow_mass_removal", usual.allow_mass_removal),
     }
+}
+
+/// The store; `okrd.db` beside the main file when nothing is said.
+pub(super) fn store(roots: &[Table<'_>], out: &mut Vec<Finding>) -> StoreSpec {
+    let beside = roots.first();
+    let beside = beside.map_or_else(PathBuf::new, |main| main.file.folder().join("okrd.db"));
+    let usual = StoreSpec::at(beside);
+    let Some(table) = once(roots, "store", |root| root.table("store"), out) else {
+        return usual;
+    };
+    let synchronous = match table.text("synchronous").map(|at| at.value) {
+        Some("normal") => Synchronous::Normal,
+        _ => Synchronous::Full,
+    };
+    StoreSpec {
+        path: (table.text("path")).map_or(usual.path, |at| super::source::resolve(&at)),
+        synchronous,
+        allow_network_filesystem: table.flag("allow_network_filesystem").unwrap_or(false),
+        keep: Retention {
+            values: kept(table, "keep_values", out).unwrap_or(usual.keep.values),
+            failures: kept(table, "keep_failures", out).unwrap_or(usual.keep.failures),
+            attempts: kept(table, "keep_attempts", out).unwrap_or(usual.keep.attempts),
+        },
+    }
+}
+
+/// How long something is kept: whole days are forgotten, so that less than one would forget what was just measured.
+fn kept(table: Table<'_>, key: &str, out: &mut Vec<Finding>) -> Option<Duration> {
+    const SHORTEST: Duration = Duration::from_secs(86_400);
+    let kept = duration(table, key)?;
+    if kept < SHORTEST
+        && let Some(at) = table.get(key)
+    {
+        let message = format!("`{key}` is {}, expected at least 1d", show_duration(kept));
+        let finding = at.finding(Code::CfgValue, message);
+        out.push(finding.help("write for example \"400d\""));
+    }
+    Some(kept)
 }
 
 /// What holds for every key result that says nothing else.
@@ -260,7 +298,11 @@ pub(super) struct Polling {
     pub(super) jitter: Duration,
     pub(super) timeout: Duration,
     pub(super) catch_up: Duration,
+    pub(super) max_retry_after: Duration,
 }
+
+/// The longest patience a source may ask for when nothing is said: an hour.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// How far back slots are filled when nothing is said: 30 days.
 const CATCH_UP: Duration = Duration::from_secs(30 * 86_400);
@@ -320,6 +362,7 @@ pub(super) fn polling(
         jitter: Duration::from_secs(30),
         timeout: Duration::from_secs(30),
         catch_up: CATCH_UP,
+        max_retry_after: MAX_RETRY_AFTER,
     };
     let tables = every(roots, "polling", |root| root.table("polling"), out);
     for (nth, table) in tables.into_iter().enumerate() {
@@ -327,12 +370,14 @@ pub(super) fn polling(
         let schedule = written.map(|at| schedules.parse(&at, out));
         let timeout = timeout(table, out);
         let catch_up = catch_up(table, out);
+        let max_retry_after = max_retry_after(table, out);
         if nth == 0 {
             polling = Polling {
                 schedule: schedule.unwrap_or(polling.schedule),
                 jitter: duration(table, "jitter").unwrap_or(polling.jitter),
                 timeout: timeout.unwrap_or(polling.timeout),
                 catch_up: catch_up.unwrap_or(polling.catch_up),
+                max_retry_after: max_retry_after.unwrap_or(polling.max_retry_after),
             };
         }
     }
@@ -354,6 +399,27 @@ fn catch_up(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Duration> {
         out.push(finding.help("write for example \"30d\", or \"0s\" to fill nothing afterwards"));
     }
     Some(catch_up)
+}
+
+/// The longest patience that a source may ask for. Without any a source that asks for patience would be asked on; more than
+/// a week would be a source that nobody hears of again.
+fn max_retry_after(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Duration> {
+    const SHORTEST: Duration = Duration::from_secs(60);
+    const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+    let longest = duration(table, "max_retry_after")?;
+    if !(SHORTEST..=LONGEST).contains(&longest)
+        && let Some(at) = table.get("max_retry_after")
+    {
+        let message = format!(
+            "`max_retry_after` is {}, expected 1m to 7d",
+            show_duration(longest)
+        );
+        out.push(
+            at.finding(Code::CfgValue, message)
+                .help("write for example \"1h\""),
+        );
+    }
+    Some(longest)
 }
 
 /// A duration.

@@ -51,7 +51,7 @@ use self::table::Table;
 use super::files::{File, Files};
 use super::finding::{Code, Finding, Needs, Rests, Severity, quoted};
 use super::keys::ROOT;
-use super::spec::{Config, StoreSpec};
+use super::spec::{Config, Limits};
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Goals, Team};
 use crate::domain::id::{CycleName, Slug};
@@ -223,12 +223,14 @@ fn read(
     let (cycles, cycle_names) = daemon::cycles(roots, &zone, out);
     let teams = daemon::teams(roots, out);
     let store = daemon::store(roots, out);
-    let mut sources = BTreeMap::new();
+    let (mut sources, mut limits) = (BTreeMap::new(), BTreeMap::new());
     let mut source_tables = BTreeMap::new();
     for (name, table) in named(roots, "sources", "source", out) {
-        let spec = source::source(table, &store, out);
+        let spec = source::source(table, &store.path, out);
+        let said = source::limits(table, out);
         source_tables.insert(name.value, table);
         if let (Ok(name), Some(spec)) = (Slug::parse(name.value), spec) {
+            limits.extend((said != Limits::default()).then(|| (name.clone(), said)));
             sources.insert(name, spec);
         }
     }
@@ -265,10 +267,13 @@ fn read(
         zone: zone.zone,
         goals: goals(roots, cycles, teams, drafts, out),
         server: daemon::server(roots, out),
-        store: StoreSpec { path: store },
+        reload: daemon::reload(roots, out),
+        store,
         sources,
         polls,
         catch_up: polling.catch_up,
+        limits,
+        max_retry_after: polling.max_retry_after,
         records: records::records(roots, out),
         warnings: 0,
     }
@@ -386,7 +391,8 @@ fn nothing_to_do(roots: &[Table<'_>]) -> Option<Finding> {
 }
 
 /// The SHA-256 over the texts of all files in their order, each with its length before it.
-fn revision(files: &Files) -> String {
+#[must_use]
+pub fn revision(files: &Files) -> String {
     let mut hash = Sha256::new();
     for file in &files.files {
         hash.update((file.text().len() as u64).to_le_bytes());

@@ -14,7 +14,7 @@ use crate::config::finding::{Code, Finding};
 use crate::config::keys::source::LATER;
 use crate::config::login::{is_credential, is_login};
 use crate::config::secret::{SecretRef, Setting};
-use crate::config::spec::{Auth, Deployment, HttpSpec, SourceSpec};
+use crate::config::spec::{Auth, Deployment, HttpSpec, Limits, SourceSpec};
 
 /// Reads one source; `None` when something essential is missing.
 pub(super) fn source(table: Table<'_>, store: &Path, out: &mut Vec<Finding>) -> Option<SourceSpec> {
@@ -47,6 +47,36 @@ pub(super) fn source(table: Table<'_>, store: &Path, out: &mut Vec<Finding>) -> 
             return None;
         }
     })
+}
+
+/// How often a source may be asked, as far as its table says so.
+pub(super) fn limits(table: Table<'_>, out: &mut Vec<Finding>) -> Limits {
+    Limits {
+        max_in_flight: whole(table, "max_in_flight", 64, "4", out).map(|n| n as usize),
+        per_minute: whole(table, "per_minute", 60_000, "60", out),
+    }
+}
+
+/// A whole number from 1 up.
+fn whole(
+    table: Table<'_>,
+    key: &'static str,
+    most: u32,
+    such_as: &str,
+    out: &mut Vec<Finding>,
+) -> Option<u32> {
+    let at = table.number(key)?;
+    let found = (1..=most).contains(&(at.value as u32)) && at.value.fract() == 0.0;
+    if !found || at.value > f64::from(most) {
+        let message = format!(
+            "`{key}` is {}, expected a whole number from 1 to {most}",
+            at.value
+        );
+        let finding = at.finding(Code::CfgValue, message);
+        out.push(finding.help(format!("write for example {such_as}")));
+        return None;
+    }
+    Some(at.value as u32)
 }
 
 /// What can be said of a source all the same whose type has its finding.

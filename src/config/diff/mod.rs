@@ -7,6 +7,7 @@ mod key_result;
 mod lean;
 mod measure;
 mod settings;
+pub mod turnover;
 
 use jiff::Timestamp;
 

@@ -4,7 +4,7 @@
 use super::{Class, Comparing, Lean, OnRecord, Subject, plain, short};
 use crate::config::finding::Code;
 use crate::config::schedule::show_duration;
-use crate::config::spec::{HttpSpec, SourceSpec};
+use crate::config::spec::{HttpSpec, Limits, Reloading, SourceSpec, Synchronous};
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::CycleName;
@@ -188,6 +188,9 @@ impl Comparing<'_> {
                 self.say(&subject, Class::Operational, "source", was, None);
                 continue;
             };
+            for (field, was, is) in limits(old.limits.get(name), new.limits.get(name)) {
+                self.say(&subject, Class::Operational, field, was, is);
+            }
             for field in source_fields(before, after) {
                 let mut change = plain(subject.clone(), Class::Operational, field);
                 if field == "type" {
@@ -229,13 +232,73 @@ impl Comparing<'_> {
             change.after = Some("kept elsewhere now".into());
             self.push(change);
         }
+        let Reloading {
+            watch,
+            allow_mass_removal,
+        } = old.reload;
+        let (before, after) = (switch(watch), switch(new.reload.watch));
+        self.say(&subject, class, "reload.watch", before, after);
+        let before = switch(allow_mass_removal);
+        let after = switch(new.reload.allow_mass_removal);
+        self.say(&subject, class, "reload.allow_mass_removal", before, after);
         let path = |path: &std::path::Path| Some(path.display().to_string());
         let (before, after) = (path(&old.store.path), path(&new.store.path));
         self.say(&subject, class, "store.path", before, after);
+        self.keeping();
         let before = Some(show_duration(old.catch_up));
         let after = Some(show_duration(new.catch_up));
         self.say(&subject, class, "polling.catch_up", before, after);
+        let before = Some(show_duration(old.max_retry_after));
+        let after = Some(show_duration(new.max_retry_after));
+        self.say(&subject, class, "polling.max_retry_after", before, after);
     }
+
+    /// How values are kept, and for how long.
+    fn keeping(&mut self) {
+        let (subject, class) = (Subject::Daemon, Class::Operational);
+        let switch = |on: bool| Some(if on { "on" } else { "off" }.to_owned());
+        let (was, is) = (&self.old.store, &self.new.store);
+        let word = |synchronous: Synchronous| Some(synchronous.as_str().to_owned());
+        let (before, after) = (word(was.synchronous), word(is.synchronous));
+        self.say(&subject, class, "store.synchronous", before, after);
+        let before = switch(was.allow_network_filesystem);
+        let after = switch(is.allow_network_filesystem);
+        self.say(
+            &subject,
+            class,
+            "store.allow_network_filesystem",
+            before,
+            after,
+        );
+        let kept = |duration| Some(show_duration(duration));
+        for (key, before, after) in [
+            ("store.keep_values", was.keep.values, is.keep.values),
+            ("store.keep_failures", was.keep.failures, is.keep.failures),
+            ("store.keep_attempts", was.keep.attempts, is.keep.attempts),
+        ] {
+            self.say(&subject, class, key, kept(before), kept(after));
+        }
+    }
+}
+
+/// How often a source may be asked, before and after.
+fn limits(
+    before: Option<&Limits>,
+    after: Option<&Limits>,
+) -> [(&'static str, Option<String>, Option<String>); 2] {
+    let each = |limits: Option<&Limits>| {
+        let Limits {
+            max_in_flight,
+            per_minute,
+        } = limits.copied().unwrap_or_default();
+        let text = |n: u64| n.to_string();
+        (
+            max_in_flight.map(|n| text(n as u64)),
+            per_minute.map(|n| text(n.into())),
+        )
+    };
+    let (was, is) = (each(before), each(after));
+    [("max_in_flight", was.0, is.0), ("per_minute", was.1, is.1)]
 }
 
 /// The keys of a source whose values differ.

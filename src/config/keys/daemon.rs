@@ -106,6 +106,25 @@ pub(crate) static SERVER: TableKind = TableKind::new(
     ],
 );
 
+pub(crate) static RELOAD: TableKind = TableKind::new(
+    "reloading",
+    "How a running daemon takes in a changed configuration.",
+    &[
+        key(
+            "watch",
+            Shape::Bool,
+            "Whether the files are watched and taken in when they have come to rest; without it a SIGHUP, `okrd reload` or `POST /-/reload` asks for it.",
+        )
+        .default("true"),
+        key(
+            "allow_mass_removal",
+            Shape::Bool,
+            "Whether a change may remove more than half of the key results whose cycle has not ended; without it that is taken for lost files and refused.",
+        )
+        .default("false"),
+    ],
+);
+
 pub(crate) static STORE: TableKind = TableKind::new(
     "the store",
     "Where measurements are kept.",
@@ -117,6 +136,36 @@ pub(crate) static STORE: TableKind = TableKind::new(
         )
         .default("\"okrd.db\"")
         .examples(&["\"/var/lib/okrd/okrd.db\""]),
+        key(
+            "synchronous",
+            Shape::Words(&["full", "normal"]),
+            "What an acknowledged value survives: full, a loss of power too, if the disk keeps its word; normal, the end of the process only, and each commit costs less.",
+        )
+        .default("\"full\""),
+        key(
+            "allow_network_filesystem",
+            Shape::Bool,
+            "Whether the file may lie on NFS, SMB, FUSE or another file system whose locks are not to be trusted; a store there may be damaged.",
+        )
+        .default("false"),
+        key(
+            "keep_values",
+            Shape::Duration,
+            "How long every single value is kept, at least 1d; of the days before, one row each is kept for ever.",
+        )
+        .default("\"400d\""),
+        key(
+            "keep_failures",
+            Shape::Duration,
+            "How long attempts that failed are kept, at least 1d.",
+        )
+        .default("\"90d\""),
+        key(
+            "keep_attempts",
+            Shape::Duration,
+            "How long attempts are kept whose number did not count, as that of a slot that had one or of a value that was corrected, at least 1d.",
+        )
+        .default("\"30d\""),
         later("url"),
         later("type"),
     ],
@@ -157,5 +206,12 @@ pub(crate) static POLLING: TableKind = TableKind::new(
         )
         .default("\"30d\"")
         .examples(&["\"7d\"", "\"0s\""]),
+        key(
+            "max_retry_after",
+            Shape::Duration,
+            "The longest a source is left alone because it asks for that (Retry-After), from 1m to 7d; of a longer wait the log tells that it was cut.",
+        )
+        .default("\"1h\"")
+        .examples(&["\"6h\""]),
     ],
 );

@@ -314,6 +314,12 @@ pub(crate) static ROOT: TableKind = TableKind::new(
         )
         .examples(&["{ listen = \"0.0.0.0:10650\" }"]),
         key(
+            "reload",
+            Shape::Table(&daemon::RELOAD),
+            "How a running daemon takes in a changed configuration.",
+        )
+        .examples(&["{ watch = false }"]),
+        key(
             "store",
             Shape::Table(&daemon::STORE),
             "Where measurements are kept.",

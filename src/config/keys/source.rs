@@ -47,6 +47,21 @@ pub(crate) const REFRESH: Key = key(
 )
 .examples(&["\"1d\""]);
 
+const MAX_IN_FLIGHT: Key = key(
+    "max_in_flight",
+    Shape::Number,
+    "How many questions it is asked at a time, 1 to 64. Sources of one host share: together they have no more than the one that may most.",
+)
+.bounds(&[("minimum", 1), ("maximum", 64)]);
+
+const PER_MINUTE: Key = key(
+    "per_minute",
+    Shape::Number,
+    "How many questions may begin a minute, evenly spread, 1 to 60000; absent: as many as are due. Sources of one host share, as with max_in_flight.",
+)
+.bounds(&[("minimum", 1), ("maximum", 60_000)])
+.examples(&["60"]);
+
 static SQLITE: TableKind = TableKind::new(
     "a source of type sqlite",
     "A SQLite file, opened read-only.",
@@ -79,6 +94,7 @@ static POSTGRES: TableKind = TableKind::new(
             "{ env = \"CRM_DATABASE_URL\" }",
             "\"postgres://okrd@db.acme.example/crm\"",
         ]),
+        PER_MINUTE,
         REFRESH,
         ALLOW,
     ],
@@ -99,6 +115,7 @@ static MYSQL: TableKind = TableKind::new(
             "{ env = \"SHOP_DATABASE_URL\" }",
             "\"mysql://okrd@db.acme.example/shop\"",
         ]),
+        PER_MINUTE,
         REFRESH,
         ALLOW,
     ],
@@ -175,6 +192,8 @@ pub(crate) static ANY: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        MAX_IN_FLIGHT.default("4"),
+        PER_MINUTE,
         REFRESH,
         ALLOW,
     ],
@@ -196,6 +215,8 @@ static JIRA: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        MAX_IN_FLIGHT.default("2"),
+        PER_MINUTE,
         REFRESH,
         ALLOW,
     ],
@@ -211,6 +232,8 @@ static HTTP: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        MAX_IN_FLIGHT.default("4"),
+        PER_MINUTE,
         REFRESH,
         ALLOW,
     ],
@@ -233,6 +256,8 @@ static PLAUSIBLE: TableKind = TableKind::new(
         HEADERS,
         CA_FILE,
         MAX_BODY,
+        MAX_IN_FLIGHT.default("4"),
+        PER_MINUTE,
         REFRESH,
         ALLOW,
     ],

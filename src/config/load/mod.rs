@@ -1,6 +1,7 @@
 //! Reads the files of a configuration: the main file and what it includes. Touches the file system and nothing
 //! else; a bad include becomes a finding, never an abort. Knows only one key of the files: `include`.
 
+pub mod trail;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use self::trail::Trail;
 use self::walk::{Fault, MAX_NAMES};
 use super::files::{File, Files};
 use super::finding::{Code, Finding, Severity, quoted};
@@ -41,6 +43,17 @@ pub struct LoadError {
 /// When the main file is absent, unreadable or no regular file. Everything else, a main file that is no text
 /// among it, comes back as a finding.
 pub fn load(path: &Path) -> Result<Files, LoadError> {
+    follow(path).0
+}
+
+/// The same, and where it was looked for, for whoever wants to see it change.
+pub fn follow(path: &Path) -> (Result<Files, LoadError>, Trail) {
+    let mut trail = Trail::default();
+    let loaded = load_along(path, &mut trail);
+    (loaded, trail)
+}
+
+fn load_along(path: &Path, trail: &mut Trail) -> Result<Files, LoadError> {
     let main = if path.is_dir() {
         path.join("okrd.toml")
     } else {
@@ -50,6 +63,7 @@ pub fn load(path: &Path) -> Result<Files, LoadError> {
         path: main.display().to_string(),
         why,
     };
+    trail.file(&main);
     let text = match read(&main) {
         Ok(text) => text,
         Err(Unreadable::Absent) => return Err(failed("the file does not exist".into())),
@@ -68,9 +82,9 @@ pub fn load(path: &Path) -> Result<Files, LoadError> {
         names: MAX_NAMES,
         ..Loader::default()
     };
-    loader
-        .add(&main, text, 0)
-        .map_err(|e| failed(e.to_string()))?;
+    let added = loader.add(&main, text, 0);
+    trail.append(loader.trail);
+    added.map_err(|e| failed(e.to_string()))?;
     Ok(loader.files)
 }
 
@@ -150,6 +164,7 @@ struct Loader {
     /// The folders of the files as the user named them, so that findings show paths that can be opened from here.
     folders: Vec<PathBuf>,
     seen: BTreeSet<PathBuf>,
+    trail: Trail,
     bytes: usize,
     /// How many names may still be looked at for patterns.
     names: usize,
@@ -221,6 +236,7 @@ impl Loader {
     }
 
     fn include_glob(&mut self, include: &Include, folder: &Path) {
+        self.trail.pattern(folder, &include.text);
         let found = match walk::matches(folder, &include.text, &mut self.names) {
             Ok(found) => found,
             Err(why) => {
@@ -276,6 +292,7 @@ impl Loader {
     /// A folder stands for its `okrd.toml`, as on the command line.
     fn include_folder(&mut self, include: &Include, folder: &Path) {
         let main = folder.join("okrd.toml");
+        self.trail.file(&main);
         if main.exists() {
             return self.include_file(include, &main, true);
         }
@@ -296,6 +313,7 @@ impl Loader {
         if path.is_dir() {
             return self.include_folder(include, path);
         }
+        self.trail.file(path);
         let shown = path.display().to_string();
         if let Ok(real) = path.canonicalize()
             && self.seen.contains(&real)

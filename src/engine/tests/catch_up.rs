@@ -274,7 +274,11 @@ async fn a_reload_fills_on_what_means_the_same_and_owes_nothing_of_what_does_not
         ("past", REPLAYABLE),
         ("only", OF_NOW),
     ];
-    running.handle.reload(slowly(house.config(&next))).await;
+    running
+        .handle
+        .reload(slowly(house.config(&next)))
+        .await
+        .unwrap();
     running.shows(|_| house.filled("past").len() == 299).await;
     running.stop().await;
     assert_eq!(house.missed(), (299, 1));
@@ -297,7 +301,7 @@ async fn another_schedule_does_not_make_slots_of_the_past() {
     running
         .shows(|b| value(b, "past").is_some() && value(b, "only").is_some())
         .await;
-    running.handle.reload(both(&house)).await;
+    running.handle.reload(both(&house)).await.unwrap();
     running.shows(|_| house.times(OF_NOW) == 2).await;
     running.stop().await;
     assert_eq!(house.missed(), (0, 0));
@@ -572,6 +576,8 @@ fn poll_ends(rota: &mut Rota, house: &House, now: Timestamp) {
     let outcome = Outcome {
         generation: rota.generation(),
         index: 0,
+        asked_as: 0,
+        shared: false,
         entry: Entry {
             key_result: id("past"),
             slot: now,
@@ -585,7 +591,7 @@ fn poll_ends(rota: &mut Rota, house: &House, now: Timestamp) {
         },
     };
     rota.answered(&outcome, now);
-    rota.recorded(&outcome);
+    rota.recorded(&outcome, now);
 }
 
 /// What is computed has the days that were filled in what it reads.

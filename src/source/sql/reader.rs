@@ -17,6 +17,7 @@ use crate::config::sql::lex::Dialect;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
+use crate::net::fault::of_shortage;
 
 /// How long another process may hold the file before we give up.
 const BUSY: Duration = Duration::from_secs(2);
@@ -402,6 +403,11 @@ fn failure(path: &Path, error: ffi::Error, said: &str) -> Fault {
             "the file is in WAL mode and its -shm cannot be used: let the program that writes it open it once, or run okrd as the file's owner",
         ),
         ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+            // SQLite does not say why; whether any file can be opened does.
+            let any = std::fs::File::open("/dev/null");
+            if let Some(shortage) = any.err().and_then(|error| of_shortage(&error)) {
+                return shortage;
+            }
             Fault::new(FaultClass::SqlError, format!("{shown}: {said}"))
                 .help("may okrd read the file and, if they are there, its -wal and -shm?")
         }

@@ -15,6 +15,7 @@ use url::Url;
 use crate::config::secret::{Secret, Setting};
 use crate::config::sql::lex::Dialect;
 use crate::domain::fault::{Fault, FaultClass};
+use crate::net::fault::of_shortage;
 
 /// How long a connection may take to come about.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
@@ -357,6 +358,11 @@ pub(super) async fn drain<R>(mut rows: BoxStream<'_, Result<R, Error>>) -> bool 
 
 /// The fault of an error that is none of the database's own.
 pub(super) fn transport(error: &Error, address: &Address) -> Fault {
+    if let Error::Io(error) = error
+        && let Some(shortage) = of_shortage(error)
+    {
+        return shortage;
+    }
     let insecure = |why: &dyn fmt::Display| {
         (
             FaultClass::Tls,

@@ -149,6 +149,7 @@ async fn a_store_of_version_5_gets_forecasts_and_counts_and_invents_none() {
     store.keep_close(close).await.unwrap();
     let before = store.load(&goals).unwrap();
     drop(store);
+    place.raw().execute_batch(WITHOUT_NEWEST).unwrap();
     place
         .raw()
         .execute_batch(

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::Reader;
+use super::super::{Reader, SourceState};
 use super::*;
 use crate::domain::history::{LastAttempt, Point, Record, Series};
 use crate::domain::rebase::Rebase;
@@ -435,7 +435,9 @@ async fn f13_holds_and_statuses_survive() {
         .unwrap();
     drop(store);
     let loaded = place.open().load(&goals).unwrap();
-    assert_eq!(loaded.holds, [(source("crm"), until)].into());
+    let not_before = |name: &str| loaded.sources[&source(name)].not_before;
+    assert_eq!(not_before("crm"), Some(until));
+    assert_eq!(not_before("site"), None);
     let record = loaded.history.get(&kr("users")).unwrap();
     assert_eq!(record.status_since, Some((Status::AtRisk, until)));
     assert_eq!(record.series.points(), [] as [Point; 0]);
@@ -673,4 +675,73 @@ async fn a_key_result_that_was_only_measured_otherwise_is_known_to_be() {
         .unwrap();
     let loaded = store.load(&rebased(reach(), "d2", &[])).unwrap();
     assert_eq!(loaded.history.get(&kr("users")), None);
+}
+
+/// A command beside the daemon resumes what that one noted, and neither undoes what the other wrote.
+#[tokio::test]
+async fn f18_what_is_known_of_a_source_survives_and_a_resume_leaves_only_the_patience_it_asked_for()
+{
+    let place = Place::new();
+    let store = place.open();
+    let source = Slug::parse("crm").unwrap();
+    let until = at("2026-11-02T00:00:00Z");
+    let state = SourceState {
+        not_before: Some(until),
+        limited: 3,
+        open_until: Some(until),
+        opened: 2,
+        suspended: Some(now()),
+        refused: Some(u16::MAX),
+        resumed: None,
+    };
+    let states = vec![(source.clone(), state)];
+    store.keep_sources(states.clone()).await.unwrap();
+    let known = || Reader::open(&place.path()).unwrap().sources().unwrap()[&source];
+    assert_eq!(known(), state);
+    store.resume(source.clone(), until).await.unwrap();
+    let resumed = SourceState {
+        not_before: Some(until),
+        limited: 3,
+        resumed: Some(until),
+        ..SourceState::default()
+    };
+    assert_eq!(known(), resumed);
+    store.keep_sources(states).await.unwrap();
+    assert_eq!(
+        known(),
+        SourceState {
+            resumed: Some(until),
+            ..state
+        }
+    );
+    // Said again within the same millisecond it is another resume all the same.
+    store.resume(source.clone(), until).await.unwrap();
+    assert!(known().resumed > Some(until));
+    // One that nothing is known of is heard of too.
+    let other = Slug::parse("new").unwrap();
+    store.resume(other.clone(), until).await.unwrap();
+    let all = Reader::open(&place.path()).unwrap().sources().unwrap();
+    assert_eq!(all[&other].resumed, Some(until));
+}
+
+#[tokio::test]
+async fn f13_a_store_of_version_7_keeps_the_patience_that_was_asked_for() {
+    let place = Place::new();
+    drop(place.open());
+    let (raw, until) = (place.raw(), at("2026-11-02T00:00:00Z"));
+    raw.execute_batch(WITHOUT_NEWEST).unwrap();
+    raw.execute(
+        "INSERT INTO source_state VALUES ('crm', ?1)",
+        [until.as_millisecond()],
+    )
+    .unwrap();
+    raw.pragma_update(None, "user_version", 7).unwrap();
+    drop(raw);
+    drop(place.open());
+    let known = Reader::open(&place.path()).unwrap().sources().unwrap();
+    let state = SourceState {
+        not_before: Some(until),
+        ..SourceState::default()
+    };
+    assert_eq!(known, [(Slug::parse("crm").unwrap(), state)].into());
 }

@@ -23,6 +23,8 @@ mod opening;
 mod owed;
 mod people;
 mod provenance;
+mod tidying;
+mod versions;
 mod writing;
 
 /// A folder that goes with the test, and the store in it.
@@ -60,6 +62,18 @@ impl Place {
             .unwrap()
     }
 }
+
+/// Undoes what the newest versions of the schema brought, for tests of what the ones before them were.
+const WITHOUT_NEWEST: &str = "
+    DROP TABLE incident; DROP INDEX measurement_day_sealed;
+    ALTER TABLE measurement_day DROP COLUMN n; ALTER TABLE measurement_day DROP COLUMN low_value;
+    ALTER TABLE measurement_day DROP COLUMN high_value; ALTER TABLE measurement_day DROP COLUMN sum;
+    ALTER TABLE measurement_day DROP COLUMN high_slot; ALTER TABLE measurement_day DROP COLUMN sealed;
+    DROP TABLE source_state;
+    CREATE TABLE source_state (
+  source     TEXT PRIMARY KEY,
+  not_before INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;";
 
 fn now() -> Timestamp {
     at("2026-11-01T00:00:00Z")

@@ -3,6 +3,7 @@
 use super::super::open::{Access, Opening};
 use super::super::{Reader, StoreError};
 use super::*;
+use crate::config::spec::StoreSpec;
 
 fn refusal(place: &Place) -> StoreError {
     let error = Store::open(&place.path(), "0.0.1", now()).unwrap_err();
@@ -87,6 +88,7 @@ async fn a_store_of_version_1_keeps_its_values_and_its_baseline() {
     let place = Place::new();
     filled(&place).await;
     let raw = place.raw();
+    raw.execute_batch(WITHOUT_NEWEST).unwrap();
     raw.execute_batch(
         "DROP TABLE owed; ALTER TABLE series DROP COLUMN passed_until;
          DROP TABLE forecast;
@@ -337,8 +339,111 @@ async fn a_guest_makes_the_store_where_none_is_and_leaves_the_lock_free() {
 fn a_lock_survives_a_stale_file() {
     let place = Place::new();
     std::fs::write(place.beside(".lock"), "99999\n").unwrap();
-    let opened = Opening::new(&place.path(), "0.0.1", now(), Access::Daemon).open();
+    let opened = Opening::new(&StoreSpec::at(place.path()), "0.0.1", now(), Access::Daemon).open();
     assert!(opened.is_ok());
     let pid = std::fs::read_to_string(place.beside(".lock")).unwrap();
     assert_eq!(pid.trim(), std::process::id().to_string());
+}
+
+/// NFS at the place of a local disk, as far as the system tells.
+#[test]
+fn f51_a_store_on_a_network_file_system_is_refused_unless_that_is_allowed() {
+    let place = Place::new();
+    let opening = |allow_network_filesystem, access| {
+        let spec = StoreSpec {
+            allow_network_filesystem,
+            ..StoreSpec::at(place.path())
+        };
+        let mut opening = Opening::new(&spec, "0.0.1", now(), access);
+        opening.kind = |_| Ok(0x6969);
+        opening.open()
+    };
+    for access in [Access::Daemon, Access::Guest] {
+        let error = opening(false, access).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        let text = error.to_string();
+        assert!(
+            text.contains("on NFS") && text.contains("store.allow_network_filesystem"),
+            "{text}"
+        );
+        assert_eq!(
+            std::fs::read_dir(place.folder.path()).unwrap().count(),
+            0,
+            "nothing was made"
+        );
+    }
+    drop(opening(true, Access::Daemon).unwrap());
+}
+
+fn noted(place: &Place, key: &str) -> Option<String> {
+    let raw = place.raw();
+    let sql = "SELECT v FROM meta WHERE k = ?1";
+    rusqlite::OptionalExtension::optional(raw.query_row(sql, [key], |r| r.get(0))).unwrap()
+}
+
+#[tokio::test]
+async fn whether_it_was_closed_in_order_is_noted() {
+    let place = Place::new();
+    let store = place.open();
+    assert_eq!(noted(&place, "clean_shutdown").as_deref(), Some("0"));
+    assert!(noted(&place, "holder").is_some());
+    store.close().await.unwrap();
+    assert_eq!(noted(&place, "clean_shutdown").as_deref(), Some("1"));
+    assert_eq!(noted(&place, "holder"), None);
+    // A command beside it says nothing of that.
+    let guest = Store::open_shared(&place.path(), "0.0.1", now()).unwrap();
+    guest.close().await.unwrap();
+    assert_eq!(noted(&place, "clean_shutdown").as_deref(), Some("1"));
+}
+
+/// Once a minute is enough, and a clock that was set back is believed.
+#[tokio::test]
+async fn f32_what_the_clock_showed_at_the_last_write_is_noted() {
+    let place = Place::new();
+    let store = place.open();
+    let goals = goals("UTC", &[("users", reach())]);
+    assert_eq!(store.load(&goals).unwrap().last_wall, None);
+    for (slot, wall) in [
+        ("2026-10-05T06:00:00Z", "2026-10-05T06:00:02.040Z"),
+        ("2026-10-05T06:00:50Z", "2026-10-05T06:00:02.040Z"),
+        ("2026-10-05T06:01:00Z", "2026-10-05T06:01:02.040Z"),
+        ("2026-10-04T06:00:00Z", "2026-10-04T06:00:02.040Z"),
+    ] {
+        store
+            .append(vec![polled("users", slot, 1.0)])
+            .await
+            .unwrap();
+        assert_eq!(
+            store.load(&goals).unwrap().last_wall,
+            Some(at(wall)),
+            "{slot}"
+        );
+    }
+}
+
+/// Notes that lie beside the store are in it from its next opening on, once, until somebody knows.
+#[tokio::test]
+async fn f45_what_befell_a_store_is_told_until_it_is_acknowledged() {
+    let place = Place::new();
+    let goals = goals("UTC", &[]);
+    filled(&place).await;
+    super::super::quarantine(&place.path(), now()).unwrap();
+    for _ in 0..2 {
+        let store = place.open();
+        assert!(!place.beside(".incident").exists());
+        let incidents = store.load(&goals).unwrap().incidents;
+        assert_eq!(incidents.len(), 1);
+        assert_eq!(
+            (incidents[0].at, &*incidents[0].what),
+            (now(), "quarantined")
+        );
+        assert!(
+            incidents[0].file.contains("okrd.db.corrupt-"),
+            "{incidents:?}"
+        );
+        store.close().await.unwrap();
+    }
+    let store = place.open();
+    store.acknowledge(now(), Some("ann".into())).await.unwrap();
+    assert_eq!(store.load(&goals).unwrap().incidents, []);
 }

@@ -176,6 +176,7 @@ async fn a_store_of_version_6_knows_its_configurations_and_no_question() {
         .unwrap();
     drop(store);
     let raw = place.raw();
+    raw.execute_batch(WITHOUT_NEWEST).unwrap();
     raw.execute_batch(
         "DROP TABLE asked; DROP TABLE question; DROP TABLE in_force; PRAGMA user_version = 6;",
     )

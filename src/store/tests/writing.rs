@@ -7,12 +7,13 @@ use futures_util::future::join_all;
 use super::super::open::{Access, Opening};
 use super::super::{Reader, StoreError};
 use super::*;
+use crate::config::spec::StoreSpec;
 
 const SLOT: &str = "2026-10-05T06:00:00Z";
 const NEXT: &str = "2026-10-06T06:00:00Z";
 
 fn opening(place: &Place) -> Opening {
-    Opening::new(&place.path(), "0.0.1", now(), Access::Daemon)
+    Opening::new(&StoreSpec::at(place.path()), "0.0.1", now(), Access::Daemon)
 }
 
 #[tokio::test]
@@ -524,4 +525,87 @@ async fn a_backfilled_value_stands_at_its_slot_and_changes_nothing_else() {
     let elsewhere = super::goals("Europe/Amsterdam", &[("users", reach())]);
     let there = store.load(&elsewhere).unwrap();
     assert_eq!(there.last_slot, before.last_slot);
+}
+
+/// While somebody reads for long the log grows; it is cut off once they are done, and no commit waits for them.
+#[tokio::test]
+async fn f50_a_log_that_grew_under_a_long_read_is_cut_off_afterwards() {
+    let place = Place::new();
+    let mut opening = opening(&place);
+    opening.log_limit = 64 << 10;
+    let store = Store::start(opening.open().unwrap()).unwrap();
+    let mut slot = at(SLOT);
+    let mut append = async |store: &Store| {
+        slot += Duration::from_secs(60);
+        let began = Instant::now();
+        store
+            .append(vec![polled_at("users", slot, 1.0)])
+            .await
+            .unwrap();
+        began.elapsed()
+    };
+    append(&store).await;
+    let other = place.raw();
+    other
+        .execute_batch("BEGIN; SELECT count(*) FROM measurement;")
+        .unwrap();
+    let mut longest = Duration::ZERO;
+    while store.log_bytes() < 256 << 10 {
+        longest = longest.max(append(&store).await);
+    }
+    assert!(
+        longest < Duration::from_secs(4),
+        "{longest:?}: a commit waited for the reader"
+    );
+    other.execute_batch("COMMIT").unwrap();
+    let ends = Instant::now() + Duration::from_secs(20);
+    while store.log_bytes() >= 256 << 10 {
+        assert!(Instant::now() < ends, "{} bytes", store.log_bytes());
+        append(&store).await;
+    }
+}
+
+/// A read is cut into pages, each a transaction of its own, and one that takes too long is given up.
+#[tokio::test]
+async fn f50_no_read_holds_the_log_for_long() {
+    let place = Place::new();
+    let store = place.open();
+    let slots = 0..3_000;
+    let slot = |n: u64| at(SLOT) + Duration::from_secs(60 * n);
+    store
+        .append(
+            slots
+                .clone()
+                .map(|n| polled_at("users", slot(n), 1.0))
+                .collect(),
+        )
+        .await
+        .unwrap();
+    let both = |n: u64| {
+        let mut told = recorded("users", SLOT, 2.0);
+        told.slot = slot(n);
+        told
+    };
+    store.append((0..100).map(both).collect()).await.unwrap();
+    let mut reader = Reader::open(&place.path()).unwrap();
+    let whole = reader.series(&kr("users"), None, None).unwrap();
+    assert_eq!(whole.len(), 3_100);
+    for page in [1, 7, 100] {
+        reader.page = page;
+        assert_eq!(
+            reader.series(&kr("users"), None, None).unwrap(),
+            whole,
+            "{page}"
+        );
+        let part = reader
+            .series(&kr("users"), Some(slot(10)), Some(slot(20)))
+            .unwrap();
+        assert_eq!(part.len(), 20);
+    }
+    reader.page = 10_000;
+    reader.patience = Duration::ZERO;
+    let error = reader.series(&kr("users"), None, None).unwrap_err();
+    assert!(matches!(error, StoreError::Slow { .. }), "{error}");
+    // What is read at the start may take its time.
+    reader.load(&goals("UTC", &[("users", hold())])).unwrap();
 }

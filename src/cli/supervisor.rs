@@ -1,0 +1,124 @@
+//! What a supervisor such as systemd wants to hear of a service (`Type=notify`, `WatchdogSec=`, sd_notify(3)): that it is
+//! ready, that it is ending, and again and again that it is alive, which follows the scheduler's own heartbeat. A source
+//! that fails never shows here.
+
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::clock::{Clock, SystemClock};
+use crate::engine::vitals::Vitals;
+
+/// How often readiness is looked at until it is told.
+const READY_EVERY: Duration = Duration::from_millis(50);
+/// Age of the scheduler's last tick, which comes each second, from which nothing is told any more.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
+/// The supervisor that asked to be told.
+#[derive(Debug)]
+pub struct Supervisor {
+    socket: UnixDatagram,
+    to: SocketAddr,
+    /// How often it must hear that we are alive.
+    every: Option<Duration>,
+}
+
+impl Supervisor {
+    /// The one that the environment names; `None` when there is none, or it cannot be reached.
+    #[must_use]
+    pub fn of_environment() -> Option<Self> {
+        let read = |name: &str| std::env::var(name).ok();
+        let mine = read("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().to_string());
+        let patience = read("WATCHDOG_USEC").filter(|_| mine);
+        let patience = patience.and_then(|micros| micros.parse().ok());
+        Self::at(&read("NOTIFY_SOCKET")?, patience.map(Duration::from_micros))
+    }
+
+    fn at(name: &str, patience: Option<Duration>) -> Option<Self> {
+        let to = match name.strip_prefix('@') {
+            Some(name) => SocketAddr::from_abstract_name(name),
+            None => SocketAddr::from_pathname(name),
+        };
+        Some(Self {
+            socket: UnixDatagram::unbound().ok()?,
+            to: to.ok()?,
+            // Well within its patience, as sd_watchdog_enabled(3) advises.
+            every: patience.map(|patience| patience / 3),
+        })
+    }
+
+    /// Tells one thing. A supervisor that has gone hears nothing, and nothing depends on it.
+    fn tell(&self, what: &str) {
+        let _ = self.socket.send_to_addr(what.as_bytes(), &self.to);
+    }
+
+    /// Tells that it is ending.
+    pub fn ending(&self) {
+        self.tell("STOPPING=1");
+    }
+
+    /// Tells when it is ready, and from then on that it is alive while the scheduler goes round.
+    pub async fn keep_told(self: Arc<Self>, vitals: Arc<Vitals>) {
+        while vitals.not_ready().is_some() {
+            tokio::time::sleep(READY_EVERY).await;
+        }
+        self.tell("READY=1");
+        let Some(every) = self.every else { return };
+        loop {
+            let idle = SystemClock.now().duration_since(vitals.last_tick());
+            if idle.as_secs_f64() < STALLED_AFTER.as_secs_f64() {
+                self.tell("WATCHDOG=1");
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn f65_a_scheduler_that_is_stuck_is_not_called_alive() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let heard = UnixDatagram::bind(&path).unwrap();
+        heard.set_nonblocking(true).unwrap();
+        let hear = || {
+            let mut said = [0; 64];
+            let length = heard.recv(&mut said).ok()?;
+            Some(String::from_utf8_lossy(&said[..length]).into_owned())
+        };
+        let patience = Some(Duration::from_millis(30));
+        let supervisor = Supervisor::at(path.to_str().unwrap(), patience).unwrap();
+        let now = SystemClock.now();
+        let vitals = Arc::new(Vitals::starting(now));
+        let telling = tokio::spawn(Arc::new(supervisor).keep_told(Arc::clone(&vitals)));
+        let listen = async || {
+            for _ in 0..500 {
+                if let Some(said) = hear() {
+                    return Some(said);
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            None
+        };
+        vitals.set_readiness(None);
+        assert_eq!(listen().await.as_deref(), Some("READY=1"));
+        for _ in 0..3 {
+            assert_eq!(listen().await.as_deref(), Some("WATCHDOG=1"));
+        }
+        // The loop is stuck: nothing is said, however often there is a turn.
+        vitals.tick(now - 61.seconds());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        while hear().is_some() {}
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(hear(), None);
+        vitals.tick(SystemClock.now());
+        assert_eq!(listen().await.as_deref(), Some("WATCHDOG=1"));
+        telling.abort();
+    }
+}
