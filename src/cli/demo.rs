@@ -86,7 +86,7 @@ pub fn run(config: Option<&Path>, args: &DemoArgs) -> Result<Verdict, Failure> {
         };
         let page = daemon.address().unwrap_or(page);
         say(&welcome(dir, page, simulated, &files, &notes))?;
-        daemon.live().await
+        daemon.live(false).await
     })?;
     Ok(Verdict::Yes)
 }

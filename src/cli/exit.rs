@@ -41,6 +41,8 @@ pub enum Failure {
     Store(String),
     /// Another process holds the store: 4.
     Held(String),
+    /// okrd itself failed, and another start may work: 101, as after a panic.
+    Internal(String),
 }
 
 impl Failure {
@@ -55,6 +57,7 @@ impl Failure {
             Self::Usage(message) => (2, message),
             Self::Store(message) => (3, message),
             Self::Held(message) => (4, message),
+            Self::Internal(message) => (101, message),
         };
         if !message.is_empty() {
             complain(&format!("error: {message}\n"));
@@ -75,6 +78,10 @@ impl From<StoreError> for Failure {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
+            // The thread that writes ends before its time only by a panic.
+            EngineError::Store(StoreError::Ended { .. }) | EngineError::Silent => {
+                Self::Internal(error.to_string())
+            }
             EngineError::Store(error) => error.into(),
             EngineError::Unwritten => Self::Store(error.to_string()),
             EngineError::Ticker(_) => Self::Usage(error.to_string()),

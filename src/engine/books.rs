@@ -217,6 +217,18 @@ impl Books {
         Ok(loaded)
     }
 
+    /// Forgets what was judged and waits to be written, and judges what the store knows at `now`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn begin_anew(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let goals = self.ledger.goals().clone();
+        let loaded = self.store.load(&goals)?;
+        self.unwritten = Pages::default();
+        self.ledger = Ledger::new(goals, loaded.history, now);
+        Ok(())
+    }
+
     /// Where the store's file is.
     #[must_use]
     pub fn store_path(&self) -> &Path {

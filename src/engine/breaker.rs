@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::dispatch::moved;
 use super::policy;
 
 /// So many answers in a row that show the source itself in trouble open the breaker.
@@ -45,6 +46,11 @@ impl Breaker {
             opened,
             open_until: Some(open_until),
         }
+    }
+
+    /// The clock was set back or forth by so much.
+    pub(super) fn clock_jumped(&mut self, shift: SignedDuration) {
+        self.open_until = self.open_until.map(|until| moved(until, shift));
     }
 
     /// What it lets through at `now`.

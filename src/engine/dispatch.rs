@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::event::Skip;
 use super::lane::{Follows, Held, Lane, Why};
@@ -94,6 +94,9 @@ pub struct Dispatch {
     looked: Vec<Option<(Stretch, bool)>>,
     /// Whether what passes counts: not where everything is asked once, whatever its schedule.
     counts: bool,
+    /// How far the time of the intervals stands ahead of the clock, which was set back by so much. `every N` keeps to no
+    /// hour of the day; so it goes on at its pace, in slots to come, where a pattern waits until the clock has caught up.
+    lead: SignedDuration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,6 +170,7 @@ impl Dispatch {
             due: BinaryHeap::new(),
             passed: Vec::new(),
             counts: false,
+            lead: SignedDuration::ZERO,
         }
     }
 
@@ -174,16 +178,54 @@ impl Dispatch {
     /// delay; `every N` plans its next slot.
     pub fn begin(&mut self, now: Timestamp, after_downtime: bool) {
         self.counts = true;
+        let intervals = self.polls.iter().filter(|poll| poll.follows_lead(now));
+        let newest = intervals.filter_map(|poll| poll.planned.last_slot).max();
+        let ahead = newest.map(|slot| slot.duration_since(now));
+        self.lead = ahead.map_or(self.lead, |ahead| ahead.max(self.lead));
         for poll in 0..self.polls.len() {
+            let time = self.time_of(poll, now);
             let planned = &self.polls[poll].planned;
             let until = planned.until;
-            if let Some(slot) = planned.missed_slot(now) {
-                let at = planned.catches_up(slot, now, after_downtime);
+            if let Some(slot) = planned.missed_slot(now, time) {
+                let at = planned.catches_up(slot, now, time, after_downtime);
                 self.announce(poll, slot, at);
             } else if now >= until {
                 self.pass(poll, until);
             }
-            self.plan_next_interval(poll, now);
+            self.plan_next_interval(poll, time);
+        }
+    }
+
+    /// Goes on in the time of an earlier plan.
+    pub fn follow(&mut self, earlier: &Self) {
+        self.lead = earlier.lead;
+    }
+
+    /// The clock jumped by so much; forward is positive. What was to happen in a while happens in the same while, unless
+    /// the clock went forward: that may have been a sleep, and then the while is over.
+    pub fn clock_jumped(&mut self, by: SignedDuration) {
+        let shift = by.min(self.lead);
+        self.lead = self.lead.saturating_sub(shift);
+        let due = std::mem::take(&mut self.due).into_iter();
+        let shifted = due.map(|Reverse(due)| {
+            let at = moved(due.at, shift);
+            Reverse(Due { at, ..due })
+        });
+        self.due = shifted.collect();
+        for lane in &mut self.lanes {
+            lane.clock_jumped(shift);
+        }
+        self.hosts.clock_jumped(shift);
+        for poll in &mut self.polls {
+            poll.left_out = poll.left_out.map(|until| moved(until, shift));
+        }
+    }
+
+    /// The time by which the slots of a poll are counted.
+    fn time_of(&self, poll: PollIndex, now: Timestamp) -> Timestamp {
+        match self.polls[poll].planned.group {
+            Some(_) => now,
+            None => moved(now, self.lead),
         }
     }
 
@@ -226,13 +268,14 @@ impl Dispatch {
                 break;
             }
             self.due.pop();
+            let time = self.time_of(due.poll, now);
             if due.repeats {
-                self.plan_next_interval(due.poll, now.max(due.slot));
+                self.plan_next_interval(due.poll, time.max(due.slot));
             } else {
                 self.polls[due.poll].announced = false;
             }
             // After a sleep, or a store that took no writes, newer slots may have passed: the newest is asked.
-            let newest = self.polls[due.poll].planned.newest(now);
+            let newest = self.polls[due.poll].planned.newest(now, time);
             let slot = newest.map_or(due.slot, |newest| newest.max(due.slot));
             acts.extend(self.admit(due.poll, slot, now));
         }
@@ -336,7 +379,11 @@ impl Dispatch {
     /// for.
     fn pass(&mut self, poll: PollIndex, slot: Timestamp) {
         let planned = &mut self.polls[poll].planned;
-        let Some(from) = planned.accounted.replace(later(slot, A_MILLISECOND)) else {
+        let spoken_for = later(slot, A_MILLISECOND);
+        let before = planned.accounted;
+        // Never back: asked again after the clock was set back, what came since is accounted for all the same.
+        planned.accounted = before.max(Some(spoken_for));
+        let Some(from) = before else {
             return;
         };
         let from = from.max(planned.from);
@@ -512,7 +559,9 @@ impl Dispatch {
         for poll in 0..self.polls.len() {
             let planned = &self.polls[poll].planned;
             if (planned.from..planned.until).contains(&now) {
-                self.announce(poll, now, now);
+                // Behind the newest, should the clock have been set back: whoever asks wants an answer.
+                let behind = planned.last_slot.map(|last| later(last, A_MILLISECOND));
+                self.announce(poll, behind.map_or(now, |behind| behind.max(now)), now);
             }
         }
     }
@@ -554,7 +603,7 @@ impl Dispatch {
         None
     }
 
-    /// `every N` finds its next slot itself.
+    /// `every N` finds its next slot itself, `after` an instant of its own time.
     fn plan_next_interval(&mut self, poll: PollIndex, after: Timestamp) {
         let planned = &self.polls[poll].planned;
         if planned.group.is_some() {
@@ -564,8 +613,9 @@ impl Dispatch {
         let Some(slot) = planned.schedule.next_after(after) else {
             return;
         };
-        if slot < planned.until {
-            let at = later(slot, planned.splay);
+        let back = SignedDuration::ZERO.saturating_sub(self.lead);
+        let at = moved(later(slot, planned.splay), back);
+        if moved(slot, back) < planned.until {
             self.due.push(Reverse(Due {
                 at,
                 poll,
@@ -587,34 +637,52 @@ impl Poll {
 }
 
 impl Planned {
-    /// Whether a slot is in the time of the key result and not yet asked: a clock set back asks nothing twice.
+    /// Whether a slot has come in the time of the key result and was not asked yet: a clock set back asks nothing twice.
+    /// That its time is not over is for whoever knows what the clock says.
     fn wants(&self, slot: Timestamp) -> bool {
-        slot >= self.from && slot < self.until && self.last_slot.is_none_or(|last| last < slot)
+        slot >= self.from && self.last_slot.is_none_or(|last| last < slot)
     }
 
-    /// The newest slot at `now`, if it was not asked yet. A cycle that began after its newest slot is asked at once
-    /// all the same: its first slot is then the cycle's start.
-    fn missed_slot(&self, now: Timestamp) -> Option<Timestamp> {
+    /// A slot that was spoken for is not asked after all.
+    fn take_back(&mut self, slot: Timestamp) {
+        if self.accounted == Some(later(slot, A_MILLISECOND)) {
+            self.accounted = Some(slot);
+        }
+    }
+
+    /// The newest slot at `now`, or at what `time` it is for its schedule, if it was not asked yet. A cycle that began
+    /// after its newest slot is asked at once all the same: its first slot is then the cycle's start.
+    fn missed_slot(&self, now: Timestamp, time: Timestamp) -> Option<Timestamp> {
         // What was never asked while its time was is not begun when that is over.
         let begun = now < self.until || self.last_slot.is_some() || self.accounted.is_some();
         if now < self.from || now >= self.closes || !begun {
             return None;
         }
-        let slot = self.newest(now)?.max(self.from);
+        let slot = self.newest(now, time)?.max(self.from);
         self.wants(slot).then_some(slot)
     }
 
-    /// The newest slot at `now`; once its time is over, the last of all.
-    fn newest(&self, now: Timestamp) -> Option<Timestamp> {
-        self.schedule
-            .at_or_before(now.min(earlier_by_one(self.until)))
+    /// The newest slot at `now`, which is `time` for its schedule; once its time is over, the last of all.
+    fn newest(&self, now: Timestamp, time: Timestamp) -> Option<Timestamp> {
+        let last = moved(earlier_by_one(self.until), time.duration_since(now));
+        self.schedule.at_or_before(time.min(last))
     }
 
     /// When a missed slot is caught up with: after a downtime each key result after its own delay, so that not all come at
     /// once; one whose delay is not over yet keeps to it.
-    fn catches_up(&self, slot: Timestamp, now: Timestamp, after_downtime: bool) -> Timestamp {
+    fn catches_up(
+        &self,
+        slot: Timestamp,
+        now: Timestamp,
+        time: Timestamp,
+        after_downtime: bool,
+    ) -> Timestamp {
         let asked_before = self.last_slot.is_some() || self.accounted.is_some();
-        let in_its_time = later(slot, self.splay);
+        let lead = time.duration_since(now);
+        let in_its_time = moved(
+            later(slot, self.splay),
+            SignedDuration::ZERO.saturating_sub(lead),
+        );
         match asked_before {
             true if in_its_time > now => in_its_time,
             true if after_downtime => later(now, self.splay),
@@ -637,8 +705,19 @@ fn gather(polls: &[Planned], of: impl Fn(&Planned) -> Option<usize>) -> Vec<Vec<
     gathered
 }
 
+impl Poll {
+    /// Whether it keeps to the time of the intervals, now.
+    fn follows_lead(&self, now: Timestamp) -> bool {
+        self.planned.group.is_none() && now < self.planned.until
+    }
+}
+
 /// What the store tells instants apart by.
 const A_MILLISECOND: Duration = Duration::from_millis(1);
+
+pub(super) fn moved(t: Timestamp, by: SignedDuration) -> Timestamp {
+    t.saturating_add(by).unwrap_or(t)
+}
 
 fn earlier_by_one(t: Timestamp) -> Timestamp {
     t.checked_sub(jiff::SignedDuration::from_nanos(1))

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::lane::{Held, Why};
 use super::past::Slots;
@@ -80,6 +80,11 @@ pub enum Event<'a> {
         source: &'a Slug,
         /// Which key result.
         key_result: &'a KeyResultId,
+    },
+    /// The wall clock was set, or the machine slept.
+    ClockJumped {
+        /// By how much; forward is positive.
+        by: SignedDuration,
     },
     /// The store committed a transaction.
     StoreWrote,

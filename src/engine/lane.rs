@@ -4,10 +4,10 @@
 
 use std::collections::VecDeque;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::breaker::{Admits, Breaker};
-use super::dispatch::PollIndex;
+use super::dispatch::{PollIndex, moved};
 use super::pace::{Pace, Terms};
 use super::policy;
 use crate::domain::fault::{Fault, FaultClass};
@@ -169,6 +169,13 @@ impl Lane {
             Admits::NoneUntil(_) => 0,
         };
         self.running + self.fills < permits
+    }
+
+    /// The clock was set back or forth by so much: what was to last a while lasts the same while.
+    pub(super) fn clock_jumped(&mut self, shift: SignedDuration) {
+        self.patience = self.patience.map(|until| moved(until, shift));
+        self.breaker.clock_jumped(shift);
+        self.pace.clock_jumped(shift);
     }
 
     /// When its pace allows the next question, if that is not now.

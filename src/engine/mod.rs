@@ -13,6 +13,7 @@ pub mod ending;
 pub mod event;
 pub mod fill;
 mod housekeeping;
+mod jump;
 pub mod lane;
 pub mod ledger;
 pub mod pace;

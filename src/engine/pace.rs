@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::dispatch::LaneIndex;
+use super::dispatch::{LaneIndex, moved};
 use super::policy;
 
 /// The least time between the beginnings of two questions.
@@ -30,6 +30,11 @@ impl Pace {
         // A clock that was set back must not make it wait for days.
         let gap = SignedDuration::try_from(self.gap).ok()?;
         (next.duration_since(now) <= gap).then_some(next)
+    }
+
+    /// The clock was set back or forth by so much.
+    pub(super) fn clock_jumped(&mut self, shift: SignedDuration) {
+        self.next = self.next.map(|next| moved(next, shift));
     }
 
     /// A question begins.
@@ -75,6 +80,13 @@ struct Host {
 }
 
 impl Hosts {
+    /// The clock was set back or forth by so much.
+    pub(super) fn clock_jumped(&mut self, shift: SignedDuration) {
+        for host in &mut self.all {
+            host.pace.clock_jumped(shift);
+        }
+    }
+
     /// The hosts of sources that are asked on these terms.
     #[must_use]
     pub fn new(terms: &[Terms]) -> Self {

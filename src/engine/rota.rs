@@ -1,11 +1,11 @@
 //! The rota: the plan in force with its dispatcher, its sources and what is owed. Sends out errands and fills, hears how
 //! they ended, and carries what goes on over from one plan to the next. Knows no store and no judgement.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::arrears::{Arrears, Ended, Kept, Passing};
@@ -40,7 +40,7 @@ pub struct Rota {
     arrears: Arrears,
     owed: Vec<(PollIndex, Stretch)>,
     /// Fills under way.
-    fills: HashMap<PollIndex, (LaneIndex, CancellationToken)>,
+    fills: BTreeMap<PollIndex, (LaneIndex, CancellationToken)>,
     /// Polls whose newest answer was a fault: as long as that is so, their past is not asked for.
     failing: HashSet<PollIndex>,
     /// How far back slots are filled.
@@ -126,6 +126,7 @@ impl Rota {
             plan.for_dispatch(&last_slots, &accounted),
             &sources.terms(config),
         );
+        dispatch.follow(&self.dispatch);
         under_way.retain(|key_result, stray| {
             let Some((index, planned)) = places
                 .get(key_result)
@@ -159,11 +160,14 @@ impl Rota {
         let at = |(id, owed): (KeyResultId, Vec<Stretch>)| Some((*places.get(&id)?, owed));
         let owed = owed.into_iter().filter_map(at);
         let owed = owed.flat_map(|(index, all)| all.into_iter().map(move |one| (index, one)));
+        // Always in the same order, so that the same days give the same records.
+        let mut owed: Vec<_> = owed.collect();
+        owed.sort_by_key(|(index, stretch)| (*index, stretch.from));
         let rests = config.sources.values().map(policy::rest);
         Self {
             arrears: Arrears::new(rests),
-            owed: owed.collect(),
-            fills: HashMap::new(),
+            owed,
+            fills: BTreeMap::new(),
             failing: HashSet::new(),
             catch_up: config.catch_up,
             generation: self.generation + 1,
@@ -396,6 +400,11 @@ impl Rota {
     pub fn begin_once(&mut self, now: Timestamp) {
         self.owed.clear();
         self.dispatch.ask_all(now);
+    }
+
+    /// Hears that the clock jumped; forward is positive.
+    pub fn clock_jumped(&mut self, by: SignedDuration) {
+        self.dispatch.clock_jumped(by);
     }
 
     /// Hears a firing.

@@ -33,7 +33,11 @@ use crate::source::{Question, Source};
 use crate::store::{Entry, Origin, Store};
 
 mod catch_up;
+mod clocks;
+mod model;
+mod simulation;
 mod truth;
+mod world;
 
 /// What a made-up source answers to the text of a question.
 type Script = dyn Fn(&str) -> Result<f64, Fault> + Send + Sync;

@@ -9,12 +9,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 use tokio_cron_scheduler::job::job_data::{JobAndNextTick, JobStoredData};
 use tokio_cron_scheduler::store::{DataStore, InitStore};
 use tokio_cron_scheduler::{
@@ -42,8 +44,35 @@ pub struct TickerError(#[from] JobSchedulerError);
 
 /// A running scheduler.
 pub struct Ticker {
-    scheduler: JobScheduler,
+    scheduler: Option<JobScheduler>,
+    #[cfg(test)]
+    simulated: Option<tokio::task::JoinHandle<()>>,
+    slots: Slots,
+    pulse: Pulse,
 }
+
+/// How often the scheduler was heard, and since how many looks not any more.
+struct Pulse {
+    beats: u64,
+    silent: u32,
+    looked: Instant,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self {
+            beats: 0,
+            silent: 0,
+            looked: Instant::now(),
+        }
+    }
+}
+
+/// It looks for what is due twice a second. Looks rather than time are counted, since a process that was stopped finds
+/// time gone by for everyone.
+const SILENT_LOOKS: u32 = 60;
+/// The time between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The scheduler hands firings through a channel that drops the oldest when full: room for every pattern to fire
 /// several times before anyone listens, and never less than this.
@@ -81,16 +110,85 @@ impl Ticker {
                 let _ = ticks.send(Tick { generation, group });
                 Box::pin(std::future::ready(()))
             })?;
-            slots.register(job.guid(), Arc::clone(pattern));
+            slots.register(job.guid(), group, Arc::clone(pattern));
             scheduler.add(job).await?;
         }
         scheduler.start().await?;
-        Ok(Self { scheduler })
+        Ok(Self {
+            scheduler: Some(scheduler),
+            #[cfg(test)]
+            simulated: None,
+            slots,
+            pulse: Pulse::new(),
+        })
+    }
+
+    /// The same without the scheduler's two looks a second, which would make simulated months cost hours: it looks when
+    /// something is due, and sometimes, since the clock may be set.
+    #[cfg(test)]
+    pub(super) fn simulated(
+        generation: u64,
+        patterns: &[Arc<CronSchedule>],
+        clock: Arc<dyn Clock>,
+        ticks: UnboundedSender<Tick>,
+    ) -> Self {
+        const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+        let slots = Slots::new(clock);
+        for (group, pattern) in patterns.iter().enumerate() {
+            let id = Uuid::from_u128(group as u128);
+            slots.register(id, group, Arc::clone(pattern));
+            let now = slots.clock.now();
+            slots.lock().plan_after(id, now);
+        }
+        let looks = slots.clone();
+        let goes_round = async move {
+            loop {
+                looks.beats.fetch_add(1, Ordering::Relaxed);
+                let now = looks.clock.now();
+                let (due, next) = {
+                    let mut inner = looks.lock();
+                    inner.follow(now);
+                    (inner.take_due(now), inner.due.first().map(|(at, ..)| *at))
+                };
+                for id in due {
+                    let group = usize::try_from(id.as_u128()).unwrap();
+                    let _ = ticks.send(Tick { generation, group });
+                }
+                let wait = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
+                tokio::time::sleep(wait.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)).await;
+            }
+        };
+        Self {
+            scheduler: None,
+            simulated: Some(tokio::spawn(goes_round)),
+            slots,
+            pulse: Pulse::new(),
+        }
+    }
+
+    /// Whether it still goes round; to be asked at each turn of whoever listens. Its tasks are its own: should one of them
+    /// panic, nobody is told, and no pattern would fire any more.
+    pub fn is_alive(&mut self) -> bool {
+        let pulse = &mut self.pulse;
+        if pulse.looked.elapsed() >= LOOK_EVERY {
+            let beats = self.slots.beats.load(Ordering::Relaxed);
+            let heard = std::mem::replace(&mut pulse.beats, beats) != beats;
+            pulse.silent = if heard { 0 } else { pulse.silent + 1 };
+            pulse.looked = Instant::now();
+        }
+        pulse.silent < SILENT_LOOKS
     }
 
     /// Stops it; firings under way may still arrive.
-    pub async fn stop(mut self) {
-        if let Err(error) = self.scheduler.shutdown().await {
+    pub async fn stop(self) {
+        #[cfg(test)]
+        if let Some(task) = self.simulated {
+            task.abort();
+        }
+        let Some(mut scheduler) = self.scheduler else {
+            return;
+        };
+        if let Err(error) = scheduler.shutdown().await {
             tracing::warn!(%error, "the scheduler did not stop cleanly");
         }
     }
@@ -101,30 +199,49 @@ impl Ticker {
 struct Slots {
     clock: Arc<dyn Clock>,
     inner: Arc<Mutex<Inner>>,
+    /// How often it was asked what is due.
+    beats: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
 struct Inner {
     jobs: HashMap<Uuid, JobStoredData>,
-    patterns: HashMap<Uuid, Arc<CronSchedule>>,
+    /// By job, each with its place.
+    patterns: HashMap<Uuid, (usize, Arc<CronSchedule>)>,
     next: HashMap<Uuid, Timestamp>,
-    due: BTreeSet<(Timestamp, Uuid)>,
+    /// Those of the same instant in the order of the patterns.
+    due: BTreeSet<(Timestamp, usize, Uuid)>,
+    /// When it was looked for what is due last.
+    looked: Option<Timestamp>,
 }
 
 impl Inner {
     fn plan(&mut self, id: Uuid, next: Option<Timestamp>) {
+        let place = self.patterns.get(&id).map_or(0, |(place, _)| *place);
         if let Some(old) = self.next.remove(&id) {
-            self.due.remove(&(old, id));
+            self.due.remove(&(old, place, id));
         }
         if let Some(next) = next {
             self.next.insert(id, next);
-            self.due.insert((next, id));
+            self.due.insert((next, place, id));
         }
     }
 
     fn plan_after(&mut self, id: Uuid, after: Timestamp) {
-        let next = self.patterns.get(&id).and_then(|p| p.next_after(after));
+        let next = self.patterns.get(&id);
+        let next = next.and_then(|(_, pattern)| pattern.next_after(after));
         self.plan(id, next);
+    }
+
+    /// Plans everything anew after the clock was set back: what was planned while it stood ahead may lie years off.
+    fn follow(&mut self, now: Timestamp) {
+        if self.looked.is_some_and(|looked| now < looked) {
+            let ids: Vec<Uuid> = self.patterns.keys().copied().collect();
+            for id in ids {
+                self.plan_after(id, now);
+            }
+        }
+        self.looked = Some(now);
     }
 
     /// The jobs due at `now`; each is moved on to its next firing after `now`, so that none is handed out twice and
@@ -132,8 +249,8 @@ impl Inner {
     fn take_due(&mut self, now: Timestamp) -> Vec<Uuid> {
         let due: Vec<Uuid> = self
             .due
-            .range(..=(now, Uuid::max()))
-            .map(|(_, id)| *id)
+            .range(..=(now, usize::MAX, Uuid::max()))
+            .map(|(.., id)| *id)
             .collect();
         for id in &due {
             self.plan_after(*id, now);
@@ -153,12 +270,13 @@ impl Slots {
         Self {
             clock,
             inner: Arc::default(),
+            beats: Arc::default(),
         }
     }
 
     /// Tells the pattern of a job before the scheduler is given it.
-    fn register(&self, id: Uuid, pattern: Arc<CronSchedule>) {
-        self.lock().patterns.insert(id, pattern);
+    fn register(&self, id: Uuid, place: usize, pattern: Arc<CronSchedule>) {
+        self.lock().patterns.insert(id, (place, pattern));
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -205,8 +323,10 @@ impl DataStore<JobStoredData> for Slots {
 
 impl MetaDataStorage for Slots {
     fn list_next_ticks(&mut self) -> Answer<Vec<JobAndNextTick>> {
+        self.beats.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         let mut inner = self.lock();
+        inner.follow(now);
         let due = inner.take_due(now);
         let listed = due
             .iter()
@@ -234,7 +354,7 @@ impl MetaDataStorage for Slots {
 
     fn time_till_next_job(&mut self) -> Answer<Option<Duration>> {
         let now = self.clock.now();
-        let next = self.lock().due.first().map(|(at, _)| *at);
+        let next = self.lock().due.first().map(|(at, ..)| *at);
         answer(Ok(next.map(|at| {
             Duration::try_from(at.duration_since(now)).unwrap_or_default()
         })))
@@ -430,10 +550,63 @@ mod tests {
         let clock = Arc::new(SimulatedClock::at("2026-11-24T10:00:30Z"));
         let slots = Slots::new(clock.clone());
         let (id, pattern) = (Uuid::from_u128(1), cron("* * * * *", "UTC"));
-        slots.register(id, pattern);
+        slots.register(id, 0, pattern);
         slots.lock().plan_after(id, clock.now());
         tokio::time::advance(Duration::from_secs(3600)).await;
         assert_eq!(slots.lock().take_due(clock.now()), [id]);
         assert!(slots.lock().take_due(clock.now()).is_empty());
+    }
+
+    /// A clock that stood ten years ahead, and whoever planned by it.
+    #[tokio::test(start_paused = true)]
+    async fn f31_a_clock_set_back_brings_the_next_firing_back() {
+        let slots = Slots::new(Arc::new(SimulatedClock::at("2026-11-24T10:00:30Z")));
+        let (id, pattern) = (Uuid::from_u128(1), cron("0 6 * * *", "UTC"));
+        slots.register(id, 0, pattern);
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let (ahead, right) = (at("2036-11-24T10:00:30Z"), at("2026-11-24T10:00:31Z"));
+        slots.lock().follow(ahead);
+        slots.lock().plan_after(id, ahead);
+        slots.lock().follow(right);
+        assert_eq!(slots.lock().next[&id], at("2026-11-25T06:00:00Z"));
+    }
+
+    /// A clock that breaks whoever reads it.
+    struct Broken(AtomicU64);
+
+    impl Clock for Broken {
+        fn now(&self) -> Timestamp {
+            let left = self.0.fetch_sub(1, Ordering::Relaxed);
+            assert!(left > 0, "the clock is broken");
+            "2026-11-24T10:00:30Z".parse().unwrap()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn f62_a_scheduler_that_panicked_is_found_dead() {
+        let patterns = [cron("* * * * *", "UTC")];
+        let (sender, _ticks) = unbounded_channel();
+        // One reading to plan the job, then a few rounds.
+        let clock = Arc::new(Broken(AtomicU64::new(20)));
+        let mut ticker = Ticker::start(1, &patterns, clock, sender).await.unwrap();
+        let mut seconds = 0;
+        while ticker.is_alive() {
+            tokio::time::sleep(LOOK_EVERY).await;
+            seconds += 1;
+            assert!(seconds < 600, "nobody noticed");
+        }
+        assert!(seconds >= 60, "{seconds}");
+    }
+
+    /// Stopped for ten minutes, as by SIGSTOP, it is as alive as before.
+    #[tokio::test(start_paused = true)]
+    async fn f33_a_scheduler_that_was_stopped_is_alive() {
+        let (sender, _ticks) = unbounded_channel();
+        let clock = Arc::new(SimulatedClock::at("2026-11-24T10:00:30Z"));
+        let mut ticker = Ticker::start(1, &[], clock, sender).await.unwrap();
+        for _ in 0..5 {
+            tokio::time::advance(Duration::from_secs(600)).await;
+            assert!(ticker.is_alive());
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Signs of life of the process itself, cheap to read at any time: the scheduler's heartbeat, readiness, polls in
 //! flight. A failing source never shows here.
 
-use std::sync::Mutex;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 pub struct Vitals {
     last_tick_ms: AtomicI64,
     in_flight: AtomicUsize,
-    not_ready: Mutex<Option<&'static str>>,
+    not_ready: Mutex<Option<Cow<'static, str>>>,
 }
 
 impl Vitals {
@@ -21,7 +22,9 @@ impl Vitals {
         Self {
             last_tick_ms: AtomicI64::new(now.as_millisecond()),
             in_flight: AtomicUsize::new(0),
-            not_ready: Mutex::new(Some("starting: configuration and store are not open yet")),
+            not_ready: Mutex::new(Some(
+                "starting: configuration and store are not open yet".into(),
+            )),
         }
     }
 
@@ -40,19 +43,30 @@ impl Vitals {
 
     /// Ready to serve, or why not.
     pub fn set_readiness(&self, not_ready: Option<&'static str>) {
-        *self
+        self.note(not_ready.map(Cow::Borrowed));
+    }
+
+    /// Not ready, for this reason.
+    pub fn wait_for(&self, reason: String) {
+        self.note(Some(reason.into()));
+    }
+
+    fn note(&self, not_ready: Option<Cow<'static, str>>) {
+        let mut noted = self
             .not_ready
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = not_ready;
+            .unwrap_or_else(PoisonError::into_inner);
+        *noted = not_ready;
     }
 
     /// `None` when ready, else the reason.
     #[must_use]
-    pub fn not_ready(&self) -> Option<&'static str> {
-        *self
+    pub fn not_ready(&self) -> Option<Cow<'static, str>> {
+        let noted = self
             .not_ready
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner);
+        noted.clone()
     }
 
     /// A poll began.

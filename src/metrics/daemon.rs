@@ -21,6 +21,9 @@ use crate::engine::event::{Event, Observe, Skip};
 
 /// Upper bounds of the poll duration in seconds.
 const BOUNDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// Where the clock can jump.
+const FORWARD: &str = "forward";
+const BACK: &str = "back";
 const LEVELS: [Level; 5] = [
     Level::ERROR,
     Level::WARN,
@@ -41,6 +44,7 @@ pub struct Counters {
     polls_skipped: IntCounterVec,
     polls_held: IntCounterVec,
     slots_missed: IntCounterVec,
+    clock_jumps: IntCounterVec,
     store_writes: IntCounter,
     store_write_failures: IntCounter,
     requests: IntCounterVec,
@@ -71,6 +75,7 @@ impl Counters {
             polls_skipped: counters(&names::SCHEDULER_POLLS_SKIPPED)?,
             polls_held: counters(&names::SCHEDULER_POLLS_HELD)?,
             slots_missed: counters(&names::SCHEDULER_SLOTS_MISSED)?,
+            clock_jumps: counters(&names::SCHEDULER_CLOCK_JUMPS)?,
             store_writes: counter(&names::STORE_WRITES)?,
             store_write_failures: counter(&names::STORE_WRITE_FAILURES)?,
             requests: counters(&names::HTTP_REQUESTS)?,
@@ -82,6 +87,9 @@ impl Counters {
         }
         for level in LEVELS {
             count(&this.log_messages, &[word(level)], 0);
+        }
+        for direction in [FORWARD, BACK] {
+            count(&this.clock_jumps, &[direction], 0);
         }
         Ok(this)
     }
@@ -96,6 +104,7 @@ impl Counters {
             Box::new(self.polls_skipped.clone()),
             Box::new(self.polls_held.clone()),
             Box::new(self.slots_missed.clone()),
+            Box::new(self.clock_jumps.clone()),
             Box::new(self.store_writes.clone()),
             Box::new(self.store_write_failures.clone()),
             Box::new(self.requests.clone()),
@@ -199,6 +208,10 @@ impl Observe for Counters {
             } => count(&self.polls_held, &[source.as_str()], 1),
             // Seen as okrd_source_suspended and okrd_source_breaker_open.
             Event::HeldBack { .. } | Event::LetGo { .. } => {}
+            Event::ClockJumped { by } => {
+                let direction = if by.is_positive() { FORWARD } else { BACK };
+                count(&self.clock_jumps, &[direction], 1);
+            }
             Event::SlotsPassed {
                 source,
                 missed: Some(missed),

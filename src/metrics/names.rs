@@ -139,6 +139,7 @@ table! {
     SCHEDULER_POLLS_SKIPPED = Counter "okrd_scheduler_polls_skipped_total", None, SOURCE, "Polls left out because the previous one still ran";
     SCHEDULER_POLLS_HELD = Counter "okrd_scheduler_polls_held_total", None, SOURCE, "Polls left out because the source is left alone: it asked for patience, failed in a row or refused the login; when that is over each key result is asked once";
     SCHEDULER_SLOTS_MISSED = Counter "okrd_scheduler_slots_missed_total", None, SOURCE, "Slots that passed without a poll and cannot be filled afterwards";
+    SCHEDULER_CLOCK_JUMPS = Counter "okrd_scheduler_clock_jumps_total", None, &["direction"], "Times that the wall clock jumped by two seconds or more, a sleep of the machine included";
     STORE_WRITES = Counter "okrd_store_writes_total", None, &[], "Transactions committed";
     STORE_WRITE_FAILURES = Counter "okrd_store_write_failures_total", None, &[], "Transactions that the store refused";
     HTTP_REQUESTS = Counter "okrd_http_requests_total", None, &["handler", "code"], "Requests answered, by route pattern and status code";
@@ -228,6 +229,7 @@ mod tests {
         ("okrd_scheduler_polls_skipped_total", 'c', "source"),
         ("okrd_scheduler_polls_held_total", 'c', "source"),
         ("okrd_scheduler_slots_missed_total", 'c', "source"),
+        ("okrd_scheduler_clock_jumps_total", 'c', "direction"),
         ("okrd_store_up", 'g', ""),
         ("okrd_store_size_bytes", 'g', ""),
         ("okrd_store_wal_size_bytes", 'g', ""),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use rusqlite::{Connection, Row};
 
 use super::closing;
@@ -133,7 +133,7 @@ struct Index {
 pub(super) fn load(connection: &Connection, goals: &Goals) -> rusqlite::Result<Loaded> {
     let zone = day_zone(connection)?;
     let mut stored_days = zone
-        .and_then(|name| TimeZone::get(&name).ok())
+        .and_then(|name| TimeZoneDatabase::bundled().get(&name).ok())
         .map(Days::new);
     let mut wanted: Vec<Wanted<'_>> = goals
         .key_results()

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::days::Days;
@@ -52,7 +52,8 @@ pub(super) struct Series {
 impl Memory {
     /// What every writer must know before its first row.
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let zone = day_zone(connection)?.and_then(|name| TimeZone::get(&name).ok());
+        let zone =
+            day_zone(connection)?.and_then(|name| TimeZoneDatabase::bundled().get(&name).ok());
         let mut memory = Self {
             series: HashMap::new(),
             days: Days::new(zone.unwrap_or(TimeZone::UTC)),
@@ -85,7 +86,7 @@ impl Memory {
         self.sealed_until = sealed_until(connection)?;
         let zone = day_zone(connection)?;
         if zone.as_deref() != self.days.zone_name()
-            && let Some(zone) = zone.and_then(|name| TimeZone::get(&name).ok())
+            && let Some(zone) = zone.and_then(|name| TimeZoneDatabase::bundled().get(&name).ok())
         {
             self.days = Days::new(zone);
         }

@@ -327,7 +327,7 @@ impl Store {
         self.send(Command::ForeignChanges(Box::new(move |result| {
             drop(done.send(result));
         })))?;
-        answer.await.map_err(|_| self.ended())?
+        heard(answer).await.map_err(|_| self.ended())?
     }
 
     /// Bytes of the database and its write-ahead log.
@@ -348,6 +348,12 @@ impl Store {
         &self.shared.path
     }
 
+    /// Has the writer panic.
+    #[cfg(test)]
+    pub(crate) fn break_writer(&self) {
+        self.send(Command::Panic).unwrap();
+    }
+
     /// Writes what was sent, folds the write-ahead log into the database and releases the lock. Other clones find the
     /// store ended.
     ///
@@ -365,7 +371,7 @@ impl Store {
         let (done, answer) = oneshot::channel();
         let done = Box::new(move |result| drop(done.send(result)));
         self.send(Command::Write(write, done))?;
-        answer.await.map_err(|_| self.ended())?
+        heard(answer).await.map_err(|_| self.ended())?
     }
 
     fn send(&self, command: Command) -> Result<(), StoreError> {
@@ -379,6 +385,44 @@ impl Store {
         StoreError::Ended {
             file: self.shared.path.clone(),
         }
+    }
+}
+
+/// Waits for what the writer answers.
+#[cfg(not(test))]
+async fn heard<T>(answer: oneshot::Receiver<T>) -> Result<T, oneshot::error::RecvError> {
+    answer.await
+}
+
+/// The same; where time is simulated it stands still meanwhile.
+#[cfg(test)]
+async fn heard<T: Send + 'static>(
+    answer: oneshot::Receiver<T>,
+) -> Result<T, oneshot::error::RecvError> {
+    if !simulated::is_on() {
+        return answer.await;
+    }
+    // Simulated time goes on when nothing is left to do, and only this way tokio knows of what other threads do.
+    let waiting = tokio::task::spawn_blocking(move || answer.blocking_recv());
+    waiting.await.unwrap()
+}
+
+/// Whether the time of the thread is simulated.
+#[cfg(test)]
+pub(crate) mod simulated {
+    use std::cell::Cell;
+
+    thread_local! {
+        static ON: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// From now on, on this thread.
+    pub(crate) fn turn_on() {
+        ON.set(true);
+    }
+
+    pub(super) fn is_on() -> bool {
+        ON.get()
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) enum Command {
     ForeignChanges(Done<u64>),
     /// End.
     Close(Done<()>),
+    /// End as nobody expects.
+    #[cfg(test)]
+    Panic,
 }
 
 /// As many messages as share a commit at most: it bounds how long the first of them waits.
@@ -95,6 +98,8 @@ impl Writer {
                     drop(self);
                     return done(closed);
                 }
+                #[cfg(test)]
+                Some(Command::Panic) => std::panic::resume_unwind(Box::new("told to")),
                 Some(Command::Write(..)) | None => {}
             }
         }

@@ -42,7 +42,7 @@ fn slow_desk() -> (FakeJira, Home) {
 }
 
 #[test]
-fn a_poll_under_way_is_finished_and_kept_before_the_end() {
+fn f64_a_poll_under_way_is_finished_and_kept_before_the_end() {
     let (fake, home) = slow_desk();
     let daemon = home.start();
     within(PATIENT, "the poll has begun", || fake.seen().pop());

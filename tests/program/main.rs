@@ -6,6 +6,7 @@ mod backfill;
 mod backup;
 mod catch_up;
 mod check;
+mod clock;
 mod demo;
 mod diff;
 mod editors;

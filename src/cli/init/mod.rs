@@ -12,7 +12,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::{Date, date};
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ToSpan as _};
 
 use self::dialogue::{Talk, dialogue};
@@ -78,13 +78,15 @@ fn refused(faults: Vec<String>) -> Failure {
 fn started(args: &InitArgs, now: Timestamp) -> Result<Plan, Vec<String>> {
     let mut faults = Vec::new();
     let timezone = args.timezone.clone().unwrap_or_else(here);
-    let zone = TimeZone::get(&timezone).unwrap_or_else(|_| {
-        let found = quoted(&timezone);
-        faults.push(format!(
-            "--timezone {found}: expected an IANA name such as Europe/Amsterdam"
-        ));
-        TimeZone::UTC
-    });
+    let zone = TimeZoneDatabase::bundled()
+        .get(&timezone)
+        .unwrap_or_else(|_| {
+            let found = quoted(&timezone);
+            faults.push(format!(
+                "--timezone {found}: expected an IANA name such as Europe/Amsterdam"
+            ));
+            TimeZone::UTC
+        });
     let today = now.to_zoned(zone).date();
     let cycle = match &args.cycle {
         None => Ok(quarter(today)),

@@ -589,6 +589,94 @@ fn f31_a_clock_set_back_asks_no_slot_twice() {
     assert_eq!(dispatch.acts(at("09:31:00")), []);
 }
 
+/// Told of a jump, intervals go on at their pace in slots to come; whatever was held stays held as long.
+#[test]
+fn f31_a_clock_set_back_holds_up_no_interval() {
+    let mut dispatch = dispatch(vec![every(60, 0), every(60, 1)], &[1, 1]);
+    let hour = SignedDuration::from_hours(1);
+    dispatch.begin(at("10:30:00"), false);
+    assert_eq!(starts(&dispatch.acts(at("10:30:00"))).len(), 2);
+    dispatch.answered(0, None, at("10:30:01"));
+    let slow = Fault::new(FaultClass::RateLimited, "slow down");
+    dispatch.answered(1, Some(&slow), at("10:30:01"));
+    dispatch.recorded(0, at("10:30:01"));
+    dispatch.recorded(1, at("10:30:01"));
+    dispatch.clock_jumped(-hour);
+    assert_eq!(dispatch.acts(at("09:30:59")), []);
+    let until = dispatch
+        .held(1, at("09:30:59"))
+        .and_then(Held::until)
+        .unwrap();
+    let left = until.duration_since(at("09:30:01")).as_secs();
+    assert!((60..=75).contains(&left), "{until}");
+    let mut asked = Vec::new();
+    for minute in 31..40 {
+        let now = at(&format!("09:{minute}:01"));
+        for (poll, slot) in starts(&dispatch.acts(now)) {
+            asked.extend((poll == 0).then_some(slot));
+            dispatch.answered(poll, None, now);
+            dispatch.recorded(poll, now);
+        }
+    }
+    let slots: Vec<_> = (31..40).map(|m| at(&format!("10:{m}:00"))).collect();
+    assert_eq!(asked, slots);
+    assert_eq!(dispatch.take_passed(), [], "nothing passed without a poll");
+
+    // Another start knows the newest slot alone, and goes on from there as well.
+    let mut known = every(60, 0);
+    (known.last_slot, known.accounted) = (Some(at("10:39:00")), Some(at("10:39:01")));
+    let mut later = super::tests::dispatch(vec![known], &[1]);
+    later.begin(at("09:39:30"), false);
+    assert_eq!(starts(&later.acts(at("09:39:30"))), []);
+    assert_eq!(starts(&later.acts(at("09:40:30"))), [(0, at("10:40:00"))]);
+    // Set right again, the clock finds the interval where it would be.
+    later.answered(0, None, at("09:40:31"));
+    later.recorded(0, at("09:40:31"));
+    later.clock_jumped(hour);
+    let acts = later.acts(at("10:41:00"));
+    assert_eq!(starts(&acts), [(0, at("10:41:00"))]);
+    assert_eq!(later.take_passed(), []);
+}
+
+/// The slots that an interval takes while the clock is behind lie ahead of it; it is polled as long as the clock says.
+#[test]
+fn f31_an_interval_ahead_of_the_clock_ends_with_its_cycle() {
+    let mut planned = every(60, 0);
+    planned.until = at("11:00:00");
+    planned.last_slot = Some(at("11:29:00"));
+    let mut dispatch = dispatch(vec![planned], &[1]);
+    dispatch.begin(at("10:50:00"), false);
+    let mut asked = 0;
+    for second in 0..1200 {
+        let now = later(at("10:50:00"), Duration::from_secs(second));
+        for (poll, _) in starts(&dispatch.acts(now)) {
+            asked += 1;
+            assert!(now < at("11:00:00"), "{now}");
+            dispatch.answered(poll, None, now);
+            dispatch.recorded(poll, now);
+        }
+    }
+    assert_eq!(asked, 9);
+}
+
+#[test]
+fn a_slot_whose_cycle_ends_while_it_waits_is_not_spoken_for() {
+    let mut planned = every(60, 0);
+    planned.until = at("10:00:30");
+    planned.accounted = Some(at("10:00:00"));
+    let mut dispatch = dispatch(vec![every(60, 0), planned], &[1]);
+    dispatch.begin(at("10:00:00"), false);
+    dispatch.acts(at("10:00:00"));
+    assert_eq!(dispatch.accounted(1), Some(at("10:00:00")));
+    dispatch.answered(0, None, at("10:00:31"));
+    assert_eq!(dispatch.acts(at("10:00:31")), []);
+    assert_eq!(
+        dispatch.accounted(1),
+        Some(at("10:00:00")),
+        "still to be counted"
+    );
+}
+
 #[test]
 fn f30_f33_a_leap_over_many_slots_asks_once() {
     let mut dispatch = dispatch(vec![every(1, 0)], &[1]);

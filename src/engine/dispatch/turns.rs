@@ -18,7 +18,7 @@ impl Dispatch {
             }
             state.owed = Some(slot);
             // Should a newer one be asked in its stead, it passed.
-            state.planned.accounted = Some(slot);
+            state.planned.take_back(slot);
             acts.push(Act::Skip {
                 poll,
                 why: Skip::SourceHeld(held.why()),
@@ -70,6 +70,8 @@ impl Dispatch {
             }
             self.polls[poll].waiting = None;
             if now >= self.polls[poll].planned.closes {
+                // Its time ended while it waited; the next start counts it as missed.
+                self.polls[poll].planned.take_back(slot);
                 continue;
             }
             let retries = state.began(now);

@@ -1,0 +1,89 @@
+//! Scheduler and store against a simple model: whatever happens in whatever order, no slot is recorded twice, nothing shown
+//! is lost, and every slot is recorded, failed, missed or still owed.
+
+use super::world::{Step, Trouble, World, many};
+use super::*;
+use proptest::prelude::*;
+
+fn minutes(n: u64) -> Duration {
+    Duration::from_secs(60 * n)
+}
+
+/// Six key results that are asked often enough for a few hours to be full of slots.
+fn world(seed: u64) -> Arc<World> {
+    let schedules = [
+        "every 5m",
+        "every 5m",
+        "*/10 * * * *",
+        "*/10 * * * *",
+        "every 13m",
+        "7 * * * *",
+    ];
+    let key_results = schedules.into_iter().enumerate().map(|(n, text)| {
+        let schedule = Schedule::parse(text, &TimeZone::UTC, "UTC").unwrap();
+        (format!("kr{n}"), schedule)
+    });
+    World::new(seed, 80, "2026-10-24T10:20:00Z", |store| {
+        many(store, key_results, 2, date(2026, 12, 31))
+    })
+}
+
+fn trouble() -> impl Strategy<Value = Option<Trouble>> {
+    prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(Trouble::Fails(FaultClass::Net))),
+        1 => Just(Some(Trouble::Fails(FaultClass::RateLimited))),
+        1 => Just(Some(Trouble::Fails(FaultClass::Auth))),
+        1 => Just(Some(Trouble::Fails(FaultClass::BadValue))),
+        1 => Just(Some(Trouble::Hangs)),
+        1 => Just(Some(Trouble::Panics)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0u64..5_400).prop_map(|s| Step::Run(Duration::from_secs(s))),
+        2 => (0u64..40_000).prop_map(|ms| Step::Run(Duration::from_millis(ms))),
+        1 => (-5_000i64..20_000).prop_map(|s| Step::Jump(SignedDuration::from_secs(s))),
+        1 => Just(Step::Reload),
+        2 => trouble().prop_map(Step::Trouble),
+        2 => Just(Step::Kill),
+        1 => Just(Step::Stop),
+        2 => (0u64..300).prop_map(|n| Step::Down(minutes(n))),
+    ]
+}
+
+fn holds(seed: u64, steps: &[Step]) {
+    let world = world(seed);
+    world.live(steps.iter().copied());
+    // In the end all goes well for a while; what came last may still be under way then.
+    let well = [Step::Trouble(None), Step::Run(minutes(8 * 60)), Step::Stop];
+    world.live(well);
+    let fates = world.account(world.now() - SignedDuration::from_mins(90));
+    assert!(fates.recorded > 100, "{fates:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_every_slot_has_one_fate(
+        seed in any::<u64>(),
+        steps in proptest::collection::vec(step(), 1..24),
+    ) {
+        holds(seed, &steps);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    #[ignore = "long: some minutes"]
+    fn long_whatever_happens_every_slot_has_one_fate(
+        seed in any::<u64>(),
+        steps in proptest::collection::vec(step(), 1..80),
+    ) {
+        holds(seed, &steps);
+    }
+}
