@@ -638,9 +638,10 @@ impl Poll {
 
 impl Planned {
     /// Whether a slot has come in the time of the key result and was not asked yet: a clock set back asks nothing twice.
-    /// That its time is not over is for whoever knows what the clock says.
+    /// The slots of an interval may lie ahead of the clock: whether its time is over then is for whoever knows the clock.
     fn wants(&self, slot: Timestamp) -> bool {
-        slot >= self.from && self.last_slot.is_none_or(|last| last < slot)
+        let in_its_time = slot >= self.from && (self.group.is_none() || slot < self.until);
+        in_its_time && self.last_slot.is_none_or(|last| last < slot)
     }
 
     /// A slot that was spoken for is not asked after all.

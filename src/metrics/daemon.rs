@@ -94,7 +94,7 @@ impl Counters {
         Ok(this)
     }
 
-    fn collectors(&self) -> [Box<dyn Collector>; 12] {
+    fn collectors(&self) -> [Box<dyn Collector>; 13] {
         [
             Box::new(self.reloads.clone()),
             Box::new(self.reload_failures.clone()),

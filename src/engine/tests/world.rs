@@ -123,7 +123,7 @@ struct Moody(Arc<World>);
 #[async_trait]
 impl Source for Moody {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Sql { query } = question.measure else {
+        let Measure::Sql { query, .. } = question.measure else {
             unreachable!("the world asks SQL");
         };
         let (draw, trouble) = self.0.ask(query, question.moments.now);
@@ -205,7 +205,7 @@ impl World {
         let folder = folder.unwrap();
         let config = config(folder.path().join("okrd.db"));
         let schedules = config.polls.iter().map(|poll| {
-            let Measure::Sql { query } = &poll.measure else {
+            let Measure::Sql { query, .. } = &poll.measure else {
                 unreachable!("the world asks SQL");
             };
             (query.clone(), poll.schedule.clone())
@@ -287,7 +287,7 @@ impl World {
             match step {
                 Step::Run(time) => tokio::time::sleep(time).await,
                 Step::Jump(by) => life.clock.jump(by),
-                Step::Reload => life.handle.reload(self.config.clone()).await,
+                Step::Reload => life.handle.reload(self.config.clone()).await.unwrap(),
                 Step::Trouble(trouble) => *self.trouble.lock().unwrap() = trouble,
                 Step::Kill => killed = true,
                 Step::Stop | Step::Down(_) => {}
@@ -377,7 +377,7 @@ impl World {
         let mut shown: BTreeSet<_> = tally.shown.iter().collect();
         for poll in &self.config.polls {
             let (id, schedule) = (&poll.key_result, &poll.schedule);
-            let Measure::Sql { query } = &poll.measure else {
+            let Measure::Sql { query, .. } = &poll.measure else {
                 unreachable!("the world asks SQL");
             };
             let measured = self.measured(id);
@@ -510,7 +510,10 @@ pub(super) fn many(
         config.polls.push(Poll {
             key_result: id.clone(),
             source: source.clone(),
-            measure: Measure::Sql { query },
+            measure: Measure::Sql {
+                query,
+                takes: crate::config::spec::Takes::default(),
+            },
             schedule,
             jitter: Duration::from_secs(30),
             ..poll.clone()
