@@ -16,10 +16,12 @@ pub const REVISION: &str = env!("OKRD_REVISION");
 /// The compiler that built it.
 pub const RUSTC: &str = env!("OKRD_RUSTC");
 
-/// When it was built, or its source committed; a clock that stands before it is wrong.
+/// The day before it was built, or its source committed; a clock that stands before that is wrong. A day, because clocks
+/// of two machines may be hours apart, and what this is to find is years off.
 pub fn built() -> Timestamp {
-    let seconds = env!("OKRD_BUILT").parse().unwrap_or(0);
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
+    const A_DAY: i64 = 86_400;
+    let seconds: i64 = env!("OKRD_BUILT").parse().unwrap_or(0);
+    Timestamp::from_second(seconds.saturating_sub(A_DAY)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// The edition of the time zone data that it carries.

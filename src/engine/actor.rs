@@ -312,7 +312,7 @@ impl Engine {
         let often = Duration::from_secs(6 * 3600);
         self.due.pace = Pace {
             age: often,
-            look: often,
+            look: Duration::from_secs(30 * 60),
             sleep: Duration::from_secs(60),
         };
         self

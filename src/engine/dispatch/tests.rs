@@ -620,7 +620,12 @@ fn f31_a_clock_set_back_holds_up_no_interval() {
     }
     let slots: Vec<_> = (31..40).map(|m| at(&format!("10:{m}:00"))).collect();
     assert_eq!(asked, slots);
-    assert_eq!(dispatch.take_passed(), [], "nothing passed without a poll");
+    let passed = dispatch.take_passed();
+    let passed: Vec<_> = passed.iter().filter(|(poll, _)| *poll == 0).collect();
+    assert!(
+        passed.is_empty(),
+        "nothing passed without a poll: {passed:?}"
+    );
 
     // Another start knows the newest slot alone, and goes on from there as well.
     let mut known = every(60, 0);
@@ -663,6 +668,7 @@ fn f31_an_interval_ahead_of_the_clock_ends_with_its_cycle() {
 fn a_slot_whose_cycle_ends_while_it_waits_is_not_spoken_for() {
     let mut planned = every(60, 0);
     planned.until = at("10:00:30");
+    planned.closes = planned.until;
     planned.accounted = Some(at("10:00:00"));
     let mut dispatch = dispatch(vec![every(60, 0), planned], &[1]);
     dispatch.begin(at("10:00:00"), false);

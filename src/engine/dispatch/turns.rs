@@ -115,6 +115,7 @@ impl Dispatch {
         let culprit = self.lanes[lane].held_by.take();
         let all = (0..self.polls.len()).filter(|poll| Some(*poll) != culprit);
         for poll in all.chain(culprit).collect::<Vec<_>>() {
+            let time = self.time_of(poll, now);
             let state = &mut self.polls[poll];
             if state.planned.lane != lane || state.outdated {
                 continue;
@@ -126,6 +127,12 @@ impl Dispatch {
             if let Some(slot) = state.owed.take()
                 && now < state.planned.closes
             {
+                // Should its next one be due this very moment, that is the newest.
+                let slot = state
+                    .planned
+                    .newest(now, time)
+                    .map_or(slot, |n| n.max(slot));
+                state.planned.last_slot = state.planned.last_slot.max(Some(slot));
                 self.queue(poll, slot);
             }
         }
