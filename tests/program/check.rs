@@ -351,7 +351,7 @@ fn online_judges_what_the_store_holds_and_leaves_it_as_it_is() {
             "info RUN-NOTSTARTED okrs/team.toml:16",
             "info RUN-NOTSTARTED okrs/team.toml:16",
             "info RUN-NOTSTARTED okrs/team.toml:4",
-            "warning CYC-OPEN okrd.toml:15",
+            "warning CYC-OPEN okrd.toml:17",
             "warning KR-DONE okrs/team.toml:10",
             "warning KR-START okrs/team.toml:4",
             "warning RUN-COVER okrs/team.toml:2",

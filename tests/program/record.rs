@@ -82,8 +82,8 @@ fn what_cannot_be_a_value_is_refused_and_changes_nothing() {
 fn a_program_records_over_http_with_the_write_token() {
     let home = Home::shop();
     let daemon = std::fs::read_to_string(home.path("okrd.toml")).unwrap();
-    let token = "write_token = { file = \"write.token\" }\n[polling]";
-    home.write("okrd.toml", &daemon.replace("[polling]", token));
+    let token = "write_token = { file = \"write.token\" }\n[reload]";
+    home.write("okrd.toml", &daemon.replace("[reload]", token));
     home.write("write.token", "first-token\n");
     let daemon = home.start();
     let post = |token: &str, body: &str| {
