@@ -179,7 +179,10 @@ impl Dispatch {
     pub fn begin(&mut self, now: Timestamp, after_downtime: bool) {
         self.counts = true;
         let intervals = self.polls.iter().filter(|poll| poll.follows_lead(now));
-        let newest = intervals.filter_map(|poll| poll.planned.last_slot).max();
+        // What was asked in vain or passed counts as well: it is told already, and must not come again.
+        let newest = intervals
+            .filter_map(|poll| poll.planned.last_slot.max(poll.planned.accounted))
+            .max();
         let ahead = newest.map(|slot| slot.duration_since(now));
         self.lead = ahead.map_or(self.lead, |ahead| ahead.max(self.lead));
         for poll in 0..self.polls.len() {
@@ -373,6 +376,20 @@ impl Dispatch {
             state.waiting = Some(slot);
             lane.waiting.push_back((poll, slot));
         }
+    }
+
+    /// A slot takes the place of an older one that still waits for a permit: that one passed without being asked.
+    fn replace(&mut self, poll: PollIndex, older: Timestamp, slot: Timestamp) {
+        let state = &mut self.polls[poll];
+        state.take_back(older);
+        state.waiting = Some(slot);
+        if let Some(lane) = self.lanes.get_mut(state.planned.lane) {
+            let mut places = lane.waiting.iter_mut();
+            if let Some(place) = places.find(|place| **place == (poll, older)) {
+                place.1 = slot;
+            }
+        }
+        self.pass(poll, slot);
     }
 
     /// Everything of a poll before `slot` that is not accounted for has passed without being asked, and `slot` is spoken
@@ -585,10 +602,14 @@ impl Dispatch {
             state.owed = Some(slot);
             return None;
         }
-        if state.stage != Stage::Idle || state.waiting.is_some() {
+        if state.stage != Stage::Idle {
             let why = Skip::StillRunning;
             self.pass(poll, slot);
             return Some(Act::Skip { poll, why });
+        }
+        if let Some(older) = state.waiting {
+            self.replace(poll, older, slot);
+            return None;
         }
         if let Some(held) = self.lanes.get(state.planned.lane)?.held(now) {
             state.owed = Some(slot);
@@ -642,13 +663,6 @@ impl Planned {
     fn wants(&self, slot: Timestamp) -> bool {
         let in_its_time = slot >= self.from && (self.group.is_none() || slot < self.until);
         in_its_time && self.last_slot.is_none_or(|last| last < slot)
-    }
-
-    /// A slot that was spoken for is not asked after all.
-    fn take_back(&mut self, slot: Timestamp) {
-        if self.accounted == Some(later(slot, A_MILLISECOND)) {
-            self.accounted = Some(slot);
-        }
     }
 
     /// The newest slot at `now`, or at what `time` it is for its schedule, if it was not asked yet. A cycle that began
@@ -707,6 +721,14 @@ fn gather(polls: &[Planned], of: impl Fn(&Planned) -> Option<usize>) -> Vec<Vec<
 }
 
 impl Poll {
+    /// A slot that was spoken for is not asked after all. One that was asked before keeps what came of it.
+    fn take_back(&mut self, slot: Timestamp) {
+        let spoken_for = self.planned.accounted == Some(later(slot, A_MILLISECOND));
+        if spoken_for && self.asked != Some(slot) {
+            self.planned.accounted = Some(slot);
+        }
+    }
+
     /// Whether it keeps to the time of the intervals, now.
     fn follows_lead(&self, now: Timestamp) -> bool {
         self.planned.group.is_none() && now < self.planned.until

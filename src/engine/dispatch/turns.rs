@@ -18,7 +18,7 @@ impl Dispatch {
             }
             state.owed = Some(slot);
             // Should a newer one be asked in its stead, it passed.
-            state.planned.take_back(slot);
+            state.take_back(slot);
             acts.push(Act::Skip {
                 poll,
                 why: Skip::SourceHeld(held.why()),
@@ -71,7 +71,7 @@ impl Dispatch {
             self.polls[poll].waiting = None;
             if now >= self.polls[poll].planned.closes {
                 // Its time ended while it waited; the next start counts it as missed.
-                self.polls[poll].planned.take_back(slot);
+                self.polls[poll].take_back(slot);
                 continue;
             }
             let retries = state.began(now);
@@ -128,10 +128,9 @@ impl Dispatch {
                 && now < state.planned.closes
             {
                 // Should its next one be due this very moment, that is the newest.
-                let slot = state
-                    .planned
-                    .newest(now, time)
-                    .map_or(slot, |n| n.max(slot));
+                let newest = state.planned.newest(now, time);
+                let newest = newest.filter(|newest| state.planned.wants(*newest));
+                let slot = newest.map_or(slot, |newest| newest.max(slot));
                 state.planned.last_slot = state.planned.last_slot.max(Some(slot));
                 self.queue(poll, slot);
             }
