@@ -157,13 +157,12 @@ impl Address {
     }
 }
 
-/// Without user and password.
+/// Without user, password and database: whoever keeps the URL elsewhere keeps all of it a secret.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let database = self.database.as_deref().unwrap_or_default();
         match &self.host {
-            Host::Tcp(host) => write!(f, "{}://{host}:{}/{database}", self.scheme, self.port),
-            Host::Socket(path) => write!(f, "{}:{}/{database}", self.scheme, path.display()),
+            Host::Tcp(host) => write!(f, "{}://{host}:{}", self.scheme, self.port),
+            Host::Socket(path) => write!(f, "{}:{}", self.scheme, path.display()),
         }
     }
 }
@@ -395,15 +394,15 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_read_and_shown_without_who_and_how() {
+    fn f71_a_url_is_read_and_shown_without_who_what_and_how() {
         let a = pg("postgres://crm:p%40ss+w%2Frd@db.example:6543/crm%20db").unwrap();
         assert_eq!(a.host, Host::Tcp("db.example".into()));
         assert_eq!((a.port, a.user.as_deref()), (6543, Some("crm")));
         assert_eq!(a.password.as_ref().unwrap().expose(), "p@ss+w/rd");
         assert_eq!(a.database.as_deref(), Some("crm db"));
-        assert_eq!(a.to_string(), "postgres://db.example:6543/crm db");
+        assert_eq!(a.to_string(), "postgres://db.example:6543");
         let my = Address::parse("mariadb://u@h/d", Dialect::Mysql).unwrap();
-        assert_eq!((my.port, my.to_string()), (3306, "mysql://h:3306/d".into()));
+        assert_eq!((my.port, my.to_string()), (3306, "mysql://h:3306".into()));
         let socket = pg("postgres://u@%2Frun%2Fpg/d").unwrap();
         assert_eq!(socket.host, Host::Socket("/run/pg".into()));
         let socket = pg("postgres:///d?host=/run/pg").unwrap();
