@@ -1,5 +1,6 @@
-//! Throw-away database servers for tests: a PostgreSQL cluster and a MariaDB, each started at its first use, once in a
-//! test binary, and gone with it however it ends. `install-servers` installs them. Knows nothing of okrd.
+//! Throw-away servers for tests: a PostgreSQL cluster and a MariaDB, each started at its first use, once in a test binary,
+//! and gone with it however it ends; a Prometheus for each test that asks for one. `install-servers` installs them. Knows
+//! nothing of okrd.
 
 #![allow(
     dead_code,
@@ -17,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
+
+pub mod prometheus;
 
 /// The password of the accounts that may do everything.
 pub const PASSWORD: &str = "canary-s3cret";
@@ -200,7 +203,8 @@ impl Server {
 /// Runs a server under a shell that waits for the end of its input. The end comes when this process is gone, whatever
 /// took it; the shell then takes the server down and removes its folder.
 fn supervise(dir: &Path, command: &[String]) -> Child {
-    // QUIT stops PostgreSQL at once and lets it free its shared memory; what does not obey is killed.
+    // QUIT stops PostgreSQL at once and lets it free its shared memory, and the servers in Go too; what does not obey
+    // is killed.
     let script = r#"
         exec 3<&0 </dev/null
         dir=$1; shift
@@ -337,7 +341,7 @@ fn find(name: &str) -> Option<PathBuf> {
 
 fn missing(name: &str) -> ! {
     panic!(
-        "{name} is not installed: run tests/install-servers, or apt-get install postgresql mariadb-server"
+        "{name} is not installed: run tests/install-servers, or apt-get install postgresql mariadb-server prometheus prometheus-alertmanager"
     );
 }
 
