@@ -4,6 +4,7 @@
 pub mod daemon;
 pub mod exposition;
 pub mod names;
+mod pieces;
 pub mod process;
 pub mod scorecard;
 pub mod writer;

@@ -21,9 +21,21 @@ const LONGEST_TITLE: usize = 120;
 #[must_use]
 pub fn families(board: &Board) -> Vec<Family> {
     let mut all = cycles(&board.scorecard);
-    all.extend(objectives(&board.scorecard.objectives));
-    all.extend(key_results(&board.scorecard.objectives));
-    all.extend(sources(&board.sources));
+    all.extend(grouped(&board.scorecard.objectives));
+    all.extend(rest(board));
+    all
+}
+
+/// The families of some objectives and their key results: always the same families in the same order.
+pub(super) fn grouped(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
+    let mut all = objectives(cards);
+    all.extend(key_results(cards));
+    all
+}
+
+/// The families of sources, configuration and store, which come last.
+pub(super) fn rest(board: &Board) -> Vec<Family> {
+    let mut all = sources(&board.sources);
     all.extend(daemon(board));
     all
 }
@@ -40,7 +52,7 @@ fn gauge<'a, T: 'a>(
     Family::new(metric, things.iter().filter_map(sample))
 }
 
-fn cycles(scorecard: &Scorecard) -> Vec<Family> {
+pub(super) fn cycles(scorecard: &Scorecard) -> Vec<Family> {
     let cycles: Vec<_> = scorecard
         .cycles
         .iter()
