@@ -289,11 +289,7 @@ fn a_new_prometheus_knows_the_whole_cycle() {
     // No hole at any step, and nothing before it was told: at the first midnight there was nothing to count yet.
     let (start, end) = (seconds(midnight(RUNS)), seconds(midnight(0)));
     let range = prometheus.query_range(&of("value", "orders"), start, end, 300.0);
-    #[expect(
-        clippy::cast_sign_loss,
-        clippy::cast_possible_truncation,
-        reason = "days"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "days")]
     let steps = (RUNS as usize - 1) * 288 + 1;
     assert_eq!(range[0].points.len(), steps);
     let told = prometheus.query_range(&of("value", "told"), start, end, 300.0);
