@@ -5,6 +5,7 @@ pub mod daemon;
 pub mod dated;
 pub mod exposition;
 pub mod names;
+mod pieces;
 pub mod process;
 pub mod scorecard;
 pub mod writer;

@@ -21,8 +21,7 @@ const LONGEST_TITLE: usize = 120;
 #[must_use]
 pub fn families(board: &Board) -> Vec<Family> {
     let mut all = judged(&board.scorecard);
-    all.extend(sources(&board.sources));
-    all.extend(daemon(board));
+    all.extend(rest(board));
     all
 }
 
@@ -30,8 +29,21 @@ pub fn families(board: &Board) -> Vec<Family> {
 #[must_use]
 pub fn judged(scorecard: &Scorecard) -> Vec<Family> {
     let mut all = cycles(scorecard);
-    all.extend(objectives(&scorecard.objectives));
-    all.extend(key_results(&scorecard.objectives));
+    all.extend(grouped(&scorecard.objectives));
+    all
+}
+
+/// The families of some objectives and their key results: always the same families in the same order.
+pub(super) fn grouped(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
+    let mut all = objectives(cards);
+    all.extend(key_results(cards));
+    all
+}
+
+/// The families of sources, configuration and store, which come last.
+pub(super) fn rest(board: &Board) -> Vec<Family> {
+    let mut all = sources(&board.sources);
+    all.extend(daemon(board));
     all
 }
 
@@ -47,7 +59,7 @@ fn gauge<'a, T: 'a>(
     Family::new(metric, things.iter().filter_map(sample))
 }
 
-fn cycles(scorecard: &Scorecard) -> Vec<Family> {
+pub(super) fn cycles(scorecard: &Scorecard) -> Vec<Family> {
     let cycles: Vec<_> = scorecard
         .cycles
         .iter()

@@ -127,18 +127,23 @@ impl Family {
 pub fn write(out: &mut String, families: &[Family], format: Format) {
     for family in families.iter().filter(|family| !family.samples.is_empty()) {
         head(out, family.metric, format);
-        let name = family.metric.name;
-        for (labels, value) in &family.samples {
-            match value {
-                Value::Number(number) => {
-                    sample(out, name, "", &labels.text, "", |out| float(out, *number));
-                }
-                Value::Buckets {
-                    cumulative,
-                    sum,
-                    count,
-                } => buckets(out, name, &labels.text, cumulative, *sum, *count),
+        samples(out, family);
+    }
+}
+
+/// Appends the samples of a family: the same in both formats.
+pub fn samples(out: &mut String, family: &Family) {
+    let name = family.metric.name;
+    for (labels, value) in &family.samples {
+        match value {
+            Value::Number(number) => {
+                sample(out, name, "", &labels.text, "", |out| float(out, *number));
             }
+            Value::Buckets {
+                cumulative,
+                sum,
+                count,
+            } => buckets(out, name, &labels.text, cumulative, *sum, *count),
         }
     }
 }
@@ -152,7 +157,7 @@ pub fn finish(out: &mut String, format: Format) {
 
 /// HELP, TYPE and UNIT. OpenMetrics names the family without `_total` and `_info`, text 0.0.4 knows neither info nor
 /// unit and does not escape quotes in help.
-pub(super) fn head(out: &mut String, metric: &Metric, format: Format) {
+pub fn head(out: &mut String, metric: &Metric, format: Format) {
     let open = format == Format::OpenMetrics;
     let (suffix, word) = match metric.kind {
         Kind::Gauge => ("", "gauge"),
