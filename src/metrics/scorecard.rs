@@ -20,9 +20,16 @@ const LONGEST_TITLE: usize = 120;
 /// All families of a board, in the order of the table.
 #[must_use]
 pub fn families(board: &Board) -> Vec<Family> {
-    let mut all = cycles(&board.scorecard);
-    all.extend(grouped(&board.scorecard.objectives));
+    let mut all = judged(&board.scorecard);
     all.extend(rest(board));
+    all
+}
+
+/// What follows from a scorecard alone: the families of cycles, objectives and key results, of now or of any instant.
+#[must_use]
+pub fn judged(scorecard: &Scorecard) -> Vec<Family> {
+    let mut all = cycles(scorecard);
+    all.extend(grouped(&scorecard.objectives));
     all
 }
 

@@ -80,14 +80,17 @@ impl Labels {
         &self.pairs
     }
 
-    fn push(&mut self, name: &'static str, value: String) {
-        if !self.text.is_empty() {
-            self.text.push(',');
+    /// How labels are written whose names are not known beforehand.
+    pub(super) fn text_of(pairs: &[(String, String)]) -> String {
+        let mut text = String::new();
+        for (name, value) in pairs {
+            label(&mut text, name, value);
         }
-        self.text.push_str(name);
-        self.text.push_str("=\"");
-        escape(&mut self.text, &value, true);
-        self.text.push('"');
+        text
+    }
+
+    fn push(&mut self, name: &'static str, value: String) {
+        label(&mut self.text, name, &value);
         self.pairs.push((name, value));
     }
 }
@@ -222,8 +225,19 @@ fn sample(
     out.push('\n');
 }
 
+/// Appends a label to those before it.
+fn label(text: &mut String, name: &str, value: &str) {
+    if !text.is_empty() {
+        text.push(',');
+    }
+    text.push_str(name);
+    text.push_str("=\"");
+    escape(text, value, true);
+    text.push('"');
+}
+
 /// The shortest decimal that reads back as the same number.
-fn float(out: &mut String, number: f64) {
+pub(super) fn float(out: &mut String, number: f64) {
     let _ = write!(out, "{number}");
 }
 
