@@ -77,6 +77,8 @@ pub(super) fn cycles(scorecard: &Scorecard) -> Vec<Family> {
     let closed: BTreeMap<_, _> = scorecard
         .objectives()
         .filter_map(|card| Some((&card.objective.id.cycle, card.closed_at?)))
+        // Of an instant in the past it was not known yet.
+        .filter(|(_, at)| *at <= scorecard.at)
         .collect();
     let per_status = cycles.iter().flat_map(|(labels, cycle)| {
         Status::ALL.map(|status| {

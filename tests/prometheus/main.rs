@@ -11,6 +11,7 @@ mod live;
 mod promql;
 mod rules;
 mod shipped;
+mod stack;
 
 #[allow(dead_code, reason = "not every fake is needed by every test program")]
 #[path = "../fakes/mod.rs"]

@@ -350,6 +350,7 @@ fn the_alerts_are_those_that_were_agreed() {
         ("OkrdSourceFailing", "warning"),
         ("OkrdSourceSuspended", "warning"),
         ("OkrdSourceBreakerOpen", "warning"),
+        ("OkrdSchedulerLagging", "info"),
         ("OkrdMeasurementStale", "info"),
         ("OkrdKeyResultAtRisk", "info"),
         ("OkrdKeyResultSandbagged", "info"),
