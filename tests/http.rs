@@ -432,7 +432,7 @@ impl Exposition for Scribe {
         let name = board.scorecard.company.name.clone();
         self.0.lock().unwrap().push(name.clone());
         Parts {
-            shared: name.into(),
+            shared: vec![name.into()].into(),
             own: String::new(),
         }
     }

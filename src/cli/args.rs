@@ -54,6 +54,12 @@ In a terminal `okrd init` asks; nothing else is needed. Flags follow the steps i
         --measure '{ source = \"shop\", query = \"SELECT count(*) FROM subscribers\" }' \\
       --key-result 'Readers recommend us' --aim '31 -> 40 points' --why 'Nobody recommends what is not theirs'";
 
+const EXPORT_EXAMPLE: &str = "\
+So a new Prometheus gets the whole cycle; --label must say what its scrape will say:
+
+  okrd export --openmetrics --label instance=okrd.example.com:10650 -o cycle.om
+  promtool tsdb create-blocks-from openmetrics --max-block-duration=744h cycle.om /var/lib/prometheus";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -86,6 +92,9 @@ pub enum Command {
     Annotate(AnnotateArgs),
     /// Keep for good how a cycle ended, seven days after its end, and show scores and verdicts
     Close(CloseArgs),
+    /// Write the past as /metrics would have shown it, for a Prometheus that did not scrape it
+    #[command(after_help = EXPORT_EXAMPLE)]
+    Export(ExportArgs),
     /// Copy the store into a new file, checked, beside a running daemon
     Backup(BackupArgs),
     /// Check the store, put a damaged one aside, put a backup in its place
@@ -352,6 +361,34 @@ pub struct DiffArgs {
     /// Ask the old and the new measure of what is measured otherwise, side by side; records nothing
     #[arg(long)]
     pub probe: bool,
+}
+
+/// Options of `export`.
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// As OpenMetrics text with timestamps, the only format there is
+    #[arg(long, required = true)]
+    pub openmetrics: bool,
+    /// A cycle [default: those that are open]
+    #[arg(long, value_name = "CYCLE")]
+    pub cycle: Option<String>,
+    /// The first instant: a day (2026-11-01, in the configuration's `timezone`), an instant (2026-11-01T06:00:00Z) or an
+    /// age (7d) [default: the start of the cycle]
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// The last instant, likewise [default: when the cycle has closed, or now]
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
+    /// How far the samples are apart; Prometheus draws a gap where more than 5m lie between two
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub step: String,
+    /// A label of every series, as a scrape adds them (repeat); an empty value leaves one out [default: job=okrd and
+    /// instance=, with the address that okrd listens on]
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<String>,
+    /// The new file; an existing one is not overwritten [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `backup`.

@@ -66,7 +66,7 @@ fn remark(cycle: &Cycle, at: Option<Timestamp>, before: bool, zone: &TimeZone) -
     }
 }
 
-fn find<'a>(goals: &'a Goals, text: &str) -> Result<&'a Cycle, Failure> {
+pub(super) fn find<'a>(goals: &'a Goals, text: &str) -> Result<&'a Cycle, Failure> {
     let found = CycleName::parse(text).ok();
     let found = found.and_then(|name| goals.cycles.get(&name));
     found.ok_or_else(|| {

@@ -103,6 +103,11 @@ pub fn say(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Hands stdout to something that writes much.
+pub fn stream<T>(write: impl FnOnce(&mut dyn Write) -> T) -> T {
+    write(&mut std::io::stdout().lock())
+}
+
 /// Prints something that is no result.
 pub fn complain(text: &str) {
     // With stderr gone there is no one left to tell.

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod diff;
 pub mod door;
 pub mod exit;
+pub mod export;
 pub mod exposition;
 pub mod faces;
 pub mod filters;
@@ -77,6 +78,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Checkin(args) => checkin::run(config, &args),
         Command::Annotate(args) => annotate::run(config, &args),
         Command::Close(args) => close::run(config, &args),
+        Command::Export(args) => export::run(config, &args),
         Command::Backup(args) => backup::run(config, &args),
         Command::Store(command) => backup::store(config, &command),
         Command::Diff(args) => diff::run(config, &args),

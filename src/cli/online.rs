@@ -122,6 +122,7 @@ impl<'a> Inquiry<'a> {
         });
         let mut answers = stream::iter(questions).buffered(source.permits().max(1));
         let (mut heard, mut early) = (0, 0);
+        let mut questions = Vec::new();
         while let Some((poll, answer)) = answers.next().await {
             heard += 1;
             match answer {
@@ -129,6 +130,7 @@ impl<'a> Inquiry<'a> {
                 Ok(Asked::Number(reading, took, again)) => {
                     found.extend(self.doubt(poll, &reading));
                     found.extend(self.slow(poll, took));
+                    questions.push((took, poll.schedule.shortest_gap(self.now)));
                     found.extend(again.and_then(|again| self.fuzzy(poll, &reading, &again)));
                     numbers.insert(poll.key_result.clone(), reading.value);
                 }
@@ -142,6 +144,7 @@ impl<'a> Inquiry<'a> {
         if early > 0 {
             found.push(self.too_early(early));
         }
+        found.extend(self.load(&questions, source.permits()));
         let remarks = source.remarks().into_iter();
         found.extend(remarks.map(|remark| self.remarked(&remark)));
         Answers {
@@ -241,6 +244,32 @@ impl<'a> Inquiry<'a> {
             .label("takes long")
             .help("count in a table that is kept ready, add an index, or ask for fewer days");
         Some(self.places.at_measure(finding, &poll.key_result))
+    }
+
+    /// More questions than it answers in time, each taking so long and coming every so often.
+    fn load(&self, questions: &[(Duration, Duration)], permits: usize) -> Option<Finding> {
+        let limits = self.config.limits.get(self.name).copied();
+        let limits = limits.unwrap_or_default();
+        let permits = limits.max_in_flight.unwrap_or(permits).max(1);
+        let load = review::load(questions.iter().copied(), permits, limits.gap());
+        if load <= review::LOAD {
+            return None;
+        }
+        let message = format!(
+            "source {} would be asked for {:.0} % of the time, expected {:.0} % at most: {} questions, {permits} at a time{}",
+            self.name,
+            load * 100.0,
+            review::LOAD * 100.0,
+            questions.len(),
+            limits
+                .per_minute
+                .map(|n| format!(", {n} a minute"))
+                .unwrap_or_default(),
+        );
+        let finding = Finding::new(Code::SrcLoad, message)
+            .label("asked too often")
+            .help("ask less often, make the questions quicker, or let max_in_flight and per_minute allow more if it can bear it");
+        Some(self.places.at_source(finding, self.name))
     }
 
     /// Two answers to one question that contradict each other.
@@ -453,6 +482,7 @@ mod tests {
     use super::*;
     use crate::cli::configuration::check;
     use crate::config::files::File;
+    use crate::config::spec::Limits;
     use axum::routing::{get, post};
     use axum::{Json, Router};
     use serde_json::json;
@@ -666,6 +696,51 @@ path = \"shop.db\"
             [
                 "SRC-SLOW warning now.toml:8 source shop took 41 s to answer for growth/k, expected 30 s at most"
             ]
+        );
+    }
+
+    /// Without asking: how long each answer took is an argument.
+    #[test]
+    fn f59_a_source_that_is_asked_nearly_all_the_time_is_a_warning() {
+        let okrs = okrs("now", &[("k", "source = \"shop\", query = \"SELECT 1\"")]);
+        let texts = [("okrd.toml", CYCLES.to_owned()), ("now.toml", okrs)];
+        let files = texts.map(|(name, text)| File::new(name, "/", text));
+        let files = Files {
+            files: files.into(),
+            findings: Vec::new(),
+        };
+        let (config, findings) = check(&files);
+        let mut config = config.unwrap_or_else(|| panic!("{findings:?}"));
+        let places = Places::of(&files);
+        let now = "2026-11-01T12:00:00Z".parse().unwrap();
+        let mut told = |max_in_flight, per_minute, takes: f64, questions: usize| {
+            let (name, spec) = config.sources.iter().next().unwrap();
+            let limits = Limits {
+                max_in_flight,
+                per_minute,
+            };
+            config.limits.insert(name.clone(), limits);
+            let inquiry = Inquiry::new(&config, &places, name, spec, now);
+            let question = (Duration::from_secs_f64(takes), Duration::from_secs(60));
+            let finding = inquiry.load(&vec![question; questions], 4);
+            finding.map(|finding| lines(&[finding]).remove(0))
+        };
+        // 4 at a time for 60 seconds: 240 seconds of answers; 70 % are 168.
+        assert_eq!(told(None, None, 27.0, 6), None);
+        let all_the_time = "SRC-LOAD warning okrd.toml:11 source shop would be asked for";
+        assert_eq!(
+            told(None, None, 29.0, 6).unwrap(),
+            format!(
+                "{all_the_time} 72 % of the time, expected 70 % at most: 6 questions, 4 at a time"
+            )
+        );
+        assert_eq!(told(Some(8), None, 29.0, 6), None);
+        assert_eq!(told(None, Some(10), 0.1, 7), None);
+        assert_eq!(
+            told(None, Some(10), 0.1, 15).unwrap(),
+            format!(
+                "{all_the_time} 150 % of the time, expected 70 % at most: 15 questions, 4 at a time, 10 a minute"
+            )
         );
     }
 

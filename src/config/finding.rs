@@ -226,6 +226,8 @@ codes! {
     SrcSame "SRC-SAME" Warning Sources Lint: "a number that changes while nothing does measures something else too";
     /// An answer that takes long.
     SrcSlow "SRC-SLOW" Warning Sources Lint: "a question that takes so long is a load on its source each time";
+    /// More questions than a source answers in time.
+    SrcLoad "SRC-LOAD" Warning Sources Lint: "a source that is asked nearly all the time has no room for a slow day, and its numbers come late";
     /// A number in the title of an objective.
     ObjNum "OBJ-NUM" Warning Files Lint: "an objective says what shall change, its key results say how much";
     /// An objective that names a deliverable.

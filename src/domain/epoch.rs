@@ -81,15 +81,26 @@ impl Comparison {
     /// ones where no newer one measured the day; see [`Line`].
     #[must_use]
     pub fn line<'v>(&self, values: &'v [Measured], zone: &TimeZone) -> Vec<(&'v Measured, f64)> {
+        self.line_of(values, |v| (&v.definition, v.as_of), zone)
+    }
+
+    /// The same of anything of which `what` tells the definition and the instant that it describes.
+    pub fn line_of<'v, T>(
+        &self,
+        values: &'v [T],
+        what: impl Fn(&T) -> (&str, Timestamp),
+        zone: &TimeZone,
+    ) -> Vec<(&'v T, f64)> {
         let mut line = Line::new(zone.clone());
         let mut joined = Vec::new();
+        let as_of = |v: &T| what(v).1;
         for (definition, factor) in &self.factors {
-            let of = values.iter().filter(|v| *v.definition == **definition);
-            let of: Vec<_> = of.filter(|v| line.takes(v.as_of)).collect();
-            of.iter().for_each(|v| line.enter(v.as_of));
+            let of = values.iter().filter(|v| what(v).0 == *definition);
+            let of: Vec<_> = of.filter(|v| line.takes(as_of(v))).collect();
+            of.iter().for_each(|v| line.enter(as_of(v)));
             joined.extend(of.into_iter().map(|v| (v, *factor)));
         }
-        joined.sort_by_key(|(v, _)| v.as_of);
+        joined.sort_by_key(|(v, _)| as_of(v));
         joined
     }
 }

@@ -33,6 +33,7 @@ pub mod quality;
 pub mod reading;
 mod reason;
 pub mod rebase;
+pub mod retrace;
 pub mod review;
 pub mod rollup;
 pub mod scorecard;

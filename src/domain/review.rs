@@ -21,6 +21,8 @@ use super::target::{Aim, Baseline, Reach};
 
 /// A question that takes longer is a load on its source.
 pub const SLOW: Duration = Duration::from_secs(30);
+/// A source should be kept busy for this share of its time at most.
+pub const LOAD: f64 = 0.7;
 /// Up to this share of its cycle a first value tells of the start; what comes later may be progress.
 const START: f64 = 0.1;
 /// How far the first value may lie from the baseline, as a share of the way.
@@ -89,6 +91,23 @@ pub enum Remark {
         /// When somebody last did.
         last: Option<Timestamp>,
     },
+}
+
+/// The share of its time for which a source is busy with questions, each asked so long and every so often, of which
+/// `at_a_time` are under way at a time and begin `gap` apart at least. Above 1 it never gets round.
+#[must_use]
+pub fn load(
+    questions: impl IntoIterator<Item = (Duration, Duration)>,
+    at_a_time: usize,
+    gap: Duration,
+) -> f64 {
+    let (mut busy, mut begun) = (0.0, 0.0);
+    for (takes, every) in questions {
+        let every = every.as_secs_f64();
+        busy += takes.as_secs_f64() / every;
+        begun += gap.as_secs_f64() / every;
+    }
+    f64::max(busy / at_a_time.max(1) as f64, begun)
 }
 
 /// Whether an answer took so long that it is a load on its source.

@@ -538,6 +538,7 @@ impl Engine {
             self.books.take_passings(self.rota.passings(now));
             self.fill(now);
         }
+        self.vitals.lags(self.rota.lag(now));
         self.books.start_commit();
         if self.due.board_outdated && self.due.board_made.elapsed() >= BOARD_EVERY {
             self.show(now);

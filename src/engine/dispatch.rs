@@ -114,6 +114,8 @@ struct Poll {
     stage: Stage,
     /// In its lane's queue, for this slot.
     waiting: Option<Timestamp>,
+    /// When it was put there.
+    queued: Timestamp,
     /// A slot that fired is among the due; later firings need no entry of their own.
     announced: bool,
     /// The newest slot that passed by while its source was held, or while an outdated question was under way, or was asked
@@ -154,6 +156,7 @@ impl Dispatch {
                     planned,
                     stage: Stage::Idle,
                     waiting: None,
+                    queued: Timestamp::UNIX_EPOCH,
                     announced: false,
                     owed: None,
                     asked: None,
@@ -365,15 +368,16 @@ impl Dispatch {
         let lane = self.lanes.get(state.planned.lane);
         let held = lane.is_none_or(|lane| lane.held(now).is_some());
         if !held && let Some(slot) = state.owed.take() {
-            self.queue(poll, slot);
+            self.queue(poll, slot, now);
         }
     }
 
-    fn queue(&mut self, poll: PollIndex, slot: Timestamp) {
+    fn queue(&mut self, poll: PollIndex, slot: Timestamp, now: Timestamp) {
         self.pass(poll, slot);
         let state = &mut self.polls[poll];
         if let Some(lane) = self.lanes.get_mut(state.planned.lane) {
             state.waiting = Some(slot);
+            state.queued = now;
             lane.waiting.push_back((poll, slot));
         }
     }
@@ -507,6 +511,17 @@ impl Dispatch {
         changed.collect()
     }
 
+    /// Since when the one that waits longest for its turn has been waiting. `None`: nobody waits.
+    #[must_use]
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        let longest = self.lanes.iter().filter_map(|lane| {
+            let mut waiting = lane.waiting.iter();
+            let first = waiting.find(|(poll, slot)| self.polls[*poll].waiting == Some(*slot))?;
+            Some(self.polls[first.0].queued)
+        });
+        longest.min()
+    }
+
     /// Why a source is left alone, if it is.
     #[must_use]
     pub fn held(&self, lane: LaneIndex, now: Timestamp) -> Option<Held> {
@@ -620,7 +635,7 @@ impl Dispatch {
             let why = Skip::SourceHeld(Why::Login);
             return Some(Act::Skip { poll, why });
         }
-        self.queue(poll, slot);
+        self.queue(poll, slot, now);
         None
     }
 

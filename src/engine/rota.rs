@@ -512,6 +512,18 @@ impl Rota {
         self.dispatch.is_idle()
     }
 
+    /// How long the poll that waits longest for its turn has waited.
+    pub(super) fn lag(&self, now: Timestamp) -> Duration {
+        let waited = self
+            .dispatch
+            .waits_since()
+            .map(|since| now.duration_since(since));
+        // None when the clock was set back meanwhile.
+        waited
+            .and_then(|waited| waited.try_into().ok())
+            .unwrap_or_default()
+    }
+
     /// Waits until the sources have told whomever they asked that nobody waits any more.
     pub async fn settle(&self) {
         self.sources.settle().await;

@@ -2,8 +2,9 @@
 //! flight. A failing source never shows here.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 pub struct Vitals {
     last_tick_ms: AtomicI64,
     in_flight: AtomicUsize,
+    lag_ms: AtomicU64,
     not_ready: Mutex<Option<Cow<'static, str>>>,
 }
 
@@ -22,6 +24,7 @@ impl Vitals {
         Self {
             last_tick_ms: AtomicI64::new(now.as_millisecond()),
             in_flight: AtomicUsize::new(0),
+            lag_ms: AtomicU64::new(0),
             not_ready: Mutex::new(Some(
                 "starting: configuration and store are not open yet".into(),
             )),
@@ -39,6 +42,18 @@ impl Vitals {
     pub fn last_tick(&self) -> Timestamp {
         Timestamp::from_millisecond(self.last_tick_ms.load(Ordering::Relaxed))
             .unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// So long the poll that waits longest for its turn has waited; zero when none waits.
+    pub fn lags(&self, lag: Duration) {
+        let ms = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+        self.lag_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// How long the poll that waits longest for its turn has waited.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        Duration::from_millis(self.lag_ms.load(Ordering::Relaxed))
     }
 
     /// Ready to serve, or why not.

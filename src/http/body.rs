@@ -1,6 +1,7 @@
 //! Bodies of answers: a large part that all answers about one board share, and a small part of each answer's own.
 //! The shared part is kept and compressed once, so that neither many nor slow readers cost memory or time.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::ptr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -13,30 +14,59 @@ use futures_util::stream;
 
 use super::negotiate;
 
-/// How many compressed parts are kept: page, scorecard and both exposition formats, each for two boards.
+/// How many compressed answers are kept: page, scorecard and both exposition formats, each for two boards.
 const KEPT: usize = 8;
+/// Texts are looked through for those that nobody holds any more when there are twice as many as were held then, and at
+/// least so many.
+const LOOKED_THROUGH: usize = 64;
 /// RFC 1952, 2.3: deflate, no flags, no time, no extra flags, unknown system.
 const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// A text in two parts, sent one after the other.
+/// A text in pieces, sent one after the other.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// The same for many answers; recognised by its address.
-    pub shared: Arc<String>,
+    /// The same for many answers; recognised by its address, and so is each piece.
+    pub shared: Arc<Vec<Arc<String>>>,
     /// This answer's own.
     pub own: String,
 }
 
-/// Compressed shared parts, last used first.
-#[derive(Debug, Default)]
-pub struct Gzip {
-    kept: Mutex<Vec<Arc<Packed>>>,
+impl Parts {
+    /// One shared text.
+    #[must_use]
+    pub fn shared(text: Arc<String>) -> Self {
+        Self {
+            shared: Arc::new(vec![text]),
+            own: String::new(),
+        }
+    }
 }
 
-/// A shared part, compressed by whoever asks first; others wait for that.
+/// Compressed shared parts.
+#[derive(Debug, Default)]
+pub struct Gzip {
+    /// Last used first.
+    kept: Mutex<Vec<Arc<Joined>>>,
+    texts: Mutex<Texts>,
+}
+
+/// Pieces compressed and put together by whoever asks first; others wait for that.
+#[derive(Debug)]
+struct Joined {
+    /// Weak, so that the texts go with their board; their address is not given away meanwhile.
+    of: Weak<Vec<Arc<String>>>,
+    made: OnceLock<(Vec<Bytes>, Crc)>,
+}
+
+/// Single texts by their address.
+#[derive(Debug, Default)]
+struct Texts {
+    packed: HashMap<usize, Arc<Packed>>,
+    held: usize,
+}
+
 #[derive(Debug)]
 struct Packed {
-    /// Weak, so that a text goes with its board; its address is not given away meanwhile.
     of: Weak<String>,
     made: OnceLock<(Bytes, Crc)>,
 }
@@ -58,10 +88,9 @@ impl Gzip {
         let pieces = if gzip {
             self.pack(&parts)
         } else {
-            vec![
-                Bytes::from_owner(Shared(parts.shared)),
-                Bytes::from(parts.own),
-            ]
+            let shared = parts.shared.iter().map(Arc::clone);
+            let shared = shared.map(|text| Bytes::from_owner(Shared(text)));
+            shared.chain([Bytes::from(parts.own)]).collect()
         };
         let length: usize = pieces.iter().map(Bytes::len).sum();
         let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
@@ -78,51 +107,83 @@ impl Gzip {
         response
     }
 
-    /// One gzip member: the shared part deflated up to a byte boundary, then the own part, then one checksum of both.
+    /// One gzip member: each shared piece deflated up to a byte boundary, then the own part, then one checksum of all.
     fn pack(&self, parts: &Parts) -> Vec<Bytes> {
-        let (shared, mut crc) = self.deflated(&parts.shared);
+        let (mut pieces, mut crc) = self.joined(&parts.shared);
         let mut tail = deflate(parts.own.as_bytes(), FlushCompress::Finish);
         crc.update(parts.own.as_bytes());
         tail.extend(crc.sum().to_le_bytes());
         tail.extend(crc.amount().to_le_bytes());
-        vec![Bytes::from_static(&GZIP_HEAD), shared, tail.into()]
+        pieces.push(tail.into());
+        pieces
     }
 
     /// Compresses a shared part that will be asked for.
-    pub fn prepare(&self, shared: &Arc<String>) {
-        let _ = self.deflated(shared);
+    pub fn prepare(&self, shared: &Arc<Vec<Arc<String>>>) {
+        let _ = self.joined(shared);
     }
 
-    fn deflated(&self, text: &Arc<String>) -> (Bytes, Crc) {
-        let packed = self.packed(text);
-        let (deflated, known) = packed.made.get_or_init(|| {
-            let mut crc = Crc::new();
-            crc.update(text.as_bytes());
-            (deflate(text.as_bytes(), FlushCompress::Sync).into(), crc)
+    fn joined(&self, shared: &Arc<Vec<Arc<String>>>) -> (Vec<Bytes>, Crc) {
+        let joined = self.kept(shared);
+        let (pieces, known) = joined.made.get_or_init(|| {
+            let (mut pieces, mut crc) = (vec![Bytes::from_static(&GZIP_HEAD)], Crc::new());
+            for text in shared.iter() {
+                let packed = self.packed(text);
+                let (deflated, known) = packed.made.get_or_init(|| deflated(text));
+                pieces.push(deflated.clone());
+                crc.combine(known);
+            }
+            (pieces, crc)
         });
         let mut crc = Crc::new();
         crc.combine(known);
-        (deflated.clone(), crc)
+        (pieces.clone(), crc)
     }
 
-    fn packed(&self, text: &Arc<String>) -> Arc<Packed> {
+    fn kept(&self, shared: &Arc<Vec<Arc<String>>>) -> Arc<Joined> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|packed| packed.of.strong_count() > 0);
-        let same = |packed: &Arc<Packed>| ptr::eq(packed.of.as_ptr(), Arc::as_ptr(text));
+        kept.retain(|joined| joined.of.strong_count() > 0);
+        let same = |joined: &Arc<Joined>| ptr::eq(joined.of.as_ptr(), Arc::as_ptr(shared));
         let known = kept.iter().position(same);
-        let packed = known.map_or_else(
+        let joined = known.map_or_else(
             || {
-                Arc::new(Packed {
-                    of: Arc::downgrade(text),
+                Arc::new(Joined {
+                    of: Arc::downgrade(shared),
                     made: OnceLock::new(),
                 })
             },
             |place| kept.remove(place),
         );
-        kept.insert(0, Arc::clone(&packed));
+        kept.insert(0, Arc::clone(&joined));
         kept.truncate(KEPT);
-        packed
+        joined
     }
+
+    fn packed(&self, text: &Arc<String>) -> Arc<Packed> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if texts.packed.len() > texts.held.max(LOOKED_THROUGH) * 2 {
+            texts
+                .packed
+                .retain(|_, packed| packed.of.strong_count() > 0);
+            texts.held = texts.packed.len();
+        }
+        let packed = texts.packed.entry(Arc::as_ptr(text) as usize);
+        let packed = packed.or_insert_with(|| {
+            Arc::new(Packed {
+                of: Arc::downgrade(text),
+                made: OnceLock::new(),
+            })
+        });
+        Arc::clone(packed)
+    }
+}
+
+fn deflated(text: &str) -> (Bytes, Crc) {
+    let mut crc = Crc::new();
+    crc.update(text.as_bytes());
+    let mut packed = deflate(text.as_bytes(), FlushCompress::Sync);
+    packed.shrink_to_fit();
+    (packed.into(), crc)
 }
 
 /// Raw deflate (RFC 1951). `Sync` ends on a byte boundary with the stream still open, `Finish` closes it.
@@ -164,31 +225,46 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_parts_make_one_gzip_member(shared in any::<String>(), own in any::<String>(), times in 0_usize..400) {
+        fn all_parts_make_one_gzip_member(
+            shared in proptest::collection::vec((any::<String>(), 0_usize..200), 0..6),
+            own in any::<String>(),
+        ) {
             let gzip = Gzip::default();
-            let parts = Parts { shared: shared.repeat(times).into(), own };
-            let whole = format!("{}{}", parts.shared, parts.own);
+            let shared = shared.iter().map(|(text, times)| Arc::new(text.repeat(*times)));
+            let parts = Parts { shared: Arc::new(shared.collect()), own };
+            let shared: String = parts.shared.iter().map(|text| text.as_str()).collect();
+            let whole = format!("{shared}{}", parts.own);
             prop_assert_eq!(unpack(&gzip.pack(&parts)), whole.clone());
             prop_assert_eq!(unpack(&gzip.pack(&parts)), whole);
         }
     }
 
     #[test]
-    fn a_shared_part_is_compressed_once_and_goes_with_its_board() {
+    fn a_shared_text_is_compressed_once_and_goes_with_its_board() {
         let gzip = Gzip::default();
         let text = Arc::new("a scorecard ".repeat(10_000));
-        let (first, _) = gzip.deflated(&text);
-        assert!(first.len() < text.len() / 10);
-        assert_eq!(first.as_ptr(), gzip.deflated(&text).0.as_ptr());
+        let one = Parts::shared(Arc::clone(&text));
+        let other = Parts::shared(Arc::clone(&text));
+        let (first, _) = gzip.joined(&one.shared);
+        assert!(first[1].len() < text.len() / 10);
+        assert_eq!(first[1].as_ptr(), gzip.joined(&one.shared).0[1].as_ptr());
+        assert_eq!(first[1].as_ptr(), gzip.joined(&other.shared).0[1].as_ptr());
+        drop((one, other));
         assert_eq!(Arc::strong_count(&text), 1);
-        drop(text);
-        let next = Arc::new(String::from("another"));
-        let _ = gzip.deflated(&next);
+        drop((text, first));
+        let next = Parts::shared(Arc::new(String::from("another")));
+        let _ = gzip.joined(&next.shared);
         assert_eq!(gzip.kept.lock().unwrap().len(), 1);
-        let more: Vec<_> = (0..KEPT).map(|i| Arc::new(i.to_string())).collect();
-        for text in &more {
-            let _ = gzip.deflated(text);
+        let more: Vec<_> = (0..KEPT)
+            .map(|i| Parts::shared(Arc::new(i.to_string())))
+            .collect();
+        for parts in &more {
+            let _ = gzip.joined(&parts.shared);
         }
         assert_eq!(gzip.kept.lock().unwrap().len(), KEPT);
+        for i in 0..10 * LOOKED_THROUGH {
+            let _ = gzip.joined(&Parts::shared(Arc::new(i.to_string())).shared);
+        }
+        assert!(gzip.texts.lock().unwrap().packed.len() <= 2 * LOOKED_THROUGH + 1);
     }
 }

@@ -192,12 +192,9 @@ impl House {
         content_type: &'static str,
         shared: Arc<String>,
     ) -> Response {
-        let parts = Parts {
-            shared,
-            own: String::new(),
-        };
+        let content_type = HeaderValue::from_static(content_type);
         self.gzip
-            .answer(request, HeaderValue::from_static(content_type), parts)
+            .answer(request, content_type, Parts::shared(shared))
     }
 }
 

@@ -1,14 +1,14 @@
 //! The exposition: what the board says, written once per board, and what the process counts, written at each scrape.
 //! Knows no HTTP and never waits for more than the writing itself.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 
 use super::daemon::{Counters, LogCounter};
-use super::names;
+use super::names::{self, Metric};
+use super::pieces::{self, Group};
 use super::scorecard::{plain, seconds, whole};
 use super::writer::{self, Family, Format, Labels, Value};
 use super::{process, scorecard};
@@ -34,25 +34,31 @@ pub struct Metrics {
     build: Build,
     started: Timestamp,
     written: Mutex<Vec<Arc<Written>>>,
-    /// What a board needs, in bytes, judging by the last: a text that grows step by step takes twice its memory.
-    room: AtomicUsize,
+    /// Those of the newest board that was written.
+    groups: Mutex<Vec<Arc<Group>>>,
+    /// By name, and whether they are for text 0.0.4.
+    heads: Mutex<BTreeMap<(&'static str, bool), Arc<String>>>,
 }
 
-/// One exposition in two pieces, to be sent one after the other.
+/// One exposition, to be sent piece by piece.
 #[derive(Clone, Debug)]
 pub struct Exposed {
-    /// The same for every scrape of a board, and the larger one.
-    pub shared: Arc<String>,
+    /// The same for every scrape of a board, and nearly all of it. A text that an earlier board had as well is the same.
+    pub shared: Pieces,
     /// Written for this scrape.
     pub own: String,
 }
+
+/// Texts that follow each other.
+pub type Pieces = Arc<Vec<Arc<String>>>;
 
 /// The part of a board, in the formats that were asked for so far.
 #[derive(Debug)]
 struct Written {
     board: Arc<Board>,
-    text: OnceLock<Arc<String>>,
-    open_metrics: OnceLock<Arc<String>>,
+    groups: OnceLock<Vec<Arc<Group>>>,
+    text: OnceLock<Pieces>,
+    open_metrics: OnceLock<Pieces>,
 }
 
 /// How many boards are kept written: the newest, and the one before it that is still served.
@@ -69,7 +75,8 @@ impl Metrics {
             build,
             started,
             written: Mutex::default(),
-            room: AtomicUsize::new(0),
+            groups: Mutex::default(),
+            heads: Mutex::default(),
         })
     }
 
@@ -103,6 +110,8 @@ impl Metrics {
             &names::SCHEDULER_POLLS_IN_FLIGHT,
             Some(whole(vitals.in_flight())),
         ));
+        let lag = vitals.lag().as_secs_f64();
+        families.push(plain(&names::SCHEDULER_LAG, Some(lag)));
         families.extend(process::families(self.started));
         families.sort_by_key(|family| names::ALL.iter().position(|m| *m == family.metric()));
         let mut own = String::with_capacity(16 * 1024);
@@ -113,20 +122,52 @@ impl Metrics {
 
     /// The part of the board, written when this board is seen for the first time. Scrapes that arrive meanwhile wait
     /// for that writing, some milliseconds, instead of repeating it.
-    fn shared(&self, board: &Arc<Board>, format: Format) -> Arc<String> {
+    fn shared(&self, board: &Arc<Board>, format: Format) -> Pieces {
         let written = self.written(board);
         let place = match format {
             Format::Text => &written.text,
             Format::OpenMetrics => &written.open_metrics,
         };
-        let text = place.get_or_init(|| {
-            let mut text = String::with_capacity(self.room.load(Ordering::Relaxed));
-            writer::write(&mut text, &scorecard::families(board), format);
-            self.room
-                .store(text.len() + text.len() / 16, Ordering::Relaxed);
+        let pieces = place.get_or_init(|| {
+            let groups = written.groups.get_or_init(|| self.groups(board));
+            let whole = |families: &[Family]| {
+                let mut text = String::new();
+                writer::write(&mut text, families, format);
+                Arc::new(text)
+            };
+            let mut pieces = vec![whole(&scorecard::first(&board.scorecard))];
+            for (metric, texts) in pieces::families(groups) {
+                pieces.push(self.head(metric, format));
+                pieces.extend(texts);
+            }
+            pieces.push(whole(&scorecard::rest(board)));
+            // Many small texts compress badly; where there is but one group of each, nothing is gained by them.
+            if groups.len() < 2 {
+                let text: String = pieces.iter().map(|text| text.as_str()).collect();
+                pieces = vec![Arc::new(text)];
+            }
+            Arc::new(pieces)
+        });
+        Arc::clone(pieces)
+    }
+
+    /// Written from those of the board before.
+    fn groups(&self, board: &Board) -> Vec<Arc<Group>> {
+        let mut newest = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        *newest = pieces::groups(&board.scorecard.objectives, &newest);
+        newest.clone()
+    }
+
+    /// What stands above the samples of a metric; the same text for every board.
+    fn head(&self, metric: &'static Metric, format: Format) -> Arc<String> {
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = heads.entry((metric.name, format == Format::Text));
+        let head = known.or_insert_with(|| {
+            let mut text = String::new();
+            writer::head(&mut text, metric, format);
             Arc::new(text)
         });
-        Arc::clone(text)
+        Arc::clone(head)
     }
 
     fn written(&self, board: &Arc<Board>) -> Arc<Written> {
@@ -138,6 +179,7 @@ impl Metrics {
         self.counters.know_sources(&sources);
         let written = Arc::new(Written {
             board: Arc::clone(board),
+            groups: OnceLock::new(),
             text: OnceLock::new(),
             open_metrics: OnceLock::new(),
         });

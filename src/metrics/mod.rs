@@ -2,8 +2,10 @@
 //! as they happen. Knows no HTTP and asks neither a source nor the store.
 
 pub mod daemon;
+pub mod dated;
 pub mod exposition;
 pub mod names;
+mod pieces;
 pub mod process;
 pub mod scorecard;
 pub mod writer;

@@ -139,6 +139,7 @@ table! {
     SOURCE_POLL_DURATION = Histogram "okrd_source_poll_duration_seconds", Seconds, SOURCE, "How long polls took, retry included";
     SCHEDULER_LAST_TICK = Gauge "okrd_scheduler_last_tick_timestamp_seconds", Seconds, &[], "Instant at which the scheduler last went round";
     SCHEDULER_POLLS_IN_FLIGHT = Gauge "okrd_scheduler_polls_in_flight", None, &[], "Polls running now";
+    SCHEDULER_LAG = Gauge "okrd_scheduler_lag_seconds", Seconds, &[], "How long the poll that waits longest for its turn at a source has waited, 0 when none waits";
     SCHEDULER_POLLS_SKIPPED = Counter "okrd_scheduler_polls_skipped_total", None, SOURCE, "Polls left out because the previous one still ran";
     SCHEDULER_POLLS_HELD = Counter "okrd_scheduler_polls_held_total", None, SOURCE, "Polls left out because the source is left alone: it asked for patience, failed in a row or refused the login; when that is over each key result is asked once";
     SCHEDULER_SLOTS_MISSED = Counter "okrd_scheduler_slots_missed_total", None, SOURCE, "Slots that passed without a poll and cannot be filled afterwards";
@@ -232,6 +233,7 @@ mod tests {
         ("okrd_source_next_poll_timestamp_seconds", 'g', "source"),
         ("okrd_scheduler_last_tick_timestamp_seconds", 'g', ""),
         ("okrd_scheduler_polls_in_flight", 'g', ""),
+        ("okrd_scheduler_lag_seconds", 'g', ""),
         ("okrd_scheduler_polls_skipped_total", 'c', "source"),
         ("okrd_scheduler_polls_held_total", 'c', "source"),
         ("okrd_scheduler_slots_missed_total", 'c', "source"),

@@ -21,11 +21,37 @@ const LONGEST_TITLE: usize = 120;
 /// All families of a board, in the order of the table.
 #[must_use]
 pub fn families(board: &Board) -> Vec<Family> {
-    let mut all = vec![company(&board.scorecard)];
-    all.extend(cycles(&board.scorecard));
-    all.extend(objectives(&board.scorecard.objectives));
-    all.extend(key_results(&board.scorecard.objectives));
-    all.extend(sources(&board.sources));
+    let mut all = first(&board.scorecard);
+    all.extend(grouped(&board.scorecard.objectives));
+    all.extend(rest(board));
+    all
+}
+
+/// What follows from a scorecard alone: the families of cycles, objectives and key results, of now or of any instant.
+#[must_use]
+pub fn judged(scorecard: &Scorecard) -> Vec<Family> {
+    let mut all = cycles(scorecard);
+    all.extend(grouped(&scorecard.objectives));
+    all
+}
+
+/// The families of company and cycles, which come first.
+pub(super) fn first(scorecard: &Scorecard) -> Vec<Family> {
+    let mut all = vec![company(scorecard)];
+    all.extend(cycles(scorecard));
+    all
+}
+
+/// The families of some objectives and their key results: always the same families in the same order.
+pub(super) fn grouped(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
+    let mut all = objectives(cards);
+    all.extend(key_results(cards));
+    all
+}
+
+/// The families of sources, configuration and store, which come last.
+pub(super) fn rest(board: &Board) -> Vec<Family> {
+    let mut all = sources(&board.sources);
     all.extend(daemon(board));
     all
 }

@@ -34,7 +34,15 @@ fn metrics() -> Metrics {
 
 fn whole(metrics: &Metrics, board: &Arc<Board>, format: Format) -> String {
     let exposed = metrics.render(board, &Vitals::starting(sample::now()), format);
-    format!("{}{}", exposed.shared, exposed.own)
+    format!(
+        "{}{}",
+        exposed
+            .shared
+            .iter()
+            .map(|text| text.as_str())
+            .collect::<String>(),
+        exposed.own
+    )
 }
 
 fn observe_a_day(observer: &dyn Observe) {
@@ -316,15 +324,50 @@ fn f70_promtool_has_nothing_to_say() {
 }
 
 #[test]
-fn one_board_is_written_once_and_a_new_one_anew() {
+fn one_board_is_written_once_and_of_a_new_one_what_changed() {
     let metrics = metrics();
     let vitals = Vitals::starting(sample::now());
+    let render = |board: &Arc<Board>, format| metrics.render(board, &vitals, format).shared;
     let board = Arc::new(sample::large(1_000));
-    let first = metrics.render(&board, &vitals, Format::Text);
-    let second = metrics.render(&board, &vitals, Format::Text);
-    assert!(Arc::ptr_eq(&first.shared, &second.shared));
-    assert!(first.shared.contains("objective-199"));
+    let first = render(&board, Format::Text);
+    assert!(Arc::ptr_eq(&first, &render(&board, Format::Text)));
+    let holds = |pieces: &[Arc<String>], what: &str| pieces.iter().any(|text| text.contains(what));
+    assert!(holds(&first, "objective-199"));
+    let same = |a: &[Arc<String>], b: &[Arc<String>]| {
+        let same = |text: &&Arc<String>| a.iter().any(|other| Arc::ptr_eq(other, text));
+        b.iter().filter(same).count()
+    };
+    // The other format differs in its heads and in what comes after the samples.
+    let open = render(&board, Format::OpenMetrics);
+    assert!(same(&first, &open) > open.len() / 2);
+    let mut changed = Board::clone(&board);
+    let card = Arc::make_mut(&mut changed.scorecard.objectives[7]);
+    let card = Arc::make_mut(&mut card.key_results[0]);
+    card.value = card.value.map(|(value, at)| (value + 1.0, at));
+    let changed = Arc::new(changed);
+    let second = render(&changed, Format::Text);
+    let new = second.len() - same(&first, &second);
+    // The first and the last piece are made anew, and the values of one group.
+    assert_eq!(new, 3, "of {}", second.len());
+    assert_ne!(
+        whole(&metrics, &board, Format::Text),
+        whole(&metrics, &changed, Format::Text)
+    );
     let next = Arc::new(sample::board());
-    let third = metrics.render(&next, &vitals, Format::Text);
-    assert!(!third.shared.contains("objective-199"));
+    assert!(!holds(&render(&next, Format::Text), "objective-199"));
+}
+
+#[test]
+fn pieces_make_the_same_exposition_as_all_families_at_once() {
+    for board in [sample::board(), sample::hostile(), sample::large(1_000)] {
+        for format in [Format::Text, Format::OpenMetrics] {
+            let mut expected = String::new();
+            writer::write(&mut expected, &families(&board), format);
+            let text = whole(&metrics(), &Arc::new(board.clone()), format);
+            assert!(
+                text.starts_with(&expected),
+                "{text}\n\nexpected\n\n{expected}"
+            );
+        }
+    }
 }

@@ -80,14 +80,17 @@ impl Labels {
         &self.pairs
     }
 
-    fn push(&mut self, name: &'static str, value: String) {
-        if !self.text.is_empty() {
-            self.text.push(',');
+    /// How labels are written whose names are not known beforehand.
+    pub(super) fn text_of(pairs: &[(String, String)]) -> String {
+        let mut text = String::new();
+        for (name, value) in pairs {
+            label(&mut text, name, value);
         }
-        self.text.push_str(name);
-        self.text.push_str("=\"");
-        escape(&mut self.text, &value, true);
-        self.text.push('"');
+        text
+    }
+
+    fn push(&mut self, name: &'static str, value: String) {
+        label(&mut self.text, name, &value);
         self.pairs.push((name, value));
     }
 }
@@ -124,18 +127,23 @@ impl Family {
 pub fn write(out: &mut String, families: &[Family], format: Format) {
     for family in families.iter().filter(|family| !family.samples.is_empty()) {
         head(out, family.metric, format);
-        let name = family.metric.name;
-        for (labels, value) in &family.samples {
-            match value {
-                Value::Number(number) => {
-                    sample(out, name, "", &labels.text, "", |out| float(out, *number));
-                }
-                Value::Buckets {
-                    cumulative,
-                    sum,
-                    count,
-                } => buckets(out, name, &labels.text, cumulative, *sum, *count),
+        samples(out, family);
+    }
+}
+
+/// Appends the samples of a family: the same in both formats.
+pub fn samples(out: &mut String, family: &Family) {
+    let name = family.metric.name;
+    for (labels, value) in &family.samples {
+        match value {
+            Value::Number(number) => {
+                sample(out, name, "", &labels.text, "", |out| float(out, *number));
             }
+            Value::Buckets {
+                cumulative,
+                sum,
+                count,
+            } => buckets(out, name, &labels.text, cumulative, *sum, *count),
         }
     }
 }
@@ -149,7 +157,7 @@ pub fn finish(out: &mut String, format: Format) {
 
 /// HELP, TYPE and UNIT. OpenMetrics names the family without `_total` and `_info`, text 0.0.4 knows neither info nor
 /// unit and does not escape quotes in help.
-fn head(out: &mut String, metric: &Metric, format: Format) {
+pub fn head(out: &mut String, metric: &Metric, format: Format) {
     let open = format == Format::OpenMetrics;
     let (suffix, word) = match metric.kind {
         Kind::Gauge => ("", "gauge"),
@@ -217,8 +225,19 @@ fn sample(
     out.push('\n');
 }
 
+/// Appends a label to those before it.
+fn label(text: &mut String, name: &str, value: &str) {
+    if !text.is_empty() {
+        text.push(',');
+    }
+    text.push_str(name);
+    text.push_str("=\"");
+    escape(text, value, true);
+    text.push('"');
+}
+
 /// The shortest decimal that reads back as the same number.
-fn float(out: &mut String, number: f64) {
+pub(super) fn float(out: &mut String, number: f64) {
     let _ = write!(out, "{number}");
 }
 

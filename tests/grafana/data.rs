@@ -320,7 +320,7 @@ fn line<'a>(answers: &'a [Answer], name: &str) -> &'a [(f64, f64)] {
     &series.points
 }
 
-fn picture<'a>(seen: &'a Seen) -> &'a Value {
+fn picture(seen: &Seen) -> &Value {
     let mut panels = seen.board.panels().into_iter();
     let fits = |p: &&Value| text(&p["title"]).starts_with("On the way to the target");
     panels.find(fits).unwrap()

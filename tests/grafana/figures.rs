@@ -32,9 +32,9 @@ pub(crate) fn show(panel: &Value, field: &str, cell: &Cell, now: f64) -> (String
 
 fn threshold(panel: &Value, number: f64) -> Option<String> {
     let steps = list(&panel["fieldConfig"]["defaults"]["thresholds"]["steps"]).iter();
-    let reached = steps.filter(|step| step["value"].as_f64().is_none_or(|from| number >= from));
+    let mut reached = steps.filter(|step| step["value"].as_f64().is_none_or(|from| number >= from));
     reached
-        .last()
+        .next_back()
         .and_then(|step| step["color"].as_str())
         .map(str::to_owned)
 }

@@ -77,9 +77,6 @@ fn over_time(seen: &Seen, panel: &Value, answers: &[Answer], size: Size) -> (Str
 }
 
 fn stat(seen: &Seen, panel: &Value, answers: &[Answer]) -> (String, bool) {
-    let size = panel["options"]["text"]["valueSize"]
-        .as_f64()
-        .unwrap_or(38.0);
     let by_name = panel["options"]["textMode"] == "name";
     let coloured = panel["options"]["colorMode"] == "value";
     let (words, colour) = match answers[0].samples.first() {

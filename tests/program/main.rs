@@ -12,6 +12,7 @@ mod diff;
 mod editors;
 mod epochs;
 mod everything;
+mod export;
 mod faults;
 mod filters;
 mod forecast;

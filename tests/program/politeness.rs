@@ -1,6 +1,8 @@
 //! How okrd treats sources: no more questions than agreed, none while one is to be left alone, also after a restart, and the
 //! same question once. Against servers that count.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -455,4 +457,85 @@ fn the_same_question_of_several_key_results_is_asked_once_and_each_has_the_answe
     for id in ["a", "b", "c", "other"] {
         assert!(done.err.contains(&format!("growth/{id}: ")), "{done:?}");
     }
+}
+
+/// A server that keeps connections and takes 50 ms for each answer. Returns its URL, and how many questions were under way
+/// at most and how many came.
+fn slow_server() -> (String, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (most, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (peak, count, at_once) = (
+        Arc::clone(&most),
+        Arc::clone(&all),
+        Arc::<AtomicUsize>::default(),
+    );
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (peak, count, at_once) =
+                (Arc::clone(&peak), Arc::clone(&count), Arc::clone(&at_once));
+            std::thread::spawn(move || {
+                let mut stream = BufReader::new(stream.unwrap());
+                let mut line = String::new();
+                while stream.read_line(&mut line).unwrap_or(0) > 0 {
+                    if line == "\r\n" {
+                        peak.fetch_max(
+                            at_once.fetch_add(1, Ordering::SeqCst) + 1,
+                            Ordering::SeqCst,
+                        );
+                        std::thread::sleep(Duration::from_millis(50));
+                        at_once.fetch_sub(1, Ordering::SeqCst);
+                        count.fetch_add(1, Ordering::SeqCst);
+                        let answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"n\":7}";
+                        let _ = stream.get_mut().write_all(answer.as_bytes());
+                    }
+                    line.clear();
+                }
+            });
+        }
+    });
+    (url, most, all)
+}
+
+#[test]
+#[ignore = "long: some minutes"]
+#[expect(clippy::print_stderr, reason = "a long run tells how it went")]
+fn long_f59_ten_thousand_key_results_on_one_tick_are_all_asked_within_the_permits() {
+    let (url, most, all) = slow_server();
+    let source = format!("[sources.site]\ntype = \"http\"\nurl = \"{url}\"\n");
+    let key_results: Vec<String> = (0..10_000)
+        .map(|n| asks(&format!("kr{n}"), &format!("/{n}")))
+        .collect();
+    let home = home(DAEMON, &source, &key_results);
+    let (begun, mut lag) = (Instant::now(), 0.0_f64);
+    let daemon = home.start();
+    let metrics = within(Duration::from_secs(600), "all are asked", || {
+        std::thread::sleep(Duration::from_millis(500));
+        let metrics = daemon.metrics();
+        lag = lag.max(metrics.sample("okrd_scheduler_lag_seconds", &[]).unwrap());
+        let values = metrics.0.matches("\nokrd_key_result_value{").count();
+        (values == 10_000).then_some(metrics)
+    });
+    let took = begun.elapsed();
+    let resident = metrics
+        .sample("process_resident_memory_bytes", &[])
+        .unwrap()
+        / 1_048_576.0;
+    let most = most.load(Ordering::SeqCst);
+    eprintln!(
+        "10,000 polls in {took:?}, {most} at a time at most, lag {lag:.1} s, {resident:.0} MiB resident"
+    );
+    assert_eq!(all.load(Ordering::SeqCst), 10_000, "each is asked once");
+    // Four permits of 20 questions a second each.
+    assert!(
+        most <= 4 && took >= Duration::from_secs(125),
+        "{most} at a time, {took:?}"
+    );
+    assert!(lag > 60.0, "the last waited for two minutes, seen {lag} s");
+    assert!(resident < 256.0, "{resident} MiB");
+    let missed = metrics.sample("okrd_scheduler_slots_missed_total", &[("source", "site")]);
+    assert_eq!(missed, Some(0.0));
+    let lag = |m: &Metrics| m.sample("okrd_scheduler_lag_seconds", &[]);
+    daemon.until("nobody waits any more", |m| lag(m) == Some(0.0));
+    daemon.end();
 }

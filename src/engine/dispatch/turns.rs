@@ -132,7 +132,7 @@ impl Dispatch {
                 let newest = newest.filter(|newest| state.planned.wants(*newest));
                 let slot = newest.map_or(slot, |newest| newest.max(slot));
                 state.planned.last_slot = state.planned.last_slot.max(Some(slot));
-                self.queue(poll, slot);
+                self.queue(poll, slot, now);
             }
         }
     }

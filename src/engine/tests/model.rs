@@ -82,7 +82,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
     #[ignore = "long: some minutes"]
@@ -118,4 +118,25 @@ fn a_slot_that_comes_due_while_an_older_one_waits_for_a_probe_takes_its_place() 
         2_134_107_204,
         &[Step::Trouble(Some(Trouble::Hangs)), Step::Run(minutes(105))],
     );
+}
+
+/// Three hang at a time, so that a fourth waits for minutes and is asked shortly before its next slot.
+#[test]
+fn whoever_waited_long_for_a_turn_may_be_under_way_when_its_next_slot_comes() {
+    let run = |seconds| Step::Run(Duration::from_secs(seconds));
+    let jump = |seconds| Step::Jump(SignedDuration::from_secs(seconds));
+    let steps = [
+        run(1263),
+        jump(9075),
+        Step::Down(Duration::from_secs(29_880)),
+        run(4710),
+        jump(-977),
+        run(11_938),
+        Step::Down(Duration::from_secs(21_900)),
+        run(214),
+        Step::Trouble(Some(Trouble::Hangs)),
+        Step::Kill,
+        run(3900),
+    ];
+    holds(0, &steps);
 }
