@@ -377,3 +377,26 @@ fn nothing_ranks_or_rates_people() {
         }
     }
 }
+
+/// Each alert that is shipped has words, and there are words for no other.
+#[test]
+fn alerts_are_told_in_words() {
+    let shipped = std::fs::read_to_string(file("deploy/prometheus/okrd.alerts.yml")).unwrap();
+    let shipped = shipped
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let shipped: BTreeSet<_> = shipped.collect();
+    let board = find("okrd-overview");
+    let panels = board.panels();
+    let panel = panels.iter().find(|p| p["title"] == "Alerts").unwrap();
+    let told = mappings(panel)
+        .into_iter()
+        .find(|m| m["OkrdDown"].is_object());
+    let told: BTreeSet<_> = told
+        .and_then(Value::as_object)
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(told, shipped);
+}
