@@ -3,6 +3,7 @@
 //! is drawn under `target/grafana/`, since no Grafana is at hand to look at.
 #![expect(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod breadth;
 mod dashboards;
 mod data;
 mod draw;
@@ -10,6 +11,7 @@ mod figures;
 mod frames;
 mod layout;
 mod linter;
+mod looks;
 mod model;
 mod page;
 mod promql;

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::dashboards::{Dashboard, all, file, text};
+use crate::dashboards::{Dashboard, all, file, list, text};
 
 const SCHEMA: &str = "@grafana/schema@13.2.3";
 const COMPILER: &str = "typescript@5.9.3";
@@ -57,6 +57,12 @@ fn packages() -> std::path::PathBuf {
     folder
 }
 
+/// What a panel says of single fields.
+fn overridden(panel: &Value) -> impl Iterator<Item = &Value> {
+    let overrides = list(&panel["fieldConfig"]["overrides"]).iter();
+    overrides.flat_map(|o| list(&o["properties"]))
+}
+
 /// What the compiler has against these dashboards.
 fn compile(name: &str, boards: &[Dashboard]) -> String {
     let mut code = HEAD.to_owned();
@@ -71,6 +77,15 @@ fn compile(name: &str, boards: &[Dashboard]) -> String {
             let custom = &panel["fieldConfig"]["defaults"]["custom"];
             if !custom.is_null() {
                 writeln!(code, "export const f{i}_{j}: {kind}Field = {custom};").unwrap();
+            }
+            for property in overridden(panel) {
+                let (id, value) = (text(&property["id"]), &property["value"]);
+                let (of, id) = match id.strip_prefix("custom.") {
+                    Some(id) => (format!("{kind}Field"), id),
+                    None => ("Field".to_owned(), id),
+                };
+                let field = json!({ id: value });
+                writeln!(code, "{{ const o: {of} = {field}; }}").unwrap();
             }
         }
     }
@@ -104,6 +119,12 @@ fn every_field_is_one_of_grafanas_model_and_a_wrong_one_is_found() {
             broken(|json| json["panels"][0]["gridPos"]["h"] = "4".into()),
             broken(|json| json["templating"]["list"][1]["refresh"] = 7.into()),
             broken(|json| json["panels"][0]["options"]["graphmode"] = "none".into()),
+            broken(|json| {
+                let properties =
+                    &mut json["panels"][6]["fieldConfig"]["overrides"][0]["properties"];
+                *properties =
+                    json!([{ "id": "custom.widht", "value": 9 }, { "id": "unti", "value": "s" }]);
+            }),
         ],
     );
     for fault in [
@@ -111,6 +132,8 @@ fn every_field_is_one_of_grafanas_model_and_a_wrong_one_is_found() {
         "'string' is not assignable to type 'number'",
         "VariableRefresh",
         "graphmode",
+        "widht",
+        "unti",
     ] {
         assert!(faults.contains(fault), "{fault} is not found:\n{faults}");
     }

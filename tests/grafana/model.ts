@@ -1,5 +1,5 @@
 // The types of Grafana's published schema as JSON has them: words in place of enumerations.
-import type { AnnotationQuery, Dashboard } from '@grafana/schema';
+import type { AnnotationQuery, Dashboard, FieldConfig } from '@grafana/schema';
 import type * as stat from '@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen';
 import type * as table from '@grafana/schema/dist/esm/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen';
 import type * as bargauge from '@grafana/schema/dist/esm/raw/composable/bargauge/panelcfg/x/BarGaugePanelCfg_types.gen';
@@ -16,10 +16,13 @@ type Annotation = Plain<AnnotationQuery> & {
 };
 type Model = Omit<Plain<Dashboard>, 'annotations'> & { annotations?: { list?: Annotation[] } };
 
+// What is the same for all panel types.
+type Field = Some<FieldConfig>;
 type StatOptions = Some<stat.Options>;
 type StatField = Record<string, never>;
 type TableOptions = Some<table.Options>;
-type TableField = Some<table.FieldConfig>;
+// `hidden` is how Grafana 11 hides a column; later ones have `hideFrom`, and pass over the other.
+type TableField = Some<table.FieldConfig> & { hidden?: boolean };
 type BarGaugeOptions = Some<bargauge.Options>;
 type BarGaugeField = Record<string, never>;
 type TimeSeriesOptions = Some<timeseries.Options>;

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::dashboards::{file, list, text};
-use crate::data::{Answer, LOOKS, Seen};
+use crate::data::LOOKS;
 use crate::draw::{Line, Range, Size, colour, lines, states};
 use crate::figures::show;
 use crate::frames::{Cell, Table, property, table};
 use crate::layout::place;
+use crate::looks::{Answer, Seen};
 use crate::world::{World, world};
 
 /// Pixels of a column and of a line of the grid.
@@ -34,7 +35,7 @@ fn escape(text: &str) -> String {
 
 /// What a panel shows, and whether it shows anything.
 fn body(world: &World, seen: &Seen, panel: &Value, size: Size) -> (String, bool) {
-    let answers = seen.ask(world, panel);
+    let answers = seen.ask(&world.prometheus, panel);
     match text(&panel["type"]) {
         "timeseries" | "state-timeline" => over_time(seen, panel, &answers, size),
         "stat" => stat(seen, panel, &answers),
@@ -241,7 +242,7 @@ fn every_dashboard_is_drawn_and_no_panel_is_blank() {
     let folder = file("target/grafana");
     std::fs::create_dir_all(&folder).unwrap();
     for look in &LOOKS {
-        let seen = look.take(world);
+        let seen = look.take(&world.prometheus);
         let (html, missing) = page(world, &seen);
         std::fs::write(folder.join(format!("{}.html", look.name)), &html).unwrap();
         // Of a level to hold no forecast is told; that is the one.

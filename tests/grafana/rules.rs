@@ -400,3 +400,26 @@ fn alerts_are_told_in_words() {
         .collect();
     assert_eq!(told, shipped);
 }
+
+/// Columns that only links need are hidden in the words of Grafana 11 and of later ones.
+#[test]
+fn hidden_columns_are_hidden_in_every_grafana() {
+    let mut hidden = 0;
+    for board in all() {
+        for panel in board.panels() {
+            for field in list(&panel["fieldConfig"]["overrides"]) {
+                let says = |id: &str, value: Value| {
+                    let properties = list(&field["properties"]).iter();
+                    properties
+                        .filter(|p| p["id"] == id)
+                        .any(|p| p["value"] == value || p["value"]["viz"] == value)
+                };
+                let old = says("custom.hidden", true.into());
+                let new = says("custom.hideFrom", true.into());
+                assert_eq!(old, new, "{}: {field}", board.place(panel));
+                hidden += usize::from(old);
+            }
+        }
+    }
+    assert!(hidden >= 7, "{hidden}");
+}

@@ -20,6 +20,8 @@ const DAY: f64 = 86_400.0;
 
 pub(crate) struct World {
     pub(crate) prometheus: Prometheus,
+    /// Where the daemon listens.
+    pub(crate) port: u16,
     /// Unix seconds of the first instant of the cycle, and of its end.
     pub(crate) start: f64,
     pub(crate) end: f64,
@@ -111,12 +113,14 @@ fn build() -> World {
         .timestamp();
     World {
         prometheus,
+        port,
         start: seconds(start),
         end: seconds(end),
     }
 }
 
 fn write_configuration(home: &Path, first: Date, last: Date, port: u16) {
+    let before = (first - 90.days(), first - 1.day());
     let next = (last + 1.day(), last + 90.days());
     let daemon = format!(
         r#"include = ["okrs/*.toml"]
@@ -127,6 +131,9 @@ vision = "Looking it up on our website is a reflex for everyone online"
 [cycles.autumn]
 starts = {first}
 ends = {last}
+[cycles.summer]
+starts = {}
+ends = {}
 [cycles.winter]
 starts = {}
 ends = {}
@@ -150,7 +157,7 @@ path = "figures.db"
 type = "http"
 url = "http://127.0.0.1:1"
 "#,
-        next.0, next.1
+        before.0, before.1, next.0, next.1
     );
     std::fs::write(home.join("okrd.toml"), daemon).unwrap();
     std::fs::create_dir(home.join("okrs")).unwrap();
@@ -159,7 +166,8 @@ url = "http://127.0.0.1:1"
         ("company", COMPANY.to_owned()),
         ("content", CONTENT.replace("AMENDED", &amended.to_string())),
         ("care", CARE.replace("FIRST", &first.to_string())),
-        ("winter", WINTER.to_owned()),
+        ("summer", OTHER.replace("CYCLE", "summer")),
+        ("winter", OTHER.replace("CYCLE", "winter")),
     ];
     for (name, text) in files {
         std::fs::write(home.join("okrs").join(format!("{name}.toml")), text).unwrap();
@@ -283,7 +291,8 @@ schedule = "every 1s"
 measure = { source = "desk", query = "SELECT 3" }
 "#;
 
-const WINTER: &str = r#"cycle = "winter"
+/// A cycle that is over, and one to come.
+const OTHER: &str = r#"cycle = "CYCLE"
 team = "content"
 [objectives.warm]
 title = "People stay for a second page"
@@ -374,15 +383,26 @@ const RULES: &str = r#"groups:
         labels: { severity: info }
 "#;
 
+/// A configuration that scrapes the daemon each second, once under each of these names.
+pub(crate) fn scrape_config(port: u16, instances: &[&str]) -> String {
+    let mut config =
+        "global: { scrape_interval: 1s, evaluation_interval: 1s }\nrule_files: [rules.yml]\n\
+                      scrape_configs:\n  - job_name: okrd\n    static_configs:\n"
+            .to_owned();
+    for instance in instances {
+        config += &format!(
+            "      - targets: [\"127.0.0.1:{port}\"]\n        labels: {{ instance: {instance} }}\n"
+        );
+    }
+    config
+}
+
 fn scrape(home: &Path, storage: &Path, port: u16) -> Prometheus {
     std::fs::write(home.join("rules.yml"), RULES).unwrap();
-    let config = format!(
-        "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [rules.yml]\nscrape_configs:\n  \
-         - job_name: okrd\n    static_configs:\n      - targets: [\"127.0.0.1:{port}\"]\n        labels: {{ instance: okrd }}\n"
-    );
-    std::fs::write(home.join("prometheus.yml"), config).unwrap();
+    let config = home.join("prometheus.yml");
+    std::fs::write(&config, scrape_config(port, &["okrd"])).unwrap();
     let flags = ["--query.lookback-delta=65m"];
-    Prometheus::start_with(&home.join("prometheus.yml"), storage, &flags)
+    Prometheus::start_with(&config, storage, &flags)
 }
 
 /// The cycle so far, as blocks of Prometheus: a sample an hour, for which it takes a few seconds; so this Prometheus looks
