@@ -148,6 +148,8 @@ const BOARD_EVERY: Duration = Duration::from_millis(100);
 const DRAIN: Duration = Duration::from_secs(6);
 /// How long it may take then to tell servers to stop what they still do for us.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long the last write may take.
+const LAST_WRITE: Duration = Duration::from_secs(2);
 
 /// How long what is known is still shown after damage of the store was found: long enough to be scraped twice.
 const FAREWELL: Duration = Duration::from_secs(30);
@@ -795,6 +797,21 @@ impl Engine {
         }
     }
 
+    /// Writes what came in last, though polls hang: no pause between commits may cost a measurement now.
+    async fn write_last(&mut self) {
+        let enough = tokio::time::sleep(LAST_WRITE);
+        tokio::pin!(enough);
+        self.books.hurry();
+        while !self.books.is_clean() && self.books.is_up() {
+            self.books.start_commit();
+            tokio::select! {
+                report = self.books.report(&*self.clock, &*self.observe) => self.reported(&report),
+                () = &mut enough => break,
+            }
+            self.books.hurry();
+        }
+    }
+
     /// Lets polls under way end, within bounds, and writes everything that is known.
     async fn drain(mut self, ending: &Ending) -> Result<(), EngineError> {
         self.tasks.close();
@@ -823,6 +840,7 @@ impl Engine {
                 () = ending.at_once().cancelled() => break,
             }
         }
+        self.write_last().await;
         self.show(self.clock.now());
         self.settle().await;
         if self.books.is_clean() {

@@ -306,6 +306,13 @@ impl Books {
         }));
     }
 
+    /// Writes at once what waits for no more than the pause between two commits.
+    pub fn hurry(&mut self) {
+        if self.up {
+            self.not_before = None;
+        }
+    }
+
     /// Waits for what the store reports next, for ever if nothing is under way.
     pub async fn report(&mut self, clock: &dyn Clock, observe: &dyn Observe) -> Report {
         tokio::select! {

@@ -116,6 +116,8 @@ struct Poll {
     waiting: Option<Timestamp>,
     /// When it was put there.
     queued: Timestamp,
+    /// Whether its newest slot was not accounted for before it was spoken for: one that failed before may be asked again.
+    newly: bool,
     /// A slot that fired is among the due; later firings need no entry of their own.
     announced: bool,
     /// The newest slot that passed by while its source was held, or while an outdated question was under way, or was asked
@@ -157,6 +159,7 @@ impl Dispatch {
                     stage: Stage::Idle,
                     waiting: None,
                     queued: Timestamp::UNIX_EPOCH,
+                    newly: false,
                     announced: false,
                     owed: None,
                     asked: None,
@@ -399,9 +402,11 @@ impl Dispatch {
     /// Everything of a poll before `slot` that is not accounted for has passed without being asked, and `slot` is spoken
     /// for.
     fn pass(&mut self, poll: PollIndex, slot: Timestamp) {
-        let planned = &mut self.polls[poll].planned;
+        let state = &mut self.polls[poll];
+        let planned = &mut state.planned;
         let spoken_for = later(slot, A_MILLISECOND);
         let before = planned.accounted;
+        state.newly = before.is_none_or(|before| before < spoken_for);
         // Never back: asked again after the clock was set back, what came since is accounted for all the same.
         planned.accounted = before.max(Some(spoken_for));
         let Some(from) = before else {
@@ -618,8 +623,8 @@ impl Dispatch {
             return None;
         }
         if state.stage != Stage::Idle {
+            // It passed: the next that is asked counts it, or has it filled.
             let why = Skip::StillRunning;
-            self.pass(poll, slot);
             return Some(Act::Skip { poll, why });
         }
         if let Some(older) = state.waiting {
@@ -736,10 +741,11 @@ fn gather(polls: &[Planned], of: impl Fn(&Planned) -> Option<usize>) -> Vec<Vec<
 }
 
 impl Poll {
-    /// A slot that was spoken for is not asked after all. One that was asked before keeps what came of it.
+    /// A slot that was spoken for is not asked after all. One that was asked before, in an earlier life perhaps, keeps what
+    /// came of it.
     fn take_back(&mut self, slot: Timestamp) {
         let spoken_for = self.planned.accounted == Some(later(slot, A_MILLISECOND));
-        if spoken_for && self.asked != Some(slot) {
+        if spoken_for && self.newly {
             self.planned.accounted = Some(slot);
         }
     }

@@ -140,3 +140,20 @@ fn whoever_waited_long_for_a_turn_may_be_under_way_when_its_next_slot_comes() {
     ];
     holds(0, &steps);
 }
+
+/// A failed slot that is asked again after a restart and gives way to the next keeps its one fate; and what came in while
+/// other polls hang is written before the end.
+#[test]
+fn a_slot_that_failed_in_an_earlier_life_is_not_missed_as_well() {
+    let run = |ms| Step::Run(Duration::from_millis(ms));
+    let steps = [
+        run(444_000),
+        Step::Reload,
+        run(4_415_000),
+        run(23_971),
+        Step::Trouble(Some(Trouble::Hangs)),
+        Step::Down(Duration::from_secs(13_200)),
+        run(2_077_000),
+    ];
+    holds(3_565_807_927_931_674_669, &steps);
+}

@@ -160,3 +160,9 @@ fn long_many_seeds_leave_every_slot_with_one_fate() {
         simulate(seed, TWO_WEEKS);
     }
 }
+
+/// The clock went two hours forward while a poll was under way: the slot that came due then passed, and is counted.
+#[test]
+fn a_slot_that_comes_while_an_earlier_poll_is_under_way_has_a_fate() {
+    simulate(110, TWO_WEEKS);
+}
