@@ -70,6 +70,8 @@ pub enum Command {
     Run(RunArgs),
     /// Have the running daemon take in its changed configuration, all of it or nothing, and tell what changed
     Reload(ReloadArgs),
+    /// Ask a running okrd whether it is healthy, as containers do; exit code 1 if it is not
+    Healthcheck(HealthcheckArgs),
     /// Check the configuration and tell every finding
     Check(CheckArgs),
     /// Ask sources now and show what they answer; records nothing
@@ -497,6 +499,14 @@ pub struct ReloadArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Options of `healthcheck`.
+#[derive(Debug, clap::Args)]
+pub struct HealthcheckArgs {
+    /// Where it listens; no configuration is read for it
+    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:10650")]
+    pub address: SocketAddr,
 }
 
 /// Options of `backfill`.

@@ -19,6 +19,7 @@ pub mod exposition;
 pub mod faces;
 pub mod filters;
 pub mod fmt;
+pub mod healthcheck;
 pub mod hindsight;
 pub mod history;
 pub mod init;
@@ -67,6 +68,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
     match args.command {
         Command::Run(args) => run::run(config, &args),
         Command::Reload(args) => knock::run(config, &args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Check(args) => check::run(config, &args),
         Command::Probe(args) => probe::run(config, &args),
         Command::Status(args) => status::run(config, &args),

@@ -82,6 +82,7 @@ macro_rules! table {
 table! {
     CYCLE_START = Gauge "okrd_cycle_start_timestamp_seconds", Seconds, &["cycle"], "Instant at which the cycle begins";
     CYCLE_END = Gauge "okrd_cycle_end_timestamp_seconds", Seconds, &["cycle"], "Instant at which the cycle ends, midnight after its last day";
+    CYCLE_CLOSED = Gauge "okrd_cycle_closed_timestamp_seconds", Seconds, &["cycle"], "Instant at which okrd close kept how the cycle ended, absent before";
     KEY_RESULTS = Gauge "okrd_key_results", None, &["cycle", "status"], "Number of key results per status, all statuses present";
 
     OBJECTIVE_INFO = Info "okrd_objective_info", None, &["cycle", "objective", "team", "parent", "title"], "What the objective is, always 1";
@@ -179,6 +180,7 @@ mod tests {
         ("okrd_config_warnings", 'g', ""),
         ("okrd_cycle_start_timestamp_seconds", 'g', "cycle"),
         ("okrd_cycle_end_timestamp_seconds", 'g', "cycle"),
+        ("okrd_cycle_closed_timestamp_seconds", 'g', "cycle"),
         ("okrd_key_results", 'g', "cycle,status"),
         (
             "okrd_objective_info",

@@ -74,6 +74,10 @@ pub(super) fn cycles(scorecard: &Scorecard) -> Vec<Family> {
             .entry((&card.key_result.id.cycle, card.status))
             .or_insert(0_u32) += 1;
     }
+    let closed: BTreeMap<_, _> = scorecard
+        .objectives()
+        .filter_map(|card| Some((&card.objective.id.cycle, card.closed_at?)))
+        .collect();
     let per_status = cycles.iter().flat_map(|(labels, cycle)| {
         Status::ALL.map(|status| {
             let count = counts.get(&(&cycle.name, status)).copied().unwrap_or(0);
@@ -83,6 +87,9 @@ pub(super) fn cycles(scorecard: &Scorecard) -> Vec<Family> {
     vec![
         gauge(&names::CYCLE_START, &cycles, |c| seconds(c.start())),
         gauge(&names::CYCLE_END, &cycles, |c| seconds(c.end())),
+        gauge(&names::CYCLE_CLOSED, &cycles, |c| {
+            closed.get(&c.name).and_then(|at| seconds(*at))
+        }),
         Family::new(&names::KEY_RESULTS, per_status),
     ]
 }

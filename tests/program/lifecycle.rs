@@ -25,6 +25,34 @@ fn it_is_healthy_and_ready_and_ends_on_both_signals() {
     assert_eq!(home.history("growth/subscribers"), [7.0]);
 }
 
+/// As a container's supervisor would: without its configuration, which somebody is just breaking.
+#[test]
+fn its_health_is_told_without_another_program() {
+    let home = Home::shop();
+    let daemon = home.start();
+    home.write("okrd.toml", "nonsense");
+    let well = home.ends(0, &["healthcheck", &daemon.address]);
+    assert_eq!(
+        (well.out.as_str(), well.err.as_str()),
+        ("okrd is Healthy.\n", "")
+    );
+    let address = daemon.address.clone();
+    daemon.kill();
+    let ill = home.ends(1, &["healthcheck", &address]);
+    assert_eq!(ill.out, "");
+    assert!(
+        ill.err.contains(&format!("no okrd answers at {address}")),
+        "{ill:?}"
+    );
+    // Something else listens there, and says nothing that is HTTP.
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = stranger.local_addr().unwrap().to_string();
+    let hangs_up = std::thread::spawn(move || drop(stranger.accept()));
+    let ill = home.ends(1, &["healthcheck", &address]);
+    hangs_up.join().unwrap();
+    assert!(ill.err.starts_with("not healthy: "), "{ill:?}");
+}
+
 /// A tracker that takes its time, and one key result that asks it.
 fn slow_desk() -> (FakeJira, Home) {
     let fake = on_air(FakeJira::start(Kind::DataCenter));

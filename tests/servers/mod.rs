@@ -19,6 +19,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+pub mod alertmanager;
 pub mod prometheus;
 
 /// The password of the accounts that may do everything.
