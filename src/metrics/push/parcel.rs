@@ -56,7 +56,7 @@ pub(super) struct Packer {
 }
 
 impl Series {
-    pub(super) fn of<'f>(family: &'f Family) -> impl Iterator<Item = (Self, &'f Value)> {
+    pub(super) fn of(family: &Family) -> impl Iterator<Item = (Self, &Value)> {
         family.samples().iter().map(|(labels, value)| {
             let bounds = match value {
                 Value::Number(_) => Arc::default(),
