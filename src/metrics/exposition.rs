@@ -173,7 +173,7 @@ impl Metrics {
                 writer::write(&mut text, families, format);
                 Arc::new(text)
             };
-            let mut pieces = vec![whole(&scorecard::cycles(&board.scorecard))];
+            let mut pieces = vec![whole(&scorecard::first(&board.scorecard))];
             for (metric, texts) in pieces::families(groups) {
                 pieces.push(self.head(metric, format));
                 pieces.extend(texts);

@@ -80,6 +80,7 @@ macro_rules! table {
 }
 
 table! {
+    COMPANY_INFO = Info "okrd_company_info", None, &["name", "vision"], "Whose goals these are and what the company wants to be, always 1";
     CYCLE_START = Gauge "okrd_cycle_start_timestamp_seconds", Seconds, &["cycle"], "Instant at which the cycle begins";
     CYCLE_END = Gauge "okrd_cycle_end_timestamp_seconds", Seconds, &["cycle"], "Instant at which the cycle ends, midnight after its last day";
     CYCLE_CLOSED = Gauge "okrd_cycle_closed_timestamp_seconds", Seconds, &["cycle"], "Instant at which okrd close kept how the cycle ended, absent before";
@@ -89,11 +90,13 @@ table! {
     OBJECTIVE_SCORE = Gauge "okrd_objective_score_ratio", Ratio, O, "Weighted mean of the known key results, 0 to 1";
     OBJECTIVE_EXPECTED_SCORE = Gauge "okrd_objective_expected_score_ratio", Ratio, O, "Score that the plan expects by now";
     OBJECTIVE_COVERAGE = Gauge "okrd_objective_coverage_ratio", Ratio, O, "Share of the weights with fresh data, 0 to 1";
+    OBJECTIVE_STATUS = Gauge "okrd_objective_status", None, &["cycle", "objective", "status"], "1 for the current status, that of the key result in most trouble; other statuses are absent";
 
     KEY_RESULT_INFO = Info "okrd_key_result_info", None, &["cycle", "objective", "key_result", "team", "unit", "direction", "source", "title"], "What the key result is, always 1, exactly one per key result";
     KEY_RESULT_VALUE = Gauge "okrd_key_result_value", None, K, "Last good value in the unit that okrd_key_result_info names, absent when stale; units are mixed, do not sum";
     KEY_RESULT_BASELINE = Gauge "okrd_key_result_baseline_value", None, K, "Baseline in the unit of the key result; do not sum";
     KEY_RESULT_TARGET = Gauge "okrd_key_result_target_value", None, K, "Target in the unit of the key result; do not sum";
+    KEY_RESULT_BAND = Gauge "okrd_key_result_band_value", None, &["cycle", "objective", "key_result", "bound"], "Ends of the band that is to be held (at_least, at_most), in the unit of the key result; absent where nothing is to be held; do not sum";
     KEY_RESULT_EXPECTED = Gauge "okrd_key_result_expected_value", None, K, "Value that the plan expects by now, in the unit of the key result; do not sum";
     KEY_RESULT_FORECAST = Gauge "okrd_key_result_forecast_value", None, K, "Value at the end of the cycle when it goes on like this, in the unit of the key result, absent if none can be told or when stale; do not sum";
     KEY_RESULT_FORECAST_ERROR = Gauge "okrd_key_result_forecast_error_value", None, K, "Distance between the forecast that stood at half-time and the final value, in the unit of the key result; only once its cycle is closed, absent if none stood; do not sum";
@@ -178,6 +181,7 @@ mod tests {
         ("okrd_config_reloads_total", 'c', ""),
         ("okrd_config_reload_failures_total", 'c', ""),
         ("okrd_config_warnings", 'g', ""),
+        ("okrd_company_info", 'i', "name,vision"),
         ("okrd_cycle_start_timestamp_seconds", 'g', "cycle"),
         ("okrd_cycle_end_timestamp_seconds", 'g', "cycle"),
         ("okrd_cycle_closed_timestamp_seconds", 'g', "cycle"),
@@ -193,6 +197,7 @@ mod tests {
             'g',
             "cycle,objective",
         ),
+        ("okrd_objective_status", 'g', "cycle,objective,status"),
         ("okrd_objective_coverage_ratio", 'g', "cycle,objective"),
         (
             "okrd_key_result_info",
@@ -202,6 +207,7 @@ mod tests {
         ("okrd_key_result_value", 'g', "K"),
         ("okrd_key_result_baseline_value", 'g', "K"),
         ("okrd_key_result_target_value", 'g', "K"),
+        ("okrd_key_result_band_value", 'g', "K,bound"),
         ("okrd_key_result_expected_value", 'g', "K"),
         ("okrd_key_result_forecast_value", 'g', "K"),
         ("okrd_key_result_forecast_error_value", 'g', "K"),

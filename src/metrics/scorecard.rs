@@ -12,6 +12,7 @@ use super::writer::{Family, Labels, Sample, Value};
 use crate::domain::forecast::Forecast;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use crate::domain::status::Status;
+use crate::domain::target::{Aim, Band};
 use crate::engine::board::{Board, SourceBoard};
 
 /// The longest title in a label, in characters.
@@ -20,7 +21,8 @@ const LONGEST_TITLE: usize = 120;
 /// All families of a board, in the order of the table.
 #[must_use]
 pub fn families(board: &Board) -> Vec<Family> {
-    let mut all = judged(&board.scorecard);
+    let mut all = first(&board.scorecard);
+    all.extend(grouped(&board.scorecard.objectives));
     all.extend(rest(board));
     all
 }
@@ -30,6 +32,13 @@ pub fn families(board: &Board) -> Vec<Family> {
 pub fn judged(scorecard: &Scorecard) -> Vec<Family> {
     let mut all = cycles(scorecard);
     all.extend(grouped(&scorecard.objectives));
+    all
+}
+
+/// The families of company and cycles, which come first.
+pub(super) fn first(scorecard: &Scorecard) -> Vec<Family> {
+    let mut all = vec![company(scorecard)];
+    all.extend(cycles(scorecard));
     all
 }
 
@@ -59,7 +68,19 @@ fn gauge<'a, T: 'a>(
     Family::new(metric, things.iter().filter_map(sample))
 }
 
-pub(super) fn cycles(scorecard: &Scorecard) -> Vec<Family> {
+fn company(scorecard: &Scorecard) -> Family {
+    let company = &scorecard.company;
+    let labels = Labels::new([
+        ("name", short(&company.name)),
+        (
+            "vision",
+            short(company.vision.as_deref().unwrap_or_default()),
+        ),
+    ]);
+    Family::new(&names::COMPANY_INFO, [number(labels, 1.0)])
+}
+
+fn cycles(scorecard: &Scorecard) -> Vec<Family> {
     let cycles: Vec<_> = scorecard
         .cycles
         .iter()
@@ -118,11 +139,15 @@ fn objectives(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
             .with("title", short(&objective.title));
         number(labels, 1.0)
     });
+    let status = cards
+        .iter()
+        .map(|(labels, card)| number(labels.with("status", card.status.as_str()), 1.0));
     vec![
         Family::new(&names::OBJECTIVE_INFO, info),
         gauge(&names::OBJECTIVE_SCORE, &cards, |c| c.progress),
         gauge(&names::OBJECTIVE_EXPECTED_SCORE, &cards, |c| c.expected),
         gauge(&names::OBJECTIVE_COVERAGE, &cards, |c| Some(c.coverage)),
+        Family::new(&names::OBJECTIVE_STATUS, status),
     ]
 }
 
@@ -159,6 +184,10 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
     let status = all
         .iter()
         .map(|(labels, kr)| number(labels.with("status", kr.card.status.as_str()), 1.0));
+    let band = all.iter().flat_map(|(labels, kr)| {
+        let ends = band(kr.card).into_iter();
+        ends.map(|(bound, value)| number(labels.with("bound", bound), value))
+    });
     let quality = all.iter().filter(|(_, kr)| !kr.card.stale);
     let quality = quality.flat_map(|(labels, kr)| {
         let flags = kr.card.quality.flags();
@@ -174,6 +203,7 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
         }),
         g(&names::KEY_RESULT_BASELINE, |c| c.baseline),
         g(&names::KEY_RESULT_TARGET, |c| c.target),
+        Family::new(&names::KEY_RESULT_BAND, band),
         g(&names::KEY_RESULT_EXPECTED, |c| c.expected_value),
         g(&names::KEY_RESULT_FORECAST, |c| {
             fresh(c, forecast(c).map(|forecast| forecast.value))
@@ -217,6 +247,18 @@ fn key_result_info(labels: &Labels, kr: &Kr<'_>) -> Labels {
         .with("direction", kr.card.direction.as_str())
         .with("source", key_result.feed.source())
         .with("title", short(&key_result.title))
+}
+
+/// The ends of the band that is to be held, by the words of the configuration.
+fn band(card: &KeyResultCard) -> Vec<(&'static str, f64)> {
+    let Aim::Hold(hold) = &card.key_result.aim else {
+        return Vec::new();
+    };
+    match hold.band {
+        Band::AtLeast(low) => vec![("at_least", low)],
+        Band::AtMost(high) => vec![("at_most", high)],
+        Band::Between(low, high) => vec![("at_least", low), ("at_most", high)],
+    }
 }
 
 fn forecast(card: &KeyResultCard) -> Option<&Forecast> {

@@ -203,7 +203,7 @@ impl Server {
 
 /// Runs a server under a shell that waits for the end of its input. The end comes when this process is gone, whatever
 /// took it; the shell then takes the server down and removes its folder.
-fn supervise(dir: &Path, command: &[String]) -> Child {
+pub fn supervise(dir: &Path, command: &[String]) -> Child {
     // QUIT stops PostgreSQL at once and lets it free its shared memory, and the servers in Go too; what does not obey
     // is killed.
     let script = r#"
@@ -346,7 +346,8 @@ fn missing(name: &str) -> ! {
     );
 }
 
-fn free_port() -> u16 {
+/// A port that is free now.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
