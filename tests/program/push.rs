@@ -485,7 +485,7 @@ fn a_receiver_that_cannot_be_meant_is_a_finding() {
         ("type = \"otlp\"\nurl = \"ftp://a/\"", "another scheme"),
         (
             "type = \"otlp\"\nurl = \"http://u:s3cret@a/\"",
-            "CFG-SECRET",
+            "SRC-SECRET",
         ),
         (
             "type = \"otlp\"\nurl = \"http://a/\"\ninterval = \"10m\"",
@@ -501,7 +501,7 @@ fn a_receiver_that_cannot_be_meant_is_a_finding() {
         ),
         (
             "type = \"otlp\"\nurl = \"http://a/\"\nheaders = { X-Api-Key = \"s3cret\" }",
-            "CFG-SECRET",
+            "SRC-SECRET",
         ),
         (
             "type = \"otlp\"\nurl = \"http://a/\"\nintervall = \"1m\"",
