@@ -27,7 +27,7 @@ const FLOORS: [(&str, u8); 11] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 21] = [
+const LIBRARIES: [(&str, &[&str]); 23] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
     ("chrono", &["engine/ticker.rs"]),
@@ -40,6 +40,7 @@ const LIBRARIES: [(&str, &[&str]); 21] = [
     ("jira_query", &["source/jira/"]),
     ("maud", &["http/"]),
     ("prometheus", &["metrics/"]),
+    ("prost", &["metrics/push/"]),
     ("reqwest", &["net/"]),
     ("reqwest_jira", &["source/jira/"]),
     ("rusqlite", &["store/", "source/sql/", "demo/"]),
@@ -53,6 +54,7 @@ const LIBRARIES: [(&str, &[&str]); 21] = [
         ],
     ),
     ("rustls", &["net/", "source/sql/server.rs"]),
+    ("snap", &["metrics/push/"]),
     ("sqlx", &["source/sql/"]),
     ("tokio_cron_scheduler", &["engine/ticker.rs"]),
     ("toml", &["config/"]),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::Signal;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::configuration;
 use crate::config::check::revision;
@@ -23,6 +23,7 @@ use crate::domain::id::KeyResultId;
 use crate::engine::actor::Handle;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::http::router::Reload;
+use crate::metrics::push::Receivers;
 use crate::store::Store;
 
 /// How long the files may take to be read, and to be checked. A disk that hangs must not make whoever asks wait for ever.
@@ -149,6 +150,8 @@ pub struct Reloads {
     fixed: Fixed,
     /// Lets one reading at a time go on: those that hang would take one thread each.
     reading: Arc<Semaphore>,
+    /// Who is sent the metrics, as the configuration in force says.
+    receivers: watch::Sender<Receivers>,
     standing: Mutex<Standing>,
 }
 
@@ -161,6 +164,7 @@ impl Reloads {
             store,
             fixed: Fixed::of(&config),
             reading: Arc::new(Semaphore::new(1)),
+            receivers: watch::Sender::new(Arc::new(config.pushes.clone())),
             standing: Mutex::new(Standing {
                 taken: config.revision.clone(),
                 config: Arc::new(config),
@@ -168,6 +172,11 @@ impl Reloads {
                 accepted: true,
             }),
         }
+    }
+
+    /// Who is sent the metrics, now and after each reload.
+    pub fn receivers(&self) -> watch::Receiver<Receivers> {
+        self.receivers.subscribe()
     }
 
     /// Whether the configuration in force wants its files watched.
@@ -316,7 +325,9 @@ impl Reloads {
         };
         kept.await
             .map_err(|error| format!("the store does not take the new configuration: {error}"))?;
-        self.handle.reload(config.clone()).await
+        self.handle.reload(config.clone()).await?;
+        self.receivers.send_replace(Arc::new(config.pushes.clone()));
+        Ok(())
     }
 
     /// Notes a refusal and says why, one line a finding.

@@ -9,6 +9,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::args::{Format, RunArgs};
 use super::exit::{Failure, Verdict, complain, say};
@@ -31,6 +32,7 @@ use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
 use crate::metrics::process::open_files;
+use crate::metrics::push::{self, Figures};
 use crate::store::{Questions, Store};
 
 /// Runs the daemon until it is told to end, or polls everything once.
@@ -100,6 +102,7 @@ pub struct Daemon {
     listener: TcpListener,
     router: Router,
     vitals: Arc<Vitals>,
+    figures: Arc<Figures>,
     hangup: Signal,
     ending: Ending,
     /// The configuration as it is to be kept once the clock is known to be right.
@@ -150,6 +153,12 @@ impl Daemon {
             token,
             engine: handle.clone(),
         });
+        let figures = Arc::new(Figures {
+            metrics: Arc::clone(&metrics),
+            board: handle.board(),
+            vitals: Arc::clone(&vitals),
+            clock,
+        });
         let router = faces::router(
             handle.board(),
             metrics,
@@ -166,6 +175,7 @@ impl Daemon {
             listener,
             router,
             vitals,
+            figures,
             hangup,
             ending,
             asks,
@@ -212,6 +222,8 @@ impl Daemon {
             kept.await?;
         }
         // Nothing is reloaded before: what is noted of a configuration carries the time.
+        let (receivers, last) = (self.reloads.receivers(), CancellationToken::new());
+        let mut pushing = tokio::spawn(push::keep(self.figures, receivers, last.clone()));
         heard.spawn(Arc::clone(&self.reloads).at_each(self.hangup));
         heard.spawn(watch::watch(Arc::clone(&self.reloads)));
         match door::Door::open(self.store.path()) {
@@ -224,6 +236,12 @@ impl Daemon {
         let ended = engine.run(self.ending.clone()).await;
         self.ending.asked().cancel();
         heard.abort_all();
+        // What was measured last is pushed, too.
+        last.cancel();
+        tokio::select! {
+            _ = &mut pushing => {}
+            () = self.ending.at_once().cancelled() => pushing.abort(),
+        }
         tokio::select! {
             // The server ends by itself within its own limit; its task fails but by a panic, which the log told.
             _ = &mut serving => {}

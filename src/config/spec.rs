@@ -44,6 +44,8 @@ pub struct Config {
     pub polls: Vec<Poll>,
     /// How far back slots that passed without a poll are filled; zero fills none.
     pub catch_up: Duration,
+    /// Who is sent what the metrics show, by name.
+    pub pushes: BTreeMap<Slug, PushSpec>,
     /// What the files say of changes that no goal shows.
     pub records: Records,
     /// Lint warnings in this configuration.
@@ -320,6 +322,39 @@ pub struct HttpSpec {
 impl HttpSpec {
     /// The largest answer when nothing else is said: 8 MiB.
     pub const DEFAULT_MAX_BODY: usize = 8 * 1024 * 1024;
+}
+
+/// Who is sent what the metrics show, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PushSpec {
+    /// In which words.
+    pub protocol: Protocol,
+    /// How to reach it; the URL is the whole address.
+    pub http: HttpSpec,
+    /// From one push to the next.
+    pub interval: Duration,
+    /// Labels of every series, `job` and `instance` among them.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// How metrics are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Prometheus remote write 1.0.
+    RemoteWrite,
+    /// OTLP over HTTP, in protobuf.
+    Otlp,
+}
+
+impl Protocol {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RemoteWrite => "remote_write",
+            Self::Otlp => "otlp",
+        }
+    }
 }
 
 /// How to log in over HTTP.

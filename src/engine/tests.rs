@@ -354,6 +354,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
         catch_up: Duration::from_secs(30 * 86_400),
         limits: BTreeMap::new(),
         max_retry_after: super::policy::LONGEST_PATIENCE,
+        pushes: BTreeMap::new(),
         records: crate::config::spec::Records::default(),
         goals: Goals {
             cycles: BTreeMap::from([(name, cycle.unwrap())]),

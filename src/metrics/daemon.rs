@@ -1,10 +1,11 @@
-//! What this process counts as it happens: polls, faults, writes, reloads, requests, log lines. Each series that can be
+//! What this process counts as it happens: polls, faults, writes, reloads, requests, pushes, log lines. Each series that can be
 //! foreseen exists from the start, with 0. Hears the engine's events; knows no board figures.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::proto::{self, MetricFamily};
 use prometheus::{
@@ -14,6 +15,7 @@ use tracing::{Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
 use super::names::{self, Kind, Metric};
+use super::scorecard::seconds;
 use super::writer::{Family, Labels, Value};
 use crate::domain::fault::FaultClass;
 use crate::domain::id::Slug;
@@ -49,7 +51,17 @@ pub struct Counters {
     store_write_failures: IntCounter,
     requests: IntCounterVec,
     log_messages: IntCounterVec,
+    pushes: IntCounterVec,
+    push_failures: IntCounterVec,
     sources: Mutex<BTreeSet<Slug>>,
+    receivers: Mutex<BTreeMap<Slug, Pushed>>,
+}
+
+/// What became of the newest push to a receiver.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pushed {
+    up: Option<bool>,
+    taken: Option<Timestamp>,
 }
 
 impl Counters {
@@ -80,7 +92,10 @@ impl Counters {
             store_write_failures: counter(&names::STORE_WRITE_FAILURES)?,
             requests: counters(&names::HTTP_REQUESTS)?,
             log_messages: counters(&names::LOG_MESSAGES)?,
+            pushes: counters(&names::PUSHES)?,
+            push_failures: counters(&names::PUSH_FAILURES)?,
             sources: Mutex::default(),
+            receivers: Mutex::default(),
         };
         for collector in this.collectors() {
             this.registry.register(collector)?;
@@ -94,7 +109,7 @@ impl Counters {
         Ok(this)
     }
 
-    fn collectors(&self) -> [Box<dyn Collector>; 13] {
+    fn collectors(&self) -> [Box<dyn Collector>; 15] {
         [
             Box::new(self.reloads.clone()),
             Box::new(self.reload_failures.clone()),
@@ -109,6 +124,8 @@ impl Counters {
             Box::new(self.store_write_failures.clone()),
             Box::new(self.requests.clone()),
             Box::new(self.log_messages.clone()),
+            Box::new(self.pushes.clone()),
+            Box::new(self.push_failures.clone()),
         ]
     }
 
@@ -142,6 +159,68 @@ impl Counters {
         known.clone_from(names);
     }
 
+    /// Makes the series of new receivers at 0 and forgets those of receivers that are gone.
+    pub fn know_receivers(&self, names: &BTreeSet<Slug>) {
+        let mut known = self.receivers();
+        for name in names {
+            known.entry(name.clone()).or_insert_with(|| {
+                count(&self.pushes, &[name.as_str()], 0);
+                count(&self.push_failures, &[name.as_str()], 0);
+                Pushed::default()
+            });
+        }
+        known.retain(|name, _| {
+            let stays = names.contains(name);
+            if !stays {
+                let _ = self.pushes.remove_label_values(&[name.as_str()]);
+                let _ = self.push_failures.remove_label_values(&[name.as_str()]);
+            }
+            stays
+        });
+    }
+
+    /// Metrics were sent to a receiver, which took them or not.
+    pub fn pushed(&self, name: &Slug, taken: bool, at: Timestamp) {
+        let mut known = self.receivers();
+        // One that was dropped meanwhile does not come back by its last push.
+        let Some(pushed) = known.get_mut(name) else {
+            return;
+        };
+        pushed.up = Some(taken);
+        count(&self.pushes, &[name.as_str()], 1);
+        if taken {
+            pushed.taken = Some(at);
+        } else {
+            count(&self.push_failures, &[name.as_str()], 1);
+        }
+    }
+
+    fn receivers(&self) -> MutexGuard<'_, BTreeMap<Slug, Pushed>> {
+        self.receivers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it stands with each receiver.
+    fn of_receivers(&self) -> [Family; 2] {
+        let known = self.receivers();
+        let family = |metric: &'static Metric, value: fn(&Pushed) -> Option<f64>| {
+            let samples = known.iter().filter_map(|(name, pushed)| {
+                let labels = Labels::new([("push", name.as_str().to_owned())]);
+                Some((Arc::new(labels), Value::Number(value(pushed)?)))
+            });
+            Family::new(metric, samples)
+        };
+        [
+            family(&names::PUSH_UP, |pushed| {
+                pushed.up.map(|up| f64::from(u8::from(up)))
+            }),
+            family(&names::PUSH_LAST_SUCCESS, |pushed| {
+                pushed.taken.and_then(seconds)
+            }),
+        ]
+    }
+
     /// Makes the series of these routes at 0, for the answer 200.
     pub fn know_handlers(&self, handlers: &[&str]) {
         for handler in handlers {
@@ -163,7 +242,9 @@ impl Counters {
     /// The counters as families.
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
-        self.registry.gather().iter().filter_map(family).collect()
+        let counted = self.registry.gather();
+        let counted = counted.iter().filter_map(family);
+        counted.chain(self.of_receivers()).collect()
     }
 
     fn duration(&self, source: &str) -> Option<Histogram> {

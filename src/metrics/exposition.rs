@@ -12,6 +12,7 @@ use super::pieces::{self, Group};
 use super::scorecard::{plain, seconds, whole};
 use super::writer::{self, Family, Format, Labels, Value};
 use super::{process, scorecard};
+use crate::domain::id::Slug;
 use crate::engine::board::Board;
 use crate::engine::event::{Event, Observe};
 use crate::engine::vitals::Vitals;
@@ -100,6 +101,46 @@ impl Metrics {
     #[must_use]
     pub fn render(&self, board: &Arc<Board>, vitals: &Vitals, format: Format) -> Exposed {
         let shared = self.shared(board, format);
+        let mut own = String::with_capacity(16 * 1024);
+        writer::write(&mut own, &self.own(vitals), format);
+        writer::finish(&mut own, format);
+        Exposed { shared, own }
+    }
+
+    /// Everything as of now, for those who take it in another form.
+    #[must_use]
+    pub fn families(&self, board: &Arc<Board>, vitals: &Vitals) -> Vec<Family> {
+        // Counters of sources are there as soon as their board is.
+        let _ = self.written(board);
+        let mut families = scorecard::families(board);
+        families.extend(self.own(vitals));
+        families
+    }
+
+    /// When this process began.
+    #[must_use]
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// The receivers that metrics are pushed to.
+    pub fn know_receivers(&self, names: &BTreeSet<Slug>) {
+        self.counters.know_receivers(names);
+    }
+
+    /// Metrics were sent to a receiver, which took them or not.
+    pub fn pushed(&self, name: &Slug, taken: bool, at: Timestamp) {
+        self.counters.pushed(name, taken, at);
+    }
+
+    /// okrd's version.
+    #[must_use]
+    pub fn version(&self) -> &'static str {
+        self.build.version
+    }
+
+    /// What this process counts, in the order of the table.
+    fn own(&self, vitals: &Vitals) -> Vec<Family> {
         let mut families = vec![self.build_info()];
         families.extend(self.counters.families());
         families.push(plain(
@@ -114,10 +155,7 @@ impl Metrics {
         families.push(plain(&names::SCHEDULER_LAG, Some(lag)));
         families.extend(process::families(self.started));
         families.sort_by_key(|family| names::ALL.iter().position(|m| *m == family.metric()));
-        let mut own = String::with_capacity(16 * 1024);
-        writer::write(&mut own, &families, format);
-        writer::finish(&mut own, format);
-        Exposed { shared, own }
+        families
     }
 
     /// The part of the board, written when this board is seen for the first time. Scrapes that arrive meanwhile wait

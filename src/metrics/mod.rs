@@ -1,5 +1,5 @@
 //! Floor 4, the Prometheus face. Facts about the goals are read from the board, facts about this process are counted
-//! as they happen. Knows no HTTP and asks neither a source nor the store.
+//! as they happen. Serves nothing and asks neither a source nor the store; what is pushed goes through `net`.
 
 pub mod daemon;
 pub mod dated;
@@ -7,6 +7,7 @@ pub mod exposition;
 pub mod names;
 mod pieces;
 pub mod process;
+pub mod push;
 pub mod scorecard;
 pub mod writer;
 

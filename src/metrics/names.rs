@@ -60,6 +60,7 @@ const K: &[&str] = &["cycle", "objective", "key_result"];
 /// The labels that name an objective.
 const O: &[&str] = &["cycle", "objective"];
 const SOURCE: &[&str] = &["source"];
+const PUSH: &[&str] = &["push"];
 
 macro_rules! table {
     ($($id:ident = $kind:ident $name:literal, $unit:ident, $labels:expr, $help:literal;)*) => {
@@ -147,6 +148,10 @@ table! {
     SCHEDULER_CLOCK_JUMPS = Counter "okrd_scheduler_clock_jumps_total", None, &["direction"], "Times that the wall clock jumped by two seconds or more, a sleep of the machine included";
     STORE_WRITES = Counter "okrd_store_writes_total", None, &[], "Transactions committed";
     STORE_WRITE_FAILURES = Counter "okrd_store_write_failures_total", None, &[], "Transactions that the store refused";
+    PUSH_UP = Gauge "okrd_push_up", None, PUSH, "1 when the newest push was taken, 0 when it failed, absent before the first";
+    PUSHES = Counter "okrd_pushes_total", None, PUSH, "Requests that were sent to push metrics";
+    PUSH_FAILURES = Counter "okrd_push_failures_total", None, PUSH, "Requests that were sent to push metrics and not taken";
+    PUSH_LAST_SUCCESS = Gauge "okrd_push_last_success_timestamp_seconds", Seconds, PUSH, "Instant of the newest push that was taken, absent before the first";
     HTTP_REQUESTS = Counter "okrd_http_requests_total", None, &["handler", "code"], "Requests answered, by route pattern and status code";
     LOG_MESSAGES = Counter "okrd_log_messages_total", None, &["level"], "Log messages written";
 
@@ -249,6 +254,10 @@ mod tests {
         ("okrd_store_last_write_timestamp_seconds", 'g', ""),
         ("okrd_store_writes_total", 'c', ""),
         ("okrd_store_write_failures_total", 'c', ""),
+        ("okrd_push_up", 'g', "push"),
+        ("okrd_pushes_total", 'c', "push"),
+        ("okrd_push_failures_total", 'c', "push"),
+        ("okrd_push_last_success_timestamp_seconds", 'g', "push"),
         ("okrd_http_requests_total", 'c', "handler,code"),
         ("okrd_log_messages_total", 'c', "level"),
         ("process_cpu_seconds_total", 'c', ""),

@@ -119,6 +119,10 @@ fn a_small_board_reads_as_the_golden_texts() {
 fn every_metric_of_the_table_is_exported_and_none_besides() {
     let metrics = metrics();
     metrics.know_handlers(&["/"]);
+    // Metrics of receivers are there where there are receivers.
+    let receiver = Slug::parse("prometheus").unwrap();
+    metrics.know_receivers(&BTreeSet::from([receiver.clone()]));
+    metrics.pushed(&receiver, true, sample::board().scorecard.at);
     let text = whole(&metrics, &Arc::new(sample::board()), Format::Text);
     let found: BTreeSet<_> = text
         .lines()

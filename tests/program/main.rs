@@ -24,6 +24,7 @@ mod lifecycle;
 mod mistakes;
 mod people;
 mod politeness;
+mod push;
 mod record;
 mod reload;
 mod review;

@@ -18,6 +18,7 @@ mod overlap;
 mod people;
 pub mod places;
 mod points;
+mod push;
 mod rebases;
 mod records;
 mod review;
@@ -262,12 +263,14 @@ fn read(
         .iter()
         .flat_map(|draft| draft.polls.iter().cloned())
         .collect();
+    let server = daemon::server(roots, out);
     Config {
         revision: revision(files),
         zone_name: zone.name,
         zone: zone.zone,
         goals: goals(roots, cycles, teams, drafts, out),
-        server: daemon::server(roots, out),
+        pushes: push::pushes(roots, server.listen, out),
+        server,
         reload: daemon::reload(roots, out),
         store,
         sources,

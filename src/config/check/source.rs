@@ -197,7 +197,8 @@ fn parse_url(at: &At<'_, &str>, schemes: &[&str], out: &mut Vec<Finding>) -> Opt
     Some(url)
 }
 
-fn http(table: Table<'_>, out: &mut Vec<Finding>) -> Option<HttpSpec> {
+/// How to reach whoever speaks HTTP.
+pub(super) fn http(table: Table<'_>, out: &mut Vec<Finding>) -> Option<HttpSpec> {
     let auth = table.table("auth").and_then(auth);
     let headers = settings(table, "headers", out);
     one_login(table, out);

@@ -4,7 +4,7 @@
 use super::{Class, Comparing, Lean, OnRecord, Subject, plain, short};
 use crate::config::finding::Code;
 use crate::config::schedule::show_duration;
-use crate::config::spec::{HttpSpec, Limits, Reloading, SourceSpec, Synchronous};
+use crate::config::spec::{HttpSpec, Limits, PushSpec, Reloading, SourceSpec, Synchronous};
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::CycleName;
@@ -251,6 +251,27 @@ impl Comparing<'_> {
         let before = Some(show_duration(old.max_retry_after));
         let after = Some(show_duration(new.max_retry_after));
         self.say(&subject, class, "polling.max_retry_after", before, after);
+        self.pushes();
+    }
+
+    /// Who is sent what the metrics show. Of where and how only that it changed: secrets may stand there.
+    fn pushes(&mut self) {
+        let (old, new) = (&self.old.pushes, &self.new.pushes);
+        let (subject, class) = (Subject::Daemon, Class::Operational);
+        let names: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
+        for name in names {
+            let (was, is) = (old.get(name), new.get(name));
+            let told = |spec: Option<&PushSpec>| {
+                spec.map(|spec| format!("{name}, {}", spec.protocol.as_str()))
+            };
+            if told(was) == told(is) && was != is {
+                let mut change = plain(subject.clone(), class, "push");
+                change.after = Some(format!("{name} is sent otherwise"));
+                self.push(change);
+            } else {
+                self.say(&subject, class, "push", told(was), told(is));
+            }
+        }
     }
 
     /// How values are kept, and for how long.

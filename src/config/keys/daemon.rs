@@ -1,7 +1,8 @@
 //! The keys of the daemon's own tables. Knows no meaning beyond a description.
 
 use super::lints::ALLOW;
-use super::{Key, Shape, TableKind, key, later};
+use super::source::{CA_FILE, HEADERS, LOGIN};
+use super::{Key, Names, Shape, TableKind, key, later};
 
 pub(crate) static COMPANY: TableKind = TableKind::new(
     "the company",
@@ -213,5 +214,41 @@ pub(crate) static POLLING: TableKind = TableKind::new(
         )
         .default("\"1h\"")
         .examples(&["\"6h\""]),
+    ],
+);
+
+pub(crate) static PUSH: TableKind = TableKind::new(
+    "a receiver of metrics",
+    "Where what `/metrics` shows is sent to, by okrd itself.",
+    &[
+        key(
+            "type",
+            Shape::Words(&["remote_write", "otlp"]),
+            "remote_write: Prometheus remote write 1.0 (snappy and protobuf); otlp: OpenTelemetry metrics over HTTP (gzip and protobuf).",
+        )
+        .needed(),
+        key(
+            "url",
+            Shape::Setting,
+            "The whole address, http or https, without user, query and fragment; that of OTLP usually ends in /v1/metrics.",
+        )
+        .needed()
+        .examples(&["\"https://prometheus.acme.example/api/v1/write\"", "\"http://collector:4318/v1/metrics\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        key(
+            "interval",
+            Shape::Duration,
+            "From one push to the next, 1s to 5m.",
+        )
+        .default("\"1m\""),
+        key(
+            "labels",
+            Shape::Map(Names::Any, &Shape::Line),
+            "Labels of every series, as a scrape adds them: job is \"okrd\" and instance the address that okrd listens on unless they are given here. Over OTLP they are attributes of the resource, job as service.name and instance as service.instance.id.",
+        )
+        .examples(&["{ instance = \"okrd.acme.example\", env = \"prod\" }"]),
+        ALLOW,
     ],
 );

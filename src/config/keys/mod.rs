@@ -338,6 +338,12 @@ pub(crate) static ROOT: TableKind = TableKind::new(
         )
         .examples(&["{ shop = { type = \"sqlite\", path = \"shop.db\" } }"]),
         key(
+            "push",
+            Shape::Map(Names::Slug, &Shape::Table(&daemon::PUSH)),
+            "Receivers by name that are sent what `/metrics` shows, for those that cannot scrape it.",
+        )
+        .examples(&["{ grafana = { type = \"remote_write\", url = \"https://prometheus.acme.example/api/v1/write\" } }"]),
+        key(
             "cycle",
             Shape::CycleName,
             "The cycle of the objectives in this file.",

@@ -153,19 +153,19 @@ const URL: Key = key(
     "The base URL, http or https, without user, query and fragment.",
 )
 .needed();
-const LOGIN: Key = key(
+pub(crate) const LOGIN: Key = key(
     "auth",
     Shape::Table(&AUTH),
     "How to log in; absent: anonymous.",
 )
 .examples(&["{ user = \"okrd@acme.example\", token = { file = \"jira.token\" } }"]);
-const HEADERS: Key = key(
+pub(crate) const HEADERS: Key = key(
     "headers",
     Shape::Map(Names::Header, &Shape::Setting),
     "Headers sent with each request; those that log in must be kept elsewhere as secrets.",
 )
 .examples(&["{ \"X-Api-Key\" = { env = \"NEWSLETTER_KEY\" } }"]);
-const CA_FILE: Key = key(
+pub(crate) const CA_FILE: Key = key(
     "ca_file",
     Shape::Path,
     "A private certificate authority (PEM), relative to the file that names it.",
