@@ -765,9 +765,14 @@ impl Engine {
         let before = std::mem::take(&mut self.rota);
         before.give_way();
         self.rota = before.next(&config, &self.open, remembered, now);
-        ticker.stop().await;
-        let ticker = self.start_ticker().await?;
-        // Only now: what fired since the old ticker stopped was heard by nobody and counts as missed.
+        let (generation, patterns) = (self.rota.generation(), self.rota.patterns());
+        let ticker = if ticker.goes_on(generation, patterns) {
+            ticker
+        } else {
+            ticker.stop().await;
+            self.start_ticker().await?
+        };
+        // Only now: what fired for the old plan was heard by nobody and counts as missed.
         let begins = self.now();
         self.rota.begin(begins);
         self.config.warnings = config.warnings;
@@ -801,14 +806,13 @@ impl Engine {
     async fn write_last(&mut self) {
         let enough = tokio::time::sleep(LAST_WRITE);
         tokio::pin!(enough);
-        self.books.hurry();
         while !self.books.is_clean() && self.books.is_up() {
+            self.books.hurry();
             self.books.start_commit();
             tokio::select! {
                 report = self.books.report(&*self.clock, &*self.observe) => self.reported(&report),
                 () = &mut enough => break,
             }
-            self.books.hurry();
         }
     }
 

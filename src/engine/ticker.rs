@@ -47,6 +47,8 @@ pub struct Ticker {
     scheduler: Option<JobScheduler>,
     #[cfg(test)]
     simulated: Option<tokio::task::JoinHandle<()>>,
+    generation: Arc<AtomicU64>,
+    patterns: Vec<Arc<CronSchedule>>,
     slots: Slots,
     pulse: Pulse,
 }
@@ -93,6 +95,7 @@ impl Ticker {
         ticks: UnboundedSender<Tick>,
     ) -> Result<Self, TickerError> {
         let slots = Slots::new(clock);
+        let generation = Arc::new(AtomicU64::new(generation));
         let room = LEAST_ROOM.max(patterns.len().saturating_mul(8));
         let scheduler = JobScheduler::new_with_storage_and_code(
             Box::new(slots.clone()),
@@ -104,8 +107,9 @@ impl Ticker {
         .await?;
         // One after another: added concurrently, jobs wedge the scheduler for good.
         for (group, pattern) in patterns.iter().enumerate() {
-            let ticks = ticks.clone();
+            let (ticks, generation) = (ticks.clone(), Arc::clone(&generation));
             let job = Job::new_async(NEVER_ASKED, move |_, _| {
+                let generation = generation.load(Ordering::Relaxed);
                 // Whoever listened may be gone already at the end of the process; then nobody misses the firing.
                 let _ = ticks.send(Tick { generation, group });
                 Box::pin(std::future::ready(()))
@@ -118,6 +122,8 @@ impl Ticker {
             scheduler: Some(scheduler),
             #[cfg(test)]
             simulated: None,
+            generation,
+            patterns: patterns.to_vec(),
             slots,
             pulse: Pulse::new(),
         })
@@ -141,6 +147,8 @@ impl Ticker {
             slots.lock().plan_after(id, now);
         }
         let looks = slots.clone();
+        let generation = Arc::new(AtomicU64::new(generation));
+        let told = Arc::clone(&generation);
         let goes_round = async move {
             loop {
                 looks.beats.fetch_add(1, Ordering::Relaxed);
@@ -152,6 +160,7 @@ impl Ticker {
                 };
                 for id in due {
                     let group = usize::try_from(id.as_u128()).unwrap();
+                    let generation = told.load(Ordering::Relaxed);
                     let _ = ticks.send(Tick { generation, group });
                 }
                 let wait = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
@@ -161,9 +170,21 @@ impl Ticker {
         Self {
             scheduler: None,
             simulated: Some(tokio::spawn(goes_round)),
+            generation,
+            patterns: patterns.to_vec(),
             slots,
             pulse: Pulse::new(),
         }
+    }
+
+    /// Goes on for a listener that counts from `generation` on, if these are the patterns that it has. A scheduler that is
+    /// stopped leaves some MBs behind, in channels that its own tasks hold for ever: so none is started without need.
+    pub fn goes_on(&self, generation: u64, patterns: &[Arc<CronSchedule>]) -> bool {
+        let same = self.patterns == patterns;
+        if same {
+            self.generation.store(generation, Ordering::Relaxed);
+        }
+        same
     }
 
     /// Whether it still goes round; to be asked at each turn of whoever listens. Its tasks are its own: should one of them

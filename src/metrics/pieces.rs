@@ -50,11 +50,12 @@ pub(super) fn families(
 /// As their labels are ordered once they are written, where a quote ends each value.
 fn in_order(a: &ObjectiveCard, b: &ObjectiveCard) -> Ordering {
     let (a, b) = (&a.objective.id, &b.objective.id);
-    let ended = |text: &str| -> Vec<u8> { text.bytes().chain(*b"\"").collect() };
-    match a.cycle == b.cycle {
-        true => ended(a.objective.as_str()).cmp(&ended(b.objective.as_str())),
-        false => ended(a.cycle.as_str()).cmp(&ended(b.cycle.as_str())),
-    }
+    let cycles = ended(a.cycle.as_str()).cmp(ended(b.cycle.as_str()));
+    cycles.then_with(|| ended(a.objective.as_str()).cmp(ended(b.objective.as_str())))
+}
+
+fn ended(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().chain([b'"'])
 }
 
 impl Group {

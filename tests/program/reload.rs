@@ -585,3 +585,28 @@ fn f57_a_file_that_is_none_is_refused_while_polls_go_on() {
     }
     daemon.end();
 }
+
+/// Each stopped scheduler once left three MB behind: forty of them would be 120.
+#[test]
+fn reloads_leave_nothing_behind() {
+    let home = home();
+    let daily = DAEMON.replace("every 12h", "0 6 * * *");
+    home.write("okrd.toml", &format!("{daily}{SHOP}"));
+    let daemon = home.start();
+    let after = |reloads: std::ops::Range<u32>| {
+        for n in reloads {
+            home.write("okrs/team.toml", &growth(&[&counted("stays", n)]));
+            home.ends(0, &["reload"]);
+        }
+        let resident = daemon
+            .metrics()
+            .sample("process_resident_memory_bytes", &[]);
+        resident.unwrap() / 1_048_576.0
+    };
+    let (few, many) = (after(0..10), after(10..50));
+    assert!(
+        many - few < 30.0,
+        "{few} MiB after ten reloads, {many} after fifty"
+    );
+    daemon.end();
+}
