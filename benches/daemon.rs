@@ -6,18 +6,20 @@
 )]
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Statement};
 use rustix::time::{ClockId, clock_gettime};
 
+mod client;
 #[path = "../tests/program/home.rs"]
 #[expect(dead_code, reason = "the tests of the program use the rest")]
 mod home;
 mod verdict;
+use client::Client;
 use home::{DAEMON, Daemon, Home, PATIENT, SHOP, growth, key_result, within};
 use verdict::{Verdict, ms, quantile};
 
@@ -212,7 +214,7 @@ fn scraping(verdict: &mut Verdict) {
         // Every hundred milliseconds there may be a new board, whose page nobody asked for yet.
         for _ in 0..100 {
             let began = Instant::now();
-            bytes = client.get("/metrics", headers);
+            bytes = client.get("/metrics", headers).len();
             times.push(began.elapsed());
             std::thread::sleep(Duration::from_millis(33));
         }
@@ -255,41 +257,6 @@ fn plain_server(bytes: usize) -> Vec<Duration> {
     drop(client);
     server.join().unwrap();
     times
-}
-
-/// One connection that is kept.
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    fn to(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self(BufReader::with_capacity(64 * 1024, stream))
-    }
-
-    /// The number of bytes in the answer's body.
-    fn get(&mut self, path: &str, headers: &str) -> usize {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
-        let mut length = None;
-        loop {
-            let mut line = String::new();
-            self.0.read_line(&mut line).unwrap();
-            let line = line.trim_end().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if line.starts_with("http/") {
-                assert!(line.contains(" 200 "), "{line}");
-            }
-            if let Some(found) = line.strip_prefix("content-length: ") {
-                length = Some(found.parse().unwrap());
-            }
-        }
-        let mut body = vec![0; length.unwrap()];
-        self.0.read_exact(&mut body).unwrap();
-        body.len()
-    }
 }
 
 /// Anonymous resident memory of a daemon that polls, is scraped in every way and shows its page.

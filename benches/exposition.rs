@@ -7,7 +7,6 @@
 )]
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -25,6 +24,7 @@ use okrd::metrics::exposition::{Build, Metrics, Pieces};
 use okrd::metrics::writer::Format;
 use rusqlite::Connection;
 
+mod client;
 #[path = "../tests/program/home.rs"]
 #[expect(dead_code, reason = "the tests of the program use the rest")]
 mod home;
@@ -32,6 +32,7 @@ mod home;
 #[expect(dead_code, reason = "tests use the rest")]
 mod sample;
 mod verdict;
+use client::Client;
 use home::{DAEMON, Daemon, Home, SHOP, growth, key_result};
 use verdict::{Verdict, ms, quantile};
 
@@ -261,39 +262,5 @@ impl Drop for Nginx {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// One connection that is kept.
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    fn to(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self(BufReader::with_capacity(64 * 1024, stream))
-    }
-
-    fn get(&mut self, path: &str, headers: &str) -> Vec<u8> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
-        self.0.get_mut().write_all(request.as_bytes()).unwrap();
-        let mut length = None;
-        loop {
-            let mut line = String::new();
-            self.0.read_line(&mut line).unwrap();
-            let line = line.trim_end().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if line.starts_with("http/") {
-                assert!(line.contains(" 200 "), "{line}");
-            }
-            if let Some(found) = line.strip_prefix("content-length: ") {
-                length = Some(found.parse().unwrap());
-            }
-        }
-        let mut body = vec![0; length.unwrap()];
-        self.0.read_exact(&mut body).unwrap();
-        body
     }
 }

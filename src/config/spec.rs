@@ -337,6 +337,14 @@ pub struct PushSpec {
     pub labels: BTreeMap<String, String>,
 }
 
+/// Whether somebody may name a label so (prometheus.io/docs/concepts/data_model): what begins with `__` is Prometheus' own.
+#[must_use]
+pub fn is_label_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins && name.chars().all(plain) && !name.starts_with("__")
+}
+
 /// How metrics are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {

@@ -71,7 +71,7 @@ pub(crate) fn selectors(expr: &str) -> Vec<Selector> {
                     at.skip(1);
                     open.push(word.to_owned());
                 }
-            } else if !WORDS.contains(&word) && !is_aggregation(word, at.rest) {
+            } else if !WORDS.contains(&word) && !is_grouped(at.rest) {
                 let matchers = at.matchers();
                 let range = at.brackets();
                 let function = open.last().cloned().unwrap_or_default();
@@ -100,8 +100,8 @@ pub(crate) fn selectors(expr: &str) -> Vec<Selector> {
     }
 }
 
-/// `sum by (team) (…)`: the word before `by`.
-fn is_aggregation(_word: &str, rest: &str) -> bool {
+/// `sum by (team) (…)`: what stands before `by` is an aggregation.
+fn is_grouped(rest: &str) -> bool {
     ["by", "without"].iter().any(|w| {
         rest.strip_prefix(w)
             .is_some_and(|r| r.trim_start().starts_with('('))

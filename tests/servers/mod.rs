@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 pub mod alertmanager;
 pub mod prometheus;
+pub mod web;
 
 /// The password of the accounts that may do everything.
 pub const PASSWORD: &str = "canary-s3cret";

@@ -2,25 +2,20 @@
 //! its HTTP API. It is gone with the value or with the test binary, however that ends. Knows nothing of okrd.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{free_port, must, program, supervise};
-
-/// Long enough for a busy machine, never waited for in a test that passes.
-const PATIENT: Duration = Duration::from_secs(60);
+use super::web::{PATIENT, Web, http};
+use super::{must, program};
 
 /// A running Prometheus.
 pub struct Prometheus {
     /// Where it listens: `127.0.0.1:PORT`.
     pub address: String,
-    dir: PathBuf,
-    running: Option<Child>,
+    web: Web,
 }
 
 /// One series at one instant.
@@ -56,38 +51,21 @@ impl Prometheus {
             &[program("promtool").display().to_string()],
             &["check", "config", &config.display().to_string()],
         );
-        let port = free_port();
-        let address = format!("127.0.0.1:{port}");
-        let dir = tempfile::Builder::new()
-            .prefix("okrd-test-prometheus-")
-            .tempdir()
-            .unwrap()
-            .keep();
+        let web = Web::new("Prometheus");
         let mut command = vec![
             program("prometheus").display().to_string(),
             format!("--config.file={}", config.display()),
             format!("--storage.tsdb.path={}", storage.display()),
             // What a test brings along may be as old as it likes.
             "--storage.tsdb.retention.time=100y".into(),
-            format!("--web.listen-address={address}"),
+            format!("--web.listen-address={}", web.address),
             "--web.enable-lifecycle".into(),
         ];
         command.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        let server = Self {
-            running: Some(supervise(&dir, &command)),
-            address,
-            dir,
-        };
-        let end = Instant::now() + PATIENT;
-        while http(&server.address, "GET", "/-/ready", "").is_none_or(|answer| answer.0 != 200) {
-            assert!(
-                Instant::now() < end,
-                "Prometheus is not ready after {PATIENT:?}; its log:\n{}",
-                server.log()
-            );
-            std::thread::sleep(Duration::from_millis(50));
+        Self {
+            address: web.address.clone(),
+            web: web.start(&command),
         }
-        server
     }
 
     /// Where a browser or another program finds it.
@@ -97,7 +75,7 @@ impl Prometheus {
 
     /// What it wrote so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+        self.web.log()
     }
 
     /// Asks for an instant vector, or a scalar as one sample without labels, as of now.
@@ -214,16 +192,6 @@ impl Prometheus {
     }
 }
 
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.running.take() {
-            // The end of its input tells the shell to tidy up.
-            drop(child.stdin.take());
-            let _ = child.wait();
-        }
-    }
-}
-
 /// Runs promtool with these arguments, which must be content. Gives what it said.
 pub fn promtool(args: &[&str]) -> String {
     let done = Command::new(program("promtool"))
@@ -234,24 +202,6 @@ pub fn promtool(args: &[&str]) -> String {
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(done.status.success(), "promtool {args:?}:\n{said}");
     said
-}
-
-/// One request with a form as its body; status and body of the answer, `None` when nobody answers.
-pub fn http(address: &str, method: &str, path: &str, form: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENT)).ok()?;
-    // HTTP 1.0: the answer is as long as the connection.
-    let request = format!(
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {}\r\n\r\n{form}",
-        form.len()
-    );
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
 }
 
 fn data(answer: Option<(u16, String)>) -> Result<Value, String> {

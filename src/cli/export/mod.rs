@@ -15,7 +15,7 @@ use super::args::ExportArgs;
 use super::exit::{Failure, Verdict, complain, stream};
 use super::{close, configuration, when};
 use crate::config::schedule::parse_duration;
-use crate::config::spec::Config;
+use crate::config::spec::{Config, is_label_name};
 use crate::domain::cycle::Cycle;
 use crate::domain::number;
 use crate::domain::retrace::Retrace;
@@ -184,9 +184,7 @@ fn labels(config: &Config, told: &[String]) -> Result<Vec<(String, String)>, Fai
             ))
         };
         let (name, value) = text.split_once('=').ok_or_else(|| wrong("has no `=`"))?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !begins || !name.chars().all(plain) || name.starts_with("__") {
+        if !is_label_name(name) {
             return Err(wrong("has a name that Prometheus does not take"));
         }
         if names::ALL

@@ -9,7 +9,7 @@ use super::source::http;
 use super::table::Table;
 use crate::config::finding::{Code, Finding, quoted};
 use crate::config::schedule::show_duration;
-use crate::config::spec::{HttpSpec, Protocol, PushSpec};
+use crate::config::spec::{HttpSpec, Protocol, PushSpec, is_label_name};
 use crate::domain::id::Slug;
 
 /// What a receiver answers is a few words.
@@ -82,11 +82,7 @@ fn labels(
         return labels;
     };
     for (name, value) in told.entries() {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let begins = name
-            .value
-            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !begins || !name.value.chars().all(plain) || name.value.starts_with("__") {
+        if !is_label_name(name.value) {
             let message = format!("{} is no name of a label", quoted(name.value));
             let finding = name.finding(Code::CfgValue, message);
             out.push(

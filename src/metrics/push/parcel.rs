@@ -133,13 +133,8 @@ impl Packer {
         Parcel { requests, ended }
     }
 
-    /// A parcel that the receiver never took: what it told to have ended is told again.
+    /// A parcel that the receiver never took: what it told to have ended is told again, if it is not there again.
     pub(super) fn lost(&mut self, parcel: Parcel) {
-        for series in parcel.ended {
-            // What is there again has not ended.
-            if !self.known.contains(&series) {
-                self.known.insert(series);
-            }
-        }
+        self.known.extend(parcel.ended);
     }
 }

@@ -102,15 +102,10 @@ enum Refusal {
 
 impl Target {
     pub(super) fn new(name: Slug, spec: PushSpec, figures: Arc<Figures>) -> Self {
-        let frame = Frame {
-            labels: spec.labels.clone(),
-            version: figures.metrics.version(),
-            started: figures.metrics.started(),
-        };
         Self {
             name,
             endpoint: Endpoint::new(&spec.http),
-            packer: Packer::new(spec.protocol, frame),
+            packer: packer(&spec, &figures),
             spec,
             figures,
             kept: Kept::default(),
@@ -149,13 +144,7 @@ impl Target {
     /// Takes what stands now, or that nothing stands any more, and keeps it to be sent.
     async fn pack(&mut self, empty: bool) {
         let figures = Arc::clone(&self.figures);
-        let frame = Frame {
-            labels: self.spec.labels.clone(),
-            version: figures.metrics.version(),
-            started: figures.metrics.started(),
-        };
-        let fresh = Packer::new(self.spec.protocol, frame);
-        let mut packer = std::mem::replace(&mut self.packer, fresh);
+        let mut packer = std::mem::replace(&mut self.packer, packer(&self.spec, &figures));
         // Many series take their time; the tasks that poll and answer do not wait for it.
         let packed = tokio::task::spawn_blocking(move || {
             let families = if empty { Vec::new() } else { figures.all() };
@@ -276,6 +265,16 @@ impl Target {
             self.said = Some(told);
         }
     }
+}
+
+/// One that knows of no push yet.
+fn packer(spec: &PushSpec, figures: &Figures) -> Packer {
+    let frame = Frame {
+        labels: spec.labels.clone(),
+        version: figures.metrics.version(),
+        started: figures.metrics.started(),
+    };
+    Packer::new(spec.protocol, frame)
 }
 
 /// What was sent may not have come, or its answer may not be one.
