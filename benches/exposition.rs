@@ -126,7 +126,7 @@ fn company() -> Home {
     let okrs = format!("cycle = \"life\"\n{okrs}");
     let daemon = DAEMON
         .replace("every 12h", "every 15m")
-        .replace("0s", "14m");
+        .replace("jitter = \"0s\"", "jitter = \"7m\"");
     let home = Home::new(&[
         ("okrd.toml", &format!("{daemon}{SHOP}")),
         ("okrs/many.toml", &okrs),
