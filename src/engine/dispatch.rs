@@ -694,7 +694,12 @@ impl Planned {
             return None;
         }
         let slot = self.newest(now, time)?.max(self.from);
-        self.wants(slot).then_some(slot)
+        // The clock was set back: a later one was spoken for already, and with it this one was asked or has passed.
+        let next = self.schedule.next_after(slot);
+        let is_over = next
+            .zip(self.accounted)
+            .is_some_and(|(next, accounted)| next < accounted);
+        (self.wants(slot) && !is_over).then_some(slot)
     }
 
     /// The newest slot at `now`, which is `time` for its schedule; once its time is over, the last of all.

@@ -782,3 +782,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn f31_a_slot_that_passed_before_the_clock_was_set_back_is_not_caught_up_with_after_a_restart() {
+    let mut planned = cron("30 2 * * *", 0, 0);
+    planned.from = "2026-11-01T00:00:00Z".parse().unwrap();
+    planned.last_slot = Some("2026-11-20T02:30:00Z".parse().unwrap());
+    let now = "2026-11-24T02:27:56Z".parse().unwrap();
+    let started = |accounted: &str| {
+        let mut planned = planned.clone();
+        planned.accounted = Some(accounted.parse().unwrap());
+        let mut dispatch = Dispatch::new(vec![planned], &[terms(4)]);
+        dispatch.begin(now, false);
+        starts(&dispatch.acts(now))
+    };
+    // It failed, so it is asked once more; but not when the next one has come since.
+    let slot = "2026-11-23T02:30:00Z".parse().unwrap();
+    assert_eq!(started("2026-11-23T02:30:00.001Z"), [(0, slot)]);
+    assert_eq!(started("2026-11-24T02:30:00.001Z"), []);
+}
