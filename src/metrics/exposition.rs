@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::daemon::{Counters, LogCounter};
 use super::names::{self, Metric};
-use super::pieces::{self, Group};
+use super::pieces::Groups;
 use super::scorecard::{plain, seconds, whole};
 use super::writer::{self, Family, Format, Labels, Value};
 use super::{process, scorecard};
@@ -36,7 +36,7 @@ pub struct Metrics {
     started: Timestamp,
     written: Mutex<Vec<Arc<Written>>>,
     /// Those of the newest board that was written.
-    groups: Mutex<Vec<Arc<Group>>>,
+    groups: Mutex<Groups>,
     /// By name, and whether they are for text 0.0.4.
     heads: Mutex<BTreeMap<(&'static str, bool), Arc<String>>>,
 }
@@ -57,7 +57,7 @@ pub type Pieces = Arc<Vec<Arc<String>>>;
 #[derive(Debug)]
 struct Written {
     board: Arc<Board>,
-    groups: OnceLock<Vec<Arc<Group>>>,
+    groups: OnceLock<Groups>,
     text: OnceLock<Pieces>,
     open_metrics: OnceLock<Pieces>,
 }
@@ -174,13 +174,13 @@ impl Metrics {
                 Arc::new(text)
             };
             let mut pieces = vec![whole(&scorecard::first(&board.scorecard))];
-            for (metric, texts) in pieces::families(groups) {
+            for (metric, texts) in groups.families() {
                 pieces.push(self.head(metric, format));
                 pieces.extend(texts);
             }
             pieces.push(whole(&scorecard::rest(board)));
-            // Many small texts compress badly; where there is but one group of each, nothing is gained by them.
-            if groups.len() < 2 {
+            // Many small texts compress badly.
+            if groups.is_small() {
                 let text: String = pieces.iter().map(|text| text.as_str()).collect();
                 pieces = vec![Arc::new(text)];
             }
@@ -190,9 +190,9 @@ impl Metrics {
     }
 
     /// Written from those of the board before.
-    fn groups(&self, board: &Board) -> Vec<Arc<Group>> {
+    fn groups(&self, board: &Board) -> Groups {
         let mut newest = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        *newest = pieces::groups(&board.scorecard.objectives, &newest);
+        *newest = Groups::of(&board.scorecard.objectives, &newest);
         newest.clone()
     }
 

@@ -1,39 +1,95 @@
-//! What the board says of objectives and key results, in pieces: each family of each group of objectives is a text of its
-//! own. A new board writes only the groups in which something changed, and keeps every text that came out the same, so
-//! that whoever compresses or sends texts knows it again by its address. Knows no HTTP.
+//! What the board says of objectives and key results, in pieces: each family of some of them is a text of its own. A new
+//! board writes only the groups in which something changed, and keeps every text that came out the same, so that whoever
+//! compresses or sends texts knows it again by its address. Knows no HTTP.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::names::Metric;
-use super::scorecard;
-use super::writer;
+use super::scorecard::{self, Member};
+use super::writer::{self, Family};
 use crate::domain::scorecard::ObjectiveCard;
 
-/// How many objectives make a group: few enough for one change to cost little, enough for texts that compress well.
-const GROUP: usize = 64;
+/// How many make a group: few enough for one change to cost little, enough for texts that compress well.
+const OBJECTIVES: usize = 64;
+const KEY_RESULTS: usize = 256;
 
-/// Some objectives with their key results, as they are exported.
+/// All groups of a board, in the order of the labels.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Groups {
+    objectives: Vec<Arc<Group<Arc<ObjectiveCard>>>>,
+    key_results: Vec<Arc<Group<Member>>>,
+}
+
+/// Some things, as they are exported.
 #[derive(Debug)]
-pub(super) struct Group {
-    cards: Vec<Arc<ObjectiveCard>>,
+struct Group<T> {
+    of: Vec<T>,
     /// The samples of each family, none for a family without any.
     texts: Vec<(&'static Metric, Arc<String>)>,
 }
 
-/// All groups of a board, in the order of the labels; those of an earlier board in the same place are used again as far
-/// as nothing changed.
-pub(super) fn groups(cards: &[Arc<ObjectiveCard>], earlier: &[Arc<Group>]) -> Vec<Arc<Group>> {
-    let mut cards: Vec<_> = cards.iter().map(Arc::clone).collect();
-    cards.sort_by(|a, b| in_order(a, b));
-    let chunks = cards.chunks(GROUP).enumerate();
-    let group = |(place, cards)| Group::of(cards, earlier.get(place));
+/// Something of which an unchanged one is the very same.
+trait Same: Clone {
+    fn is(&self, other: &Self) -> bool;
+}
+
+impl Same for Arc<ObjectiveCard> {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self, other)
+    }
+}
+
+impl Same for Member {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.objective, &other.objective) && Arc::ptr_eq(&self.card, &other.card)
+    }
+}
+
+impl Groups {
+    /// Those of a board; those of an earlier one in the same places are used again as far as nothing changed.
+    pub(super) fn of(cards: &[Arc<ObjectiveCard>], earlier: &Self) -> Self {
+        let cards = scorecard::in_order(cards);
+        let members = scorecard::members(&cards);
+        Self {
+            objectives: groups(
+                &cards,
+                OBJECTIVES,
+                &earlier.objectives,
+                scorecard::objectives,
+            ),
+            key_results: groups(
+                &members,
+                KEY_RESULTS,
+                &earlier.key_results,
+                scorecard::key_results,
+            ),
+        }
+    }
+
+    /// Whether nothing is gained by pieces: any change writes nearly all.
+    pub(super) fn is_small(&self) -> bool {
+        self.key_results.len() < 2
+    }
+
+    /// The families, one after the other: what each is, and its texts.
+    pub(super) fn families(&self) -> impl Iterator<Item = (&'static Metric, Vec<Arc<String>>)> {
+        families(&self.objectives).chain(families(&self.key_results))
+    }
+}
+
+fn groups<T: Same>(
+    all: &[T],
+    size: usize,
+    earlier: &[Arc<Group<T>>],
+    write: fn(&[T]) -> Vec<Family>,
+) -> Vec<Arc<Group<T>>> {
+    let chunks = all.chunks(size).enumerate();
+    let group = |(place, of)| Group::of(of, earlier.get(place), write);
     chunks.map(group).collect()
 }
 
-/// The families of all groups, one after the other: what each is, and its texts.
-pub(super) fn families(
-    groups: &[Arc<Group>],
+fn families<T>(
+    groups: &[Arc<Group<T>>],
 ) -> impl Iterator<Item = (&'static Metric, Vec<Arc<String>>)> {
     let first = groups.first().map(|group| group.texts.as_slice());
     let each = first.unwrap_or_default().iter().enumerate();
@@ -47,31 +103,16 @@ pub(super) fn families(
     })
 }
 
-/// As their labels are ordered once they are written, where a quote ends each value.
-fn in_order(a: &ObjectiveCard, b: &ObjectiveCard) -> Ordering {
-    let (a, b) = (&a.objective.id, &b.objective.id);
-    let cycles = ended(a.cycle.as_str()).cmp(ended(b.cycle.as_str()));
-    cycles.then_with(|| ended(a.objective.as_str()).cmp(ended(b.objective.as_str())))
-}
-
-fn ended(text: &str) -> impl Iterator<Item = u8> {
-    text.bytes().chain([b'"'])
-}
-
-impl Group {
-    fn of(cards: &[Arc<ObjectiveCard>], earlier: Option<&Arc<Self>>) -> Arc<Self> {
+impl<T: Same> Group<T> {
+    fn of(of: &[T], earlier: Option<&Arc<Self>>, write: fn(&[T]) -> Vec<Family>) -> Arc<Self> {
         if let Some(earlier) = earlier
-            && earlier.cards.len() == cards.len()
-            && earlier
-                .cards
-                .iter()
-                .zip(cards)
-                .all(|(a, b)| Arc::ptr_eq(a, b))
+            && earlier.of.len() == of.len()
+            && earlier.of.iter().zip(of).all(|(a, b)| a.is(b))
         {
             return Arc::clone(earlier);
         }
         let mut known = earlier.map(|earlier| earlier.texts.iter());
-        let texts = scorecard::grouped(cards).into_iter().map(|family| {
+        let texts = write(of).into_iter().map(|family| {
             let mut text = String::new();
             let known = known.as_mut().and_then(Iterator::next);
             // It was about as long the last time.
@@ -88,7 +129,7 @@ impl Group {
         });
         Arc::new(Self {
             texts: texts.collect(),
-            cards: cards.to_vec(),
+            of: of.to_vec(),
         })
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::names::{self, Metric};
 use super::writer::{Family, Labels, Sample, Value};
 use crate::domain::forecast::Forecast;
+use crate::domain::goals::Objective;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use crate::domain::status::Status;
 use crate::domain::target::{Aim, Band};
@@ -22,7 +23,7 @@ const LONGEST_TITLE: usize = 120;
 #[must_use]
 pub fn families(board: &Board) -> Vec<Family> {
     let mut all = first(&board.scorecard);
-    all.extend(grouped(&board.scorecard.objectives));
+    all.extend(goals(&board.scorecard.objectives));
     all.extend(rest(board));
     all
 }
@@ -31,7 +32,7 @@ pub fn families(board: &Board) -> Vec<Family> {
 #[must_use]
 pub fn judged(scorecard: &Scorecard) -> Vec<Family> {
     let mut all = cycles(scorecard);
-    all.extend(grouped(&scorecard.objectives));
+    all.extend(goals(&scorecard.objectives));
     all
 }
 
@@ -42,10 +43,11 @@ pub(super) fn first(scorecard: &Scorecard) -> Vec<Family> {
     all
 }
 
-/// The families of some objectives and their key results: always the same families in the same order.
-pub(super) fn grouped(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
-    let mut all = objectives(cards);
-    all.extend(key_results(cards));
+/// The families of objectives and their key results.
+fn goals(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
+    let cards = in_order(cards);
+    let mut all = objectives(&cards);
+    all.extend(key_results(&members(&cards)));
     all
 }
 
@@ -117,7 +119,8 @@ fn cycles(scorecard: &Scorecard) -> Vec<Family> {
     ]
 }
 
-fn objectives(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
+/// The families of some objectives: always the same families in the same order.
+pub(super) fn objectives(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
     let cards: Vec<_> = cards
         .iter()
         .map(|card| {
@@ -154,20 +157,49 @@ fn objectives(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
 }
 
 /// A key result with the objective that it belongs to.
-struct Kr<'a> {
-    objective: &'a ObjectiveCard,
-    card: &'a KeyResultCard,
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) objective: Arc<Objective>,
+    pub(super) card: Arc<KeyResultCard>,
 }
 
-fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
-    let mut all: Vec<_> = cards
-        .iter()
-        .flat_map(|objective| {
-            objective
-                .key_results
-                .iter()
-                .map(move |card| Kr { objective, card })
+/// Objectives in the order of their labels.
+pub(super) fn in_order(cards: &[Arc<ObjectiveCard>]) -> Vec<Arc<ObjectiveCard>> {
+    let mut cards = cards.to_vec();
+    cards.sort_by(|a, b| {
+        let (a, b) = (&a.objective.id, &b.objective.id);
+        let cycles = ended(a.cycle.as_str()).cmp(ended(b.cycle.as_str()));
+        cycles.then_with(|| ended(a.objective.as_str()).cmp(ended(b.objective.as_str())))
+    });
+    cards
+}
+
+/// The key results of objectives that are in order, in the order of their labels.
+pub(super) fn members(cards: &[Arc<ObjectiveCard>]) -> Vec<Member> {
+    let of_card = cards.iter().flat_map(|card| {
+        let mut all = card.key_results.clone();
+        all.sort_by(|a, b| {
+            let [a, b] = [a, b].map(|card| ended(card.key_result.id.key_result.as_str()));
+            a.cmp(b)
+        });
+        let objective = &card.objective;
+        all.into_iter().map(|card| Member {
+            objective: Arc::clone(objective),
+            card,
         })
+    });
+    of_card.collect()
+}
+
+/// A value as it is written, where a quote ends it: what decides the order of labels.
+fn ended(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().chain([b'"'])
+}
+
+/// The families of some key results: always the same families in the same order.
+pub(super) fn key_results(members: &[Member]) -> Vec<Family> {
+    let all: Vec<_> = members
+        .iter()
         .map(|kr| {
             let id = &kr.card.key_result.id;
             let labels = Labels::new([
@@ -178,8 +210,6 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
             (Arc::new(labels), kr)
         })
         .collect();
-    // Sorted once here, so that each of the families finds its samples in order.
-    all.sort_by(|(a, _), (b, _)| a.text().cmp(b.text()));
     let info = all
         .iter()
         .map(|(labels, kr)| number(key_result_info(labels, kr), 1.0));
@@ -187,7 +217,7 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
         .iter()
         .map(|(labels, kr)| number(labels.with("status", kr.card.status.as_str()), 1.0));
     let band = all.iter().flat_map(|(labels, kr)| {
-        let ends = band(kr.card).into_iter();
+        let ends = band(&kr.card).into_iter();
         ends.map(|(bound, value)| number(labels.with("bound", bound), value))
     });
     let quality = all.iter().filter(|(_, kr)| !kr.card.stale);
@@ -195,8 +225,9 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
         let flags = kr.card.quality.flags();
         flags.map(|flag| number(labels.with("flag", flag.as_str()), 1.0))
     });
-    let g =
-        |metric, value: fn(&KeyResultCard) -> Option<f64>| gauge(metric, &all, |kr| value(kr.card));
+    let g = |metric, value: fn(&KeyResultCard) -> Option<f64>| {
+        gauge(metric, &all, |kr| value(&kr.card))
+    };
     // What is stale is not believed, and not exported either: the scraper then marks the series as ended.
     vec![
         Family::new(&names::KEY_RESULT_INFO, info),
@@ -240,9 +271,9 @@ fn key_results(cards: &[Arc<ObjectiveCard>]) -> Vec<Family> {
     ]
 }
 
-fn key_result_info(labels: &Labels, kr: &Kr<'_>) -> Labels {
+fn key_result_info(labels: &Labels, kr: &Member) -> Labels {
     let key_result = &kr.card.key_result;
-    let team = kr.objective.objective.team.as_ref();
+    let team = kr.objective.team.as_ref();
     labels
         .with("team", team.map_or("", |team| team.as_str()))
         .with("unit", short(&key_result.unit))
