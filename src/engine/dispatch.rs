@@ -698,7 +698,7 @@ impl Planned {
         let next = self.schedule.next_after(slot);
         let is_over = next
             .zip(self.accounted)
-            .is_some_and(|(next, accounted)| next < accounted);
+            .is_some_and(|(next, accounted)| next <= accounted);
         (self.wants(slot) && !is_over).then_some(slot)
     }
 

@@ -800,4 +800,6 @@ fn f31_a_slot_that_passed_before_the_clock_was_set_back_is_not_caught_up_with_af
     let slot = "2026-11-23T02:30:00Z".parse().unwrap();
     assert_eq!(started("2026-11-23T02:30:00.001Z"), [(0, slot)]);
     assert_eq!(started("2026-11-24T02:30:00.001Z"), []);
+    // Nor when that one was spoken for and then not asked.
+    assert_eq!(started("2026-11-24T02:30:00Z"), []);
 }
