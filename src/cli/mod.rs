@@ -40,6 +40,7 @@ pub mod series;
 pub mod status;
 pub mod supervisor;
 pub mod table;
+pub mod telling;
 pub mod watch;
 pub mod when;
 mod why;

@@ -18,6 +18,7 @@ use super::log::{self, Both, EventLog};
 use super::reload::Reloads;
 use super::runtime::{self, VERSION};
 use super::supervisor::Supervisor;
+use super::telling::Counted;
 use super::{configuration, door, faces, filters, status, watch};
 use crate::config::spec::Config;
 use crate::domain::fault::Fault;
@@ -33,6 +34,7 @@ use crate::http::serve::{Limits, serve};
 use crate::metrics::exposition::Metrics;
 use crate::metrics::process::open_files;
 use crate::metrics::push::{self, Figures};
+use crate::notify::{self, Office};
 use crate::store::{Questions, Store};
 
 /// Runs the daemon until it is told to end, or polls everything once.
@@ -103,6 +105,7 @@ pub struct Daemon {
     router: Router,
     vitals: Arc<Vitals>,
     figures: Arc<Figures>,
+    office: Arc<Office>,
     hangup: Signal,
     ending: Ending,
     /// The configuration as it is to be kept once the clock is known to be right.
@@ -157,7 +160,13 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             board: handle.board(),
             vitals: Arc::clone(&vitals),
+            clock: Arc::clone(&clock),
+        });
+        let office = Arc::new(Office {
+            board: handle.board(),
             clock,
+            store: store.clone(),
+            tally: Arc::new(Counted(Arc::clone(&metrics))),
         });
         let router = faces::router(
             handle.board(),
@@ -176,6 +185,7 @@ impl Daemon {
             router,
             vitals,
             figures,
+            office,
             hangup,
             ending,
             asks,
@@ -224,6 +234,8 @@ impl Daemon {
         // Nothing is reloaded before: what is noted of a configuration carries the time.
         let (receivers, last) = (self.reloads.receivers(), CancellationToken::new());
         let mut pushing = tokio::spawn(push::keep(self.figures, receivers, last.clone()));
+        let channels = self.reloads.channels();
+        let mut telling = tokio::spawn(notify::keep(self.office, channels, last.clone()));
         heard.spawn(Arc::clone(&self.reloads).at_each(self.hangup));
         heard.spawn(watch::watch(Arc::clone(&self.reloads)));
         match door::Door::open(self.store.path()) {
@@ -241,6 +253,11 @@ impl Daemon {
         tokio::select! {
             _ = &mut pushing => {}
             () = self.ending.at_once().cancelled() => pushing.abort(),
+        }
+        tokio::select! {
+            // A message that is under way is waited for, or it would be sent again.
+            _ = &mut telling => {}
+            () = self.ending.at_once().cancelled() => telling.abort(),
         }
         tokio::select! {
             // The server ends by itself within its own limit; its task fails but by a panic, which the log told.

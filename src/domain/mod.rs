@@ -24,6 +24,7 @@ pub mod judge;
 pub mod link;
 pub mod method;
 pub mod milestones;
+pub mod news;
 pub mod number;
 pub mod objective;
 pub mod plan;
