@@ -27,6 +27,7 @@ pub mod key_results;
 pub mod knock;
 pub mod log;
 pub mod markdown;
+pub mod notify;
 pub mod online;
 pub mod probe;
 pub mod rebase;
@@ -76,6 +77,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),
         Command::Resume(args) => resume::run(config, &args),
+        Command::Notify(command) => notify::run(config, &command),
         Command::Backfill(args) => backfill::run(config, &args),
         Command::Rebase(args) => rebase::run(config, &args),
         Command::Checkin(args) => checkin::run(config, &args),

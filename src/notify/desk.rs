@@ -22,7 +22,7 @@ use crate::store::{Letter, Outbox, Outcome, Reader, Step, StoreError, Suspension
 /// From one message to the next: Slack takes one a second in a channel.
 const PACE: Duration = Duration::from_millis(1_100);
 /// The first wait after a failure; each one after it is twice as long.
-const FIRST_WAIT: Duration = Duration::from_secs(5);
+const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(900);
 /// The longest patience that a receiver may ask for.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(3600);
@@ -502,4 +502,8 @@ fn worded(fault: &Fault) -> String {
         .to_string()
         .replace("the source's", "the channel's")
         .replace("the source", "the receiver")
+        .replace(
+            " (poll less often, or share one account among fewer programs)",
+            "",
+        )
 }
