@@ -157,3 +157,21 @@ fn a_slot_that_failed_in_an_earlier_life_is_not_missed_as_well() {
     ];
     holds(3_565_807_927_931_674_669, &steps);
 }
+
+/// A slot spoken for before the clock was set back stays behind, also when a kill forgets who had asked.
+#[test]
+fn f31_a_slot_accounted_for_before_the_clock_was_set_back_does_not_come_again_after_a_kill() {
+    let run = |seconds| Step::Run(Duration::from_secs(seconds));
+    let steps = [
+        run(309),
+        Step::Reload,
+        run(1818),
+        Step::Trouble(Some(Trouble::Fails(FaultClass::Net))),
+        run(4862),
+        run(968),
+        Step::Kill,
+        Step::Jump(SignedDuration::from_secs(-758)),
+        run(600),
+    ];
+    holds(975_564_713, &steps);
+}
