@@ -553,11 +553,13 @@ impl Dispatch {
         state.planned.last_slot.filter(|_| !waits)
     }
 
-    /// Every slot of a poll before this instant was asked or is accounted for.
+    /// Every slot of a poll before this instant was asked or is accounted for. One that waits is not, unless it waits to be
+    /// asked again.
     #[must_use]
     pub fn accounted(&self, poll: PollIndex) -> Option<Timestamp> {
         let state = self.polls.get(poll)?;
-        state.waiting.or(state.planned.accounted)
+        let waiting = state.waiting.filter(|_| state.newly);
+        waiting.or(state.planned.accounted)
     }
 
     /// Whether a poll neither runs nor waits.

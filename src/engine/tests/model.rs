@@ -175,3 +175,25 @@ fn f31_a_slot_accounted_for_before_the_clock_was_set_back_does_not_come_again_af
     ];
     holds(975_564_713, &steps);
 }
+
+/// One that failed and waits to be asked again when a reload comes has its fate already.
+#[test]
+fn a_slot_that_waits_to_be_asked_again_during_a_reload_is_not_missed_as_well() {
+    let run = |seconds| Step::Run(Duration::from_secs(seconds));
+    let down = |seconds| Step::Down(Duration::from_secs(seconds));
+    let steps = [
+        run(3088),
+        run(802),
+        run(1934),
+        down(11_520),
+        run(2621),
+        run(2918),
+        Step::Trouble(Some(Trouble::Fails(FaultClass::Net))),
+        run(1335),
+        down(360),
+        Step::Reload,
+        Step::Reload,
+        run(24),
+    ];
+    holds(62_664_699_494_263_244, &steps);
+}
