@@ -197,3 +197,35 @@ fn a_slot_that_waits_to_be_asked_again_during_a_reload_is_not_missed_as_well() {
     ];
     holds(62_664_699_494_263_244, &steps);
 }
+
+/// A kill right after a start that nobody heard of is found though the clock was set back before that afterwards.
+#[test]
+fn what_a_killed_life_could_not_tell_is_known_whatever_the_clock_does_later() {
+    let run = |ms| Step::Run(Duration::from_millis(ms));
+    let down = |seconds| Step::Down(Duration::from_secs(seconds));
+    let jump = |seconds| Step::Jump(SignedDuration::from_secs(seconds));
+    let steps = [
+        run(549_000),
+        run(2_061_000),
+        run(26_370),
+        down(14_340),
+        Step::Reload,
+        Step::Kill,
+        jump(2215),
+        Step::Trouble(Some(Trouble::Panics)),
+        jump(-2720),
+        run(159_000),
+        run(19_952),
+        down(60),
+        Step::Trouble(None),
+        jump(10_953),
+        down(8340),
+        run(4_349_000),
+        Step::Kill,
+        down(16_260),
+        Step::Trouble(Some(Trouble::Fails(FaultClass::Net))),
+        run(28_256),
+        Step::Stop,
+    ];
+    holds(3_716_583_284_329_948_239, &steps);
+}
