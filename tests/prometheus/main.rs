@@ -12,6 +12,7 @@ mod promql;
 mod rules;
 mod shipped;
 mod stack;
+mod titles;
 
 #[allow(dead_code, reason = "not every fake is needed by every test program")]
 #[path = "../fakes/mod.rs"]
