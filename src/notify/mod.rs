@@ -165,3 +165,7 @@ async fn leave(running: BTreeMap<Slug, Running>) {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "tests")]
+mod tests;
