@@ -20,6 +20,7 @@ use crate::engine::board::{Board, SourceBoard};
 use crate::engine::lane::Held;
 use crate::engine::told;
 use crate::store::{Entry, Origin};
+use crate::words::ENGLISH;
 
 /// An instant as RFC 3339 in UTC.
 #[derive(Debug)]
@@ -143,7 +144,7 @@ pub struct KeyResultDto<'a> {
     /// The newest day on which a flow was corrected downward.
     corrected_downward_on: Option<String>,
     status: &'static str,
-    reason: &'a str,
+    reason: String,
     status_since: Instant,
     last_attempt: Option<AttemptDto<'a>>,
     confidence: Option<f64>,
@@ -421,11 +422,15 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         expected_value: card.expected_value,
         pace: card.pace,
         forecast: card.forecast.as_ref().ok().map(|told| forecast(card, told)),
-        forecast_absent: card.forecast.as_ref().err().map(ToString::to_string),
+        forecast_absent: card
+            .forecast
+            .as_ref()
+            .err()
+            .map(|why| ENGLISH.no_forecast(*why)),
         rate: card.rate.as_ref().map(rate),
         corrected_downward_on: card.corrected.map(|day| day.to_string()),
         status: card.status.as_str(),
-        reason: &card.reason,
+        reason: ENGLISH.reason(card),
         status_since: Instant(card.status_since),
         last_attempt: card.last_attempt.as_ref().map(attempt),
         confidence: card.confidence,
@@ -586,7 +591,9 @@ fn source(source: &SourceBoard, now: Timestamp) -> SourceDto<'_> {
         suspended: source.suspended,
         breaker_open: source.breaker_open,
         held_until: source.held.and_then(Held::until).map(Instant),
-        held: source.held.map(|held| words::held(&source.name, held, now)),
+        held: source
+            .held
+            .map(|held| words::held(ENGLISH, &source.name, held, now)),
         last_poll: source.last_poll.map(Instant),
         last_success: source.last_success.map(Instant),
         next_poll: source.next_poll.map(Instant),
@@ -602,7 +609,7 @@ fn forecast(card: &KeyResultCard, forecast: &Forecast) -> ForecastDto {
         high: forecast.high,
         method: forecast.method.as_str(),
         weak: forecast.weak,
-        sentence: forecast.sentence(&card.key_result.unit),
+        sentence: ENGLISH.forecast(forecast, &card.key_result.unit),
     }
 }
 
