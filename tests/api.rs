@@ -193,7 +193,7 @@ impl House {
             lifecycle: None,
             recorder: Some(Arc::new(Keeper)),
             keys: Arc::new(OneToken),
-            headers: Arc::new(|| Arc::default()),
+            headers: Arc::new(Arc::default),
             loopback: Loopback::of(([0, 0, 0, 0], 0).into()),
             history: Arc::new(shelf.clone()),
             clock: Arc::new(move || Timestamp::from_second(hands.load(Ordering::Relaxed)).unwrap()),

@@ -165,7 +165,7 @@ fn state(board: Board) -> (State, watch::Sender<Arc<Board>>, Arc<AtomicI64>) {
         lifecycle: None,
         recorder: None,
         keys: Arc::new(OneToken),
-        headers: Arc::new(|| Arc::default()),
+        headers: Arc::new(Arc::default),
         loopback: Loopback::of(([0, 0, 0, 0], 0).into()),
         history: Arc::new(Measurements::default()),
         clock: Arc::new(move || Timestamp::from_second(hands.load(Ordering::Relaxed)).unwrap()),

@@ -1,5 +1,6 @@
 //! The faces put together: metrics, page and API served from one board. The only place where the two faces meet.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,6 @@ use super::reload::Reloads;
 use super::runtime::{REVISION, RUSTC, VERSION};
 use super::series;
 use super::web::Web;
-use crate::config::spec::Server;
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::{Measured, Past};
 use crate::domain::goals::{KeyResult, Objective};
@@ -46,6 +46,16 @@ pub fn metrics() -> Result<Arc<Metrics>, Failure> {
     Ok(Arc::new(metrics))
 }
 
+/// Who is let in, and by which names and how.
+pub struct Gate {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Who may do what.
+    pub keys: Keyring,
+    /// TLS and passwords.
+    pub web: Option<Arc<Web>>,
+}
+
 /// Everything that is served.
 pub fn router(
     board: watch::Receiver<Arc<Board>>,
@@ -53,17 +63,17 @@ pub fn router(
     vitals: Arc<Vitals>,
     reload: Option<Arc<Reloads>>,
     desk: Option<Desk>,
-    server: &Server,
-    (keys, web): (Keyring, Option<Arc<Web>>),
+    gate: Gate,
     store: &Path,
 ) -> Router {
+    let Gate { listen, keys, web } = gate;
     router::router(State {
         board,
         vitals,
         exposition: metrics,
         lifecycle: reload.map(|reloads| reloads as Arc<dyn Reload>),
         recorder: desk.map(|desk| Arc::new(desk) as Arc<dyn Recorder>),
-        loopback: Loopback::of(server.listen),
+        loopback: Loopback::of(listen),
         keys: Arc::new(keys),
         headers: Arc::new(move || match &web {
             Some(web) => Arc::clone(&web.live().headers),

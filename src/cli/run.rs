@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Format, RunArgs};
 use super::exit::{Failure, Verdict, complain, say};
-use super::faces::Desk;
+use super::faces::{Desk, Gate};
 use super::keys::Keyring;
 use super::log::{self, Both, EventLog};
 use super::reload::Reloads;
@@ -166,8 +166,11 @@ impl Daemon {
             Arc::clone(&vitals),
             reload,
             desk,
-            &server,
-            (keys, web.clone()),
+            Gate {
+                listen: server.listen,
+                keys,
+                web: web.clone(),
+            },
             store.path(),
         );
         Ok(Self {

@@ -17,6 +17,7 @@ pub mod peer;
 pub mod problem;
 pub mod router;
 pub mod serve;
+mod state;
 pub mod tls;
 mod tries;
 mod wishes;

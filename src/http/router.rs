@@ -5,7 +5,6 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Path, Query, Request, State as Given};
@@ -19,26 +18,24 @@ use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::access::{self, Keys, Scope};
+use super::access::{self, Scope};
 use super::ahead::Ahead;
 use super::body::{Gzip, Parts};
 use super::conditional::Tag;
-use super::hosts::Loopback;
-use super::measurements::{self, Recorder};
-use super::negotiate::{self, Format};
+use super::measurements;
+use super::negotiate;
 use super::openapi;
 use super::paging::{Portion, Stretch};
 use super::peer::Peer;
 use super::problem::{self, Problem};
+pub use super::state::{Exposition, Headers, HistoryReader, Reload, State};
 use super::tries::Tries;
 use super::wishes::Wishes;
 use super::{api, page, words};
 use crate::domain::cycle::Cycle;
-use crate::domain::goals::{KeyResult, Objective};
 use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::KeyResultCard;
 use crate::engine::board::Board;
-use crate::engine::vitals::Vitals;
 
 /// Every route, as it appears in the label of request counters; other paths count as [`OTHER`].
 pub const ROUTES: [&str; 11] = [
@@ -79,70 +76,6 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 const HISTORIES: usize = 4;
 /// The largest request body in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
-
-/// What the routes answer from.
-#[derive(Clone)]
-pub struct State {
-    /// The newest picture of everything.
-    pub board: watch::Receiver<Arc<Board>>,
-    /// Signs of life.
-    pub vitals: Arc<Vitals>,
-    /// Writes the metrics and counts requests.
-    pub exposition: Arc<dyn Exposition>,
-    /// Loads the configuration anew; `None` when the lifecycle API is off.
-    pub lifecycle: Option<Arc<dyn Reload>>,
-    /// Records what programs tell; `None` when no token may write.
-    pub recorder: Option<Arc<dyn Recorder>>,
-    /// Knows who may do what.
-    pub keys: Arc<dyn Keys>,
-    /// Headers that every answer gets, in place of ours.
-    pub headers: Headers,
-    /// The names it answers to.
-    pub loopback: Loopback,
-    /// Reads measurements from the store.
-    pub history: Arc<dyn HistoryReader>,
-    /// The clock.
-    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-}
-
-/// Headers as they are configured at this moment.
-pub type Headers = Arc<dyn Fn() -> Arc<[(HeaderName, HeaderValue)]> + Send + Sync>;
-
-/// Someone who writes metrics.
-pub trait Exposition: Send + Sync {
-    /// All metrics now. Must not wait for anything.
-    fn render(&self, board: &Arc<Board>, vitals: &Vitals, format: Format) -> Parts;
-
-    /// A request was answered; `route` is one of [`ROUTES`] or [`OTHER`].
-    fn served(&self, route: &str, code: u16);
-}
-
-/// Someone who can load the configuration anew.
-#[async_trait]
-pub trait Reload: Send + Sync {
-    /// Loads it; gives in one line what changed.
-    ///
-    /// # Errors
-    /// The findings, for people, when it is rejected; the old one then stays in force.
-    async fn reload(&self) -> Result<String, String>;
-}
-
-/// Someone who can read measurements.
-#[async_trait]
-pub trait HistoryReader: Send + Sync {
-    /// A page of what was measured of a key result of an objective, oldest first. May block: it is called on a thread of its
-    /// own.
-    ///
-    /// # Errors
-    /// What went wrong, for the log.
-    async fn series(
-        &self,
-        objective: &Objective,
-        key_result: &KeyResult,
-        cycle: &Cycle,
-        stretch: Stretch,
-    ) -> Result<Portion, String>;
-}
 
 /// The state and what is kept between answers.
 struct House {
@@ -362,7 +295,10 @@ async fn ready(Given(house): Shared) -> Result<String, Problem> {
     match house.state.vitals.not_ready() {
         None => {
             let (board, now) = (house.board(), house.now());
-            let suspended = board.sources.iter().filter(|source| source.suspended);
+            // Names of sources are for those who may read.
+            let told = house.state.keys.open().has(Scope::Read);
+            let suspended = board.sources.iter();
+            let suspended = suspended.filter(|source| told && source.suspended);
             let lines = suspended.filter_map(|source| {
                 let held = words::held(&source.name, source.held?, now);
                 Some(format!("source {}: {held}\n", source.name))
