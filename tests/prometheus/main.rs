@@ -13,6 +13,7 @@ mod rules;
 mod secured;
 mod shipped;
 mod stack;
+mod titles;
 
 #[allow(dead_code, reason = "not every fake is needed by every test program")]
 #[path = "../fakes/mod.rs"]
