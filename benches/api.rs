@@ -23,7 +23,7 @@ use nginx::Nginx;
 use verdict::{Verdict, ms, quantile};
 
 /// The target of each request.
-type Targets = dyn Fn(usize) -> String + Sync;
+type Targets<'t> = dyn Fn(usize) -> String + Sync + 't;
 
 /// Key results, each asked once a second.
 const MANY: usize = 200;
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     };
     let before = polls(&daemon);
     verdict.tell("answers, compressed", &sizes.join(", "));
-    let loads: [(&str, &str, &Targets); 4] = [
+    let loads: [(&str, &str, &Targets<'_>); 4] = [
         ("nginx, files of the same bytes", &nginx.address, &same),
         ("/-/healthy", &daemon.address, &healthy),
         ("one key result", &daemon.address, &card),
@@ -110,7 +110,7 @@ fn polls(daemon: &Daemon) -> f64 {
 }
 
 /// From when a request was due to when its answer was there.
-fn load(address: &str, path: &Targets) -> Vec<Duration> {
+fn load(address: &str, path: &Targets<'_>) -> Vec<Duration> {
     let requests = RATE * MEASURED.as_secs() as usize;
     let every = Duration::from_secs(1) / RATE as u32;
     let begin = Instant::now() + Duration::from_millis(100);

@@ -1,15 +1,14 @@
-//! Routes, and what holds for all of them: limits, security headers, problems for errors, one count a request. What
-//! other floors give (exposition, reload, history, clock) comes in as traits; knows no metric and no store.
+//! Routes and what each answers. What other floors give (exposition, reload, history, clock) comes in as traits; knows no
+//! metric and no store.
 
-use std::any::Any;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Path, Query, Request, State as Given};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{Path, Query, State as Given};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
@@ -18,16 +17,17 @@ use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::access::{self, Scope};
+use super::access::Scope;
 use super::ahead::Ahead;
-use super::body::{Gzip, Parts};
+use super::body::Gzip;
 use super::conditional::Tag;
+use super::guard::{dress, guard, panicked};
+use super::house::{House, Snapshot};
 use super::measurements;
 use super::negotiate;
 use super::openapi;
 use super::paging::{Portion, Stretch};
-use super::peer::Peer;
-use super::problem::{self, Problem};
+use super::problem::Problem;
 pub use super::state::{Exposition, Headers, HistoryReader, Reload, State};
 use super::tries::Tries;
 use super::wishes::Wishes;
@@ -57,17 +57,15 @@ pub const OTHER: &str = "other";
 const PAGE: &str = "/";
 const STYLE: &str = "/style.css";
 const METRICS: &str = "/metrics";
-const HEALTHY: &str = "/-/healthy";
-const READY: &str = "/-/ready";
-const RELOAD: &str = "/-/reload";
+pub(super) const HEALTHY: &str = "/-/healthy";
+pub(super) const READY: &str = "/-/ready";
+pub(super) const RELOAD: &str = "/-/reload";
 pub(super) const SCORECARD: &str = "/api/v1/scorecard";
 pub(super) const KEY_RESULT: &str = "/api/v1/key-results/{objective}/{key_result}";
 pub(super) const HISTORY: &str = "/api/v1/key-results/{objective}/{key_result}/history";
 pub(super) const MEASUREMENTS: &str = "/api/v1/key-results/{objective}/{key_result}/measurements";
 pub(super) const OPENAPI: &str = "/api/v1/openapi.json";
 
-/// Below this everything is JSON.
-const API: &str = "/api/";
 /// How long an answer may take to begin.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Age of the scheduler's last tick, which comes each second, from which the process is not healthy.
@@ -75,73 +73,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 /// Histories read at a time; more are asked to come back, so that the store is left to the engine.
 const HISTORIES: usize = 4;
 /// The largest request body in bytes.
-const LARGEST_BODY: usize = 64 * 1024;
-
-/// The state and what is kept between answers.
-struct House {
-    state: State,
-    ahead: Ahead,
-    gzip: Gzip,
-    page: Snapshot,
-    scorecard: Snapshot,
-    histories: Arc<Semaphore>,
-    tries: Tries,
-}
-
-/// A text made once per board and second, so that many readers cost as much as one.
-#[derive(Default)]
-struct Snapshot(Mutex<Option<Made>>);
-
-struct Made {
-    of: Arc<Board>,
-    second: i64,
-    text: Arc<String>,
-}
-
-impl Snapshot {
-    fn get(
-        &self,
-        board: &Arc<Board>,
-        now: Timestamp,
-        make: impl FnOnce() -> String,
-    ) -> Arc<String> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(made) = slot.as_ref()
-            && Arc::ptr_eq(&made.of, board)
-            && made.second == now.as_second()
-        {
-            return Arc::clone(&made.text);
-        }
-        let text = Arc::new(make());
-        *slot = Some(Made {
-            of: Arc::clone(board),
-            second: now.as_second(),
-            text: Arc::clone(&text),
-        });
-        text
-    }
-}
-
-impl House {
-    fn board(&self) -> Arc<Board> {
-        Arc::clone(&self.state.board.borrow())
-    }
-
-    fn now(&self) -> Timestamp {
-        (self.state.clock)()
-    }
-
-    fn shared(
-        &self,
-        request: &HeaderMap,
-        content_type: &'static str,
-        shared: Arc<String>,
-    ) -> Response {
-        let content_type = HeaderValue::from_static(content_type);
-        self.gzip
-            .answer(request, content_type, Parts::shared(shared))
-    }
-}
+pub(super) const LARGEST_BODY: usize = 64 * 1024;
 
 /// The rest between two expositions made ahead: boards may come ten times a second.
 const MADE_EVERY: Duration = Duration::from_millis(250);
@@ -208,7 +140,7 @@ pub fn router(state: State) -> Router {
 }
 
 /// What each handler is given.
-type Shared = Given<Arc<House>>;
+pub(super) type Shared = Given<Arc<House>>;
 
 #[derive(Deserialize)]
 struct Look {
@@ -497,121 +429,3 @@ fn find<'a>(
         Problem::new(StatusCode::NOT_FOUND, detail)
     })
 }
-
-/// Refuses whoever means another host, and before anything of it is read a body above the limit or in chunks: no request
-/// of ours needs them, and a length beside chunks is how requests are smuggled through a proxy.
-async fn guard(Given(house): Shared, request: Request, next: Next) -> Response {
-    if let Err(problem) = house.state.loopback.admit(&request) {
-        return problem.into_response();
-    }
-    let state = &house.state;
-    match needed(state, &request) {
-        Ok(None) => {}
-        Ok(Some(scope)) => {
-            let peer = request.extensions().get::<Peer>().copied();
-            let (keys, headers) = (state.keys.as_ref(), request.headers());
-            if let Err(refused) = access::admit(keys, scope, headers, &house.tries, peer).await {
-                return refused;
-            }
-        }
-        Err(problem) => return problem.into_response(),
-    }
-    if request.uri().path().starts_with(API) && !negotiate::json(request.headers()) {
-        return Problem::of(StatusCode::NOT_ACCEPTABLE).into_response();
-    }
-    if request.headers().contains_key(header::TRANSFER_ENCODING) {
-        let detail = "a body in chunks is not taken; send it with its Content-Length";
-        let mut response = Problem::new(StatusCode::LENGTH_REQUIRED, detail).into_response();
-        // What follows on this connection cannot be told from the rest of the body.
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-        return response;
-    }
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > LARGEST_BODY as u64) {
-        return Problem::of(StatusCode::PAYLOAD_TOO_LARGE).into_response();
-    }
-    next.run(request).await
-}
-
-/// What must be allowed to whoever asks. Whether the process lives is open to all: those who restart it know no secret.
-fn needed(state: &State, request: &Request) -> Result<Option<Scope>, Problem> {
-    let route = request.extensions().get::<MatchedPath>();
-    let off = |detail: &str| Err(Problem::new(StatusCode::FORBIDDEN, detail));
-    match route.map(MatchedPath::as_str) {
-        Some(HEALTHY | READY) => Ok(None),
-        Some(RELOAD) if state.lifecycle.is_none() => off(
-            "Lifecycle API is not enabled. Set `lifecycle = true` under `[server]`, or send SIGHUP",
-        ),
-        Some(RELOAD) => Ok(Some(Scope::Reload)),
-        Some(MEASUREMENTS) if request.method() == Method::POST && state.recorder.is_none() => off(
-            "recording over HTTP is not enabled. Set `write_token = { file = \"…\" }` under `[server]`, or use `okrd record`",
-        ),
-        Some(MEASUREMENTS) if request.method() == Method::POST => Ok(Some(Scope::Write)),
-        _ => Ok(Some(Scope::Read)),
-    }
-}
-
-fn panicked(_: Box<dyn Any + Send>) -> Response {
-    Problem::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()
-}
-
-/// What every answer gets: errors become problems, headers that keep browsers from doing more than showing, a count.
-async fn dress(Given(house): Shared, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    let status = response.status();
-    let is_problem = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == problem::MEDIA_TYPE);
-    if (status.is_client_error() || status.is_server_error()) && !is_problem {
-        let allow = response.headers_mut().remove(header::ALLOW);
-        response = Problem::of(status).into_response();
-        if let Some(allow) = allow {
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
-    }
-    let headers = response.headers_mut();
-    for (name, value) in SECURITY {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    for (name, value) in (house.state.headers)().iter() {
-        headers.insert(name.clone(), value.clone());
-    }
-    let cache = match house.state.keys.open().has(Scope::Read) {
-        true => "no-cache",
-        false => "private, no-cache",
-    };
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static(cache));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    let route = route.as_ref().map_or(OTHER, MatchedPath::as_str);
-    house.state.exposition.served(route, status.as_u16());
-    response
-}
-
-/// No script, nothing from elsewhere, no frame, no guess at types, no word to other sites.
-const SECURITY: [(HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
-];
