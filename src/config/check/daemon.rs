@@ -13,7 +13,7 @@ use super::suggest::nearest;
 use super::table::{At, Table};
 use crate::config::finding::{Code, Finding, quoted};
 use crate::config::schedule::{Schedule, parse_duration, show_duration};
-use crate::config::spec::{Reloading, Retention, Server, StoreSpec, Synchronous};
+use crate::config::spec::{Reloading, Retention, Server, StoreSpec, Synchronous, TokenSpec};
 use crate::domain::cycle::{Cycle, CycleError};
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::{CycleName, Slug};
@@ -222,6 +222,8 @@ pub(super) fn server(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Server {
         listen: LISTEN,
         lifecycle: false,
         write_token: None,
+        tokens: BTreeMap::new(),
+        web_config: None,
     })
 }
 
@@ -239,7 +241,28 @@ fn one_server(table: Table<'_>, out: &mut Vec<Finding>) -> Server {
         listen: listen.unwrap_or(LISTEN),
         lifecycle: table.flag("lifecycle").unwrap_or(false),
         write_token: table.table("write_token").and_then(super::source::secret),
+        tokens: tokens(table),
+        web_config: (table.text("web_config")).map(|at| super::source::resolve(&at)),
     }
+}
+
+fn tokens(server: Table<'_>) -> BTreeMap<Slug, TokenSpec> {
+    let read = |(name, table): (At<'_, &str>, Table<'_>)| {
+        let scopes = table.texts("scopes");
+        let has = |scope| scopes.iter().any(|at| at.value == scope);
+        let token = TokenSpec {
+            token: table.table("token").and_then(super::source::secret)?,
+            read: has("read"),
+            write: has("write"),
+            reload: has("reload"),
+        };
+        Some((Slug::parse(name.value).ok()?, token))
+    };
+    server
+        .tables("tokens")
+        .into_iter()
+        .filter_map(read)
+        .collect()
 }
 
 /// How changes are taken in.
