@@ -352,16 +352,38 @@ fn a_daemon_without_a_usable_web_config_does_not_start() {
         let error = home.refuses(2, &["run"]);
         assert!(error.contains(said) && error.contains("web.yml"), "{error}");
     }
-    let broken = DAEMON.replace(
-        "[server]\n",
-        "[server]\ntokens.x = { scopes = [\"all\"] }\n",
-    );
-    home.write("okrd.toml", &format!("{broken}{SHOP}"));
-    let found = home.ends(1, &["check"]);
-    assert!(
-        found.out.contains("\"read\"") && found.out.contains("token"),
-        "{found:?}"
-    );
+}
+
+#[test]
+fn a_token_that_could_do_nothing_is_a_finding() {
+    let home = Home::shop();
+    let token = "token = { file = \"x.token\" }";
+    for (keys, said) in [
+        ("tokens.x = { scopes = [\"read\"] }".to_owned(), "token"),
+        (format!("tokens.x = {{ {token} }}"), "scopes"),
+        (
+            format!("tokens.x = {{ {token}, scopes = [\"all\"] }}"),
+            "\"reload\"",
+        ),
+        (
+            format!("tokens.x = {{ {token}, scopes = [] }}"),
+            "allows nothing",
+        ),
+        (
+            format!("tokens.x = {{ {token}, scopes = [\"reload\"] }}"),
+            "lifecycle = true",
+        ),
+        (
+            "tokens.x = { token = \"sesame\", scopes = [\"read\"] }".to_owned(),
+            "env",
+        ),
+    ] {
+        let broken = DAEMON.replace("[server]\n", &format!("[server]\n{keys}\n"));
+        home.write("okrd.toml", &format!("{broken}{SHOP}"));
+        let found = home.ends(1, &["check"]);
+        assert!(found.out.contains(said), "{keys}: {found:?}");
+        assert!(!found.out.contains("sesame"), "{found:?}");
+    }
 }
 
 /// F67: who only begins to shake hands is not waited for longer than who only begins a request.
