@@ -169,6 +169,10 @@ struct House {
 impl House {
     /// Must be called on a runtime.
     fn open() -> Self {
+        Self::with(Arc::new(OneToken))
+    }
+
+    fn with(keys: Arc<dyn Keys>) -> Self {
         let mut board = sample::board();
         // One that programs may record.
         let objective = Arc::make_mut(board.scorecard.objectives.last_mut().unwrap());
@@ -192,7 +196,7 @@ impl House {
             exposition: Arc::new(metrics),
             lifecycle: None,
             recorder: Some(Arc::new(Keeper)),
-            keys: Arc::new(OneToken),
+            keys,
             headers: Arc::new(Arc::default),
             loopback: Loopback::of(([0, 0, 0, 0], 0).into()),
             history: Arc::new(shelf.clone()),
@@ -551,6 +555,74 @@ fn sent(document: &Document) -> impl Strategy<Value = Sent> + use<> {
             body,
         })
     })
+}
+
+/// Nothing is open, and one token may everything.
+struct Closed;
+
+#[async_trait]
+impl Keys for Closed {
+    fn open(&self) -> Scopes {
+        Scopes::default()
+    }
+
+    fn has_users(&self) -> bool {
+        true
+    }
+
+    async fn admits(&self, credential: Credential<'_>) -> Result<Option<Scopes>, String> {
+        let right = matches!(credential, Credential::Token("let-me"));
+        let all = [Scope::Read, Scope::Write, Scope::Reload];
+        Ok(right.then(|| all.into_iter().collect()))
+    }
+}
+
+/// Whatever a stranger sends: nothing of what is known, and no word of whether it exists.
+#[test]
+fn a_closed_server_answers_nobody_without_a_credential() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let document = runtime.block_on(async { House::open().document().await });
+    let house = runtime.block_on(async { House::with(Arc::new(Closed)) });
+    let mut runner = TestRunner::new(Config {
+        cases: 500,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    runner
+        .run(&sent(&document), |mut sent| {
+            let is = |header: &(String, Vec<u8>), name| header.0 == name;
+            let only = sent.headers.iter().filter(|h| is(h, "authorization"));
+            let right = only.clone().any(|(_, value)| value.ends_with(b"let-me"));
+            if right {
+                let wrong = b"Bearer let-him".to_vec();
+                sent.headers.retain(|header| !is(header, "authorization"));
+                sent.headers.push(("authorization".into(), wrong));
+            }
+            let request = Request::builder()
+                .method(Method::from_bytes(sent.method.as_bytes()).unwrap())
+                .uri(&sent.target);
+            let request = sent.headers.iter().fold(request, |request, (name, value)| {
+                request.header(name, &value[..])
+            });
+            let Ok(request) = request.body(Body::from(sent.body)) else {
+                return Ok(());
+            };
+            let answer = runtime.block_on(ask(&house.service, request));
+            prop_assert_eq!(answer.status, 401);
+            prop_assert!(answer.headers.contains_key("www-authenticate"));
+            Ok(())
+        })
+        .unwrap();
+    let (known, tag) = runtime.block_on(async {
+        let may = [("authorization", "Bearer let-me")];
+        let answer = house.get(KR, &may).await;
+        (answer.status, answer.header("cache-control").to_owned())
+    });
+    assert_eq!((known, tag.as_str()), (200, "private, no-cache"));
 }
 
 /// A run like that of schemathesis: what the document allows and what it does not, and no answer beside the document.

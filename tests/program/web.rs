@@ -349,6 +349,13 @@ fn a_daemon_without_a_usable_web_config_does_not_start() {
         ("web.yml", "tls_config: {}", "unknown field"),
     ] {
         home.write(file, text);
+        home.ends(0, &["check"]);
+        let found = home.ends(1, &["check", "--online"]).out;
+        assert!(
+            found.contains("CFG-FILE") && found.contains("web_config = "),
+            "{found}"
+        );
+        assert!(found.contains(said), "{found}");
         let error = home.refuses(2, &["run"]);
         assert!(error.contains(said) && error.contains("web.yml"), "{error}");
     }
