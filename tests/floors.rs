@@ -28,9 +28,11 @@ const FLOORS: [(&str, u8); 12] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 23] = [
+const LIBRARIES: [(&str, &[&str]); 28] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
+    ("base64", &["http/"]),
+    ("bcrypt", &["http/"]),
     ("chrono", &["engine/ticker.rs"]),
     ("clap", &["cli/"]),
     ("croner", &["config/schedule.rs"]),
@@ -54,9 +56,12 @@ const LIBRARIES: [(&str, &[&str]); 23] = [
             "store/filesystem.rs",
         ],
     ),
-    ("rustls", &["net/", "source/sql/server.rs"]),
+    ("rustls", &["net/", "source/sql/server.rs", "http/"]),
+    ("schemars", &["http/"]),
+    ("serde_saphyr", &["config/web.rs"]),
     ("snap", &["metrics/push/"]),
     ("sqlx", &["source/sql/"]),
+    ("tokio_rustls", &["http/"]),
     ("tokio_cron_scheduler", &["engine/ticker.rs"]),
     ("toml", &["config/"]),
     ("toml_parser", &["config/format.rs"]),

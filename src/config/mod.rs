@@ -21,3 +21,4 @@ pub mod schedule;
 pub mod secret;
 pub mod spec;
 pub mod sql;
+pub mod web;

@@ -553,11 +553,13 @@ impl Dispatch {
         state.planned.last_slot.filter(|_| !waits)
     }
 
-    /// Every slot of a poll before this instant was asked or is accounted for.
+    /// Every slot of a poll before this instant was asked or is accounted for. One that waits is not, unless it waits to be
+    /// asked again.
     #[must_use]
     pub fn accounted(&self, poll: PollIndex) -> Option<Timestamp> {
         let state = self.polls.get(poll)?;
-        state.waiting.or(state.planned.accounted)
+        let waiting = state.waiting.filter(|_| state.newly);
+        waiting.or(state.planned.accounted)
     }
 
     /// Whether a poll neither runs nor waits.
@@ -598,6 +600,7 @@ impl Dispatch {
             if (planned.from..planned.until).contains(&now) {
                 // Behind the newest, should the clock have been set back: whoever asks wants an answer.
                 let behind = planned.last_slot.map(|last| later(last, A_MILLISECOND));
+                let behind = behind.max(planned.accounted);
                 self.announce(poll, behind.map_or(now, |behind| behind.max(now)), now);
             }
         }
@@ -682,7 +685,7 @@ impl Planned {
     /// The slots of an interval may lie ahead of the clock: whether its time is over then is for whoever knows the clock.
     fn wants(&self, slot: Timestamp) -> bool {
         let in_its_time = slot >= self.from && (self.group.is_none() || slot < self.until);
-        in_its_time && self.last_slot.is_none_or(|last| last < slot)
+        in_its_time && self.last_slot.is_none_or(|last| last < slot) && !self.is_over(slot)
     }
 
     /// The newest slot at `now`, or at what `time` it is for its schedule, if it was not asked yet. A cycle that began
@@ -694,12 +697,18 @@ impl Planned {
             return None;
         }
         let slot = self.newest(now, time)?.max(self.from);
-        // The clock was set back: a later one was spoken for already, and with it this one was asked or has passed.
-        let next = self.schedule.next_after(slot);
-        let is_over = next
-            .zip(self.accounted)
-            .is_some_and(|(next, accounted)| next <= accounted);
-        (self.wants(slot) && !is_over).then_some(slot)
+        self.wants(slot).then_some(slot)
+    }
+
+    /// Whether a later slot was spoken for already, and with it this one was asked or has passed: so it is when the clock
+    /// was set back.
+    fn is_over(&self, slot: Timestamp) -> bool {
+        let later = self.accounted.filter(|at| *at > later(slot, A_MILLISECOND));
+        // Nothing to look up on a good day.
+        later.is_some_and(|accounted| {
+            let next = self.schedule.next_after(slot);
+            next.is_some_and(|next| next <= accounted)
+        })
     }
 
     /// The newest slot at `now`, which is `time` for its schedule; once its time is over, the last of all.

@@ -10,8 +10,10 @@ mod fixture;
 mod live;
 mod promql;
 mod rules;
+mod secured;
 mod shipped;
 mod stack;
+mod titles;
 
 #[allow(dead_code, reason = "not every fake is needed by every test program")]
 #[path = "../fakes/mod.rs"]

@@ -2,8 +2,9 @@
 //! its HTTP API. It is gone with the value or with the test binary, however that ends. Knows nothing of okrd.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -202,6 +203,23 @@ pub fn promtool(args: &[&str]) -> String {
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(done.status.success(), "promtool {args:?}:\n{said}");
     said
+}
+
+/// What `promtool check metrics` ends with and says of an exposition in the text format.
+pub fn check_metrics(metrics: &str) -> String {
+    let mut child = Command::new(program("promtool"))
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(metrics.as_bytes()).unwrap();
+    drop(input);
+    let out = child.wait_with_output().unwrap();
+    let said = [out.stdout, out.stderr].concat();
+    format!("{}{}", out.status, String::from_utf8_lossy(&said))
 }
 
 fn data(answer: Option<(u16, String)>) -> Result<Value, String> {

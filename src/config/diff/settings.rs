@@ -237,6 +237,26 @@ impl Comparing<'_> {
             change.after = Some("kept elsewhere now".into());
             self.push(change);
         }
+        let names = |server: &crate::config::spec::Server| {
+            let told = server.tokens.iter().map(|(name, token)| {
+                let scopes = [
+                    (token.read, "read"),
+                    (token.write, "write"),
+                    (token.reload, "reload"),
+                ];
+                let scopes = scopes
+                    .into_iter()
+                    .filter_map(|(has, word)| has.then_some(word));
+                format!("{name} ({})", scopes.collect::<Vec<_>>().join(", "))
+            });
+            Some(told.collect::<Vec<_>>().join("; ")).filter(|told| !told.is_empty())
+        };
+        self.say(&subject, class, "server.tokens", names(was), names(is));
+        let web = |server: &crate::config::spec::Server| {
+            let path = server.web_config.as_ref();
+            path.map(|path| path.display().to_string())
+        };
+        self.say(&subject, class, "server.web_config", web(was), web(is));
         let Reloading {
             watch,
             allow_mass_removal,

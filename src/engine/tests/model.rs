@@ -157,3 +157,75 @@ fn a_slot_that_failed_in_an_earlier_life_is_not_missed_as_well() {
     ];
     holds(3_565_807_927_931_674_669, &steps);
 }
+
+/// A slot spoken for before the clock was set back stays behind, also when a kill forgets who had asked.
+#[test]
+fn f31_a_slot_accounted_for_before_the_clock_was_set_back_does_not_come_again_after_a_kill() {
+    let run = |seconds| Step::Run(Duration::from_secs(seconds));
+    let steps = [
+        run(309),
+        Step::Reload,
+        run(1818),
+        Step::Trouble(Some(Trouble::Fails(FaultClass::Net))),
+        run(4862),
+        run(968),
+        Step::Kill,
+        Step::Jump(SignedDuration::from_secs(-758)),
+        run(600),
+    ];
+    holds(975_564_713, &steps);
+}
+
+/// One that failed and waits to be asked again when a reload comes has its fate already.
+#[test]
+fn a_slot_that_waits_to_be_asked_again_during_a_reload_is_not_missed_as_well() {
+    let run = |seconds| Step::Run(Duration::from_secs(seconds));
+    let down = |seconds| Step::Down(Duration::from_secs(seconds));
+    let steps = [
+        run(3088),
+        run(802),
+        run(1934),
+        down(11_520),
+        run(2621),
+        run(2918),
+        Step::Trouble(Some(Trouble::Fails(FaultClass::Net))),
+        run(1335),
+        down(360),
+        Step::Reload,
+        Step::Reload,
+        run(24),
+    ];
+    holds(62_664_699_494_263_244, &steps);
+}
+
+/// A kill right after a start that nobody heard of is found though the clock was set back before that afterwards.
+#[test]
+fn what_a_killed_life_could_not_tell_is_known_whatever_the_clock_does_later() {
+    let run = |ms| Step::Run(Duration::from_millis(ms));
+    let down = |seconds| Step::Down(Duration::from_secs(seconds));
+    let jump = |seconds| Step::Jump(SignedDuration::from_secs(seconds));
+    let steps = [
+        run(549_000),
+        run(2_061_000),
+        run(26_370),
+        down(14_340),
+        Step::Reload,
+        Step::Kill,
+        jump(2215),
+        Step::Trouble(Some(Trouble::Panics)),
+        jump(-2720),
+        run(159_000),
+        run(19_952),
+        down(60),
+        Step::Trouble(None),
+        jump(10_953),
+        down(8340),
+        run(4_349_000),
+        Step::Kill,
+        down(16_260),
+        Step::Trouble(Some(Trouble::Fails(FaultClass::Net))),
+        run(28_256),
+        Step::Stop,
+    ];
+    holds(3_716_583_284_329_948_239, &steps);
+}

@@ -518,7 +518,8 @@ fn missed(tally: &Tally, id: &KeyResultId, schedule: &Schedule) -> BTreeMap<Time
 /// before.
 fn killed_shortly_after(moments: &[Timestamp], seconds: i64, kills: &[Timestamp]) -> bool {
     kills.iter().any(|kill| {
-        let last = moments.iter().rev().find(|moment| *moment <= kill);
+        // The nearest, not the last in order: later ones may stand before it, by a clock that was set back.
+        let last = moments.iter().filter(|moment| *moment <= kill).max();
         let within = SignedDuration::from_secs(seconds);
         last.is_some_and(|moment| kill.duration_since(*moment) <= within)
     })
