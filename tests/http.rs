@@ -21,9 +21,11 @@ use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use okrd::domain::cycle::Cycle;
 use okrd::domain::epoch::{Epoch, Measured, Past};
+use okrd::domain::fault::FaultClass;
 use okrd::domain::goals::{KeyResult, Objective};
 use okrd::domain::language::Language;
 use okrd::domain::quality::Quality;
+use okrd::domain::reason::{Reason, Said};
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::access::{Credential, Keys, Open, Scope, Scopes};
@@ -1139,6 +1141,15 @@ async fn an_empty_house_says_so() {
 async fn the_page_speaks_the_language_of_the_company() {
     let mut board = sample::board();
     Arc::make_mut(&mut board.scorecard.company).language = Language::Dutch;
+    // The sample's own sentences are of no language.
+    for objective in &mut board.scorecard.objectives {
+        for card in &mut Arc::make_mut(objective).key_results {
+            Arc::make_mut(card).reason = Reason {
+                said: Said::NothingYet(Some(FaultClass::Timeout)),
+                ..Reason::default()
+            };
+        }
+    }
     let house = start(board).await;
     let pages = [
         house.get("/").await.text(),
@@ -1153,6 +1164,7 @@ async fn the_page_speaks_the_language_of_the_company() {
         "Nog geen gegevens",
         "laatst bekend <time",
         "4 dagen geleden",
+        "Er is nog niets gemeten; de laatste poging mislukte (geen antwoord op tijd).",
         "gaf geen getal: geen antwoord op tijd (no answer within 30 s from `shop`)",
         "hoogstens 300",
         "<p class=\"forecast\">In dit tempo ongeveer 880 subscribers op 31 december 2026 (67% van de weg); aannemelijk tussen 842 en 933.</p>",
