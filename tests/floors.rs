@@ -8,10 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the house with their floor, from the ground up.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("domain", 0),
     ("config", 1),
     ("net", 1),
+    ("words", 1),
     ("source", 2),
     ("store", 2),
     ("engine", 3),

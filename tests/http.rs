@@ -21,8 +21,11 @@ use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use okrd::domain::cycle::Cycle;
 use okrd::domain::epoch::{Epoch, Measured, Past};
+use okrd::domain::fault::FaultClass;
 use okrd::domain::goals::{KeyResult, Objective};
+use okrd::domain::language::Language;
 use okrd::domain::quality::Quality;
+use okrd::domain::reason::{Reason, Said};
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::access::{Credential, Keys, Open, Scope, Scopes};
@@ -1130,6 +1133,57 @@ async fn an_empty_house_says_so() {
         Value::Null
     );
     assert_eq!(house.get("/metrics").await.status, 200);
+}
+
+/// The page in the language of the company. What okrd itself says is in that language, whole phrases at least; what stands in
+/// the configuration stays as it was written.
+#[tokio::test]
+async fn the_page_speaks_the_language_of_the_company() {
+    let mut board = sample::board();
+    Arc::make_mut(&mut board.scorecard.company).language = Language::Dutch;
+    // The sample's own sentences are of no language.
+    for objective in &mut board.scorecard.objectives {
+        for card in &mut Arc::make_mut(objective).key_results {
+            Arc::make_mut(card).reason = Reason {
+                said: Said::NothingYet(Some(FaultClass::Timeout)),
+                ..Reason::default()
+            };
+        }
+    }
+    let house = start(board).await;
+    let pages = [
+        house.get("/").await.text(),
+        house.get("/?cycle=2026-Q3").await.text(),
+    ];
+    for text in [
+        "<html lang=\"nl\">",
+        "1 oktober 2026 t/m 31 december 2026",
+        "badge-at_risk\">Loopt risico",
+        "van 640 naar 1.000",
+        "39% van de weg afgelegd, nu 42% verwacht",
+        "Nog geen gegevens",
+        "laatst bekend <time",
+        "4 dagen geleden",
+        "Er is nog niets gemeten; de laatste poging mislukte (geen antwoord op tijd).",
+        "gaf geen getal: geen antwoord op tijd (no answer within 30 s from `shop`)",
+        "hoogstens 300",
+        "<p class=\"forecast\">In dit tempo ongeveer 880 subscribers op 31 december 2026 (67% van de weg); aannemelijk tussen 842 en 933.</p>",
+        "Nodig is 5,5 per dag, nu is het 2,6.",
+        "Stand van 24 november 2026, 10:30:00 CET.",
+    ] {
+        assert!(pages[0].contains(text), "{text}: {}", pages[0]);
+    }
+    assert!(pages[1].contains("0,8 (sterk); 0,6 (behaald) volgens de eerste afspraak"));
+    for (_, phrases) in okrd::words::tables() {
+        for phrase in phrases {
+            let pieces = phrase.english.split(['{', '}']).step_by(2).map(str::trim);
+            for piece in pieces.filter(|piece| piece.len() > 8 && !phrase.dutch.contains(piece)) {
+                for page in &pages {
+                    assert!(!page.contains(piece), "{}: {piece}", phrase.name);
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]

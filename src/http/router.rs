@@ -36,6 +36,7 @@ use crate::domain::cycle::Cycle;
 use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::KeyResultCard;
 use crate::engine::board::Board;
+use crate::words::ENGLISH;
 
 /// Every route, as it appears in the label of request counters; other paths count as [`OTHER`].
 pub const ROUTES: [&str; 11] = [
@@ -232,7 +233,7 @@ async fn ready(Given(house): Shared) -> Result<String, Problem> {
             let suspended = board.sources.iter();
             let suspended = suspended.filter(|source| told && source.suspended);
             let lines = suspended.filter_map(|source| {
-                let held = words::held(&source.name, source.held?, now);
+                let held = words::held(ENGLISH, &source.name, source.held?, now);
                 Some(format!("source {}: {held}\n", source.name))
             });
             let ready = "okrd is Ready.\n".to_owned();

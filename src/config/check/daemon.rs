@@ -17,6 +17,7 @@ use crate::config::spec::{Reloading, Retention, Server, StoreSpec, Synchronous, 
 use crate::domain::cycle::{Cycle, CycleError};
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::{CycleName, Slug};
+use crate::domain::language::Language;
 use crate::domain::method::Method;
 
 /// Port and address that nothing else is said about.
@@ -134,6 +135,10 @@ pub(super) fn company(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Company {
     Company {
         name: table.owned("name").unwrap_or_default(),
         vision: table.owned("vision"),
+        language: table
+            .text("language")
+            .and_then(|at| Language::parse(at.value))
+            .unwrap_or_default(),
         strategy: table
             .texts("strategy")
             .iter()

@@ -8,6 +8,7 @@ use crate::config::spec::{HttpSpec, Limits, PushSpec, Reloading, SourceSpec, Syn
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::CycleName;
+use crate::domain::language::Language;
 use crate::domain::status::Phase;
 
 impl Comparing<'_> {
@@ -40,6 +41,7 @@ impl Comparing<'_> {
             name,
             vision,
             strategy,
+            language,
         } = &old.goals.company;
         let now = &new.goals.company;
         let subject = Subject::Company;
@@ -56,6 +58,9 @@ impl Comparing<'_> {
         self.say(&subject, Class::Cosmetic, "vision", was, is);
         let (was, is) = (text(&strategy.join("; ")), text(&now.strategy.join("; ")));
         self.say(&subject, Class::Cosmetic, "strategy", was, is);
+        let code = |language: Language| Some(language.as_str().to_owned());
+        let (was, is) = (code(*language), code(now.language));
+        self.say(&subject, Class::Cosmetic, "language", was, is);
         if old.goals.method != new.goals.method {
             let mut change = plain(subject, Class::Goalpost, "method");
             change.lean = Lean::Open;

@@ -17,6 +17,12 @@ pub(crate) static COMPANY: TableKind = TableKind::new(
             "How it wants to get there, one thought an entry.",
         )
         .examples(&["[\"Be the first answer people find\", \"Make it worth coming back\"]"]),
+        key(
+            "language",
+            Shape::Words(&["en", "nl"]),
+            "The language of the page, reports and messages: en is English, nl is Dutch.",
+        )
+        .default("\"en\""),
     ],
 );
 

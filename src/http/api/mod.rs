@@ -33,6 +33,7 @@ use crate::engine::board::{Board, SourceBoard};
 use crate::engine::lane::Held;
 use crate::engine::told;
 use crate::store::{Entry, Origin};
+use crate::words::ENGLISH;
 
 /// The whole scorecard; `now` decides which cycles are open.
 #[must_use]
@@ -123,11 +124,15 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         expected_value: card.expected_value,
         pace: card.pace,
         forecast: card.forecast.as_ref().ok().map(|told| forecast(card, told)),
-        forecast_absent: card.forecast.as_ref().err().map(ToString::to_string),
+        forecast_absent: card
+            .forecast
+            .as_ref()
+            .err()
+            .map(|why| ENGLISH.no_forecast(*why)),
         rate: card.rate.as_ref().map(rate),
         corrected_downward_on: card.corrected.map(Day),
         status: Said(card.status),
-        reason: &card.reason,
+        reason: ENGLISH.reason(card),
         status_since: Instant(card.status_since),
         last_attempt: card.last_attempt.as_ref().map(attempt),
         confidence: card.confidence,
@@ -288,7 +293,9 @@ fn source(source: &SourceBoard, now: Timestamp) -> SourceDto<'_> {
         suspended: source.suspended,
         breaker_open: source.breaker_open,
         held_until: source.held.and_then(Held::until).map(Instant),
-        held: source.held.map(|held| words::held(&source.name, held, now)),
+        held: source
+            .held
+            .map(|held| words::held(ENGLISH, &source.name, held, now)),
         last_poll: source.last_poll.map(Instant),
         last_success: source.last_success.map(Instant),
         next_poll: source.next_poll.map(Instant),
@@ -304,7 +311,7 @@ fn forecast(card: &KeyResultCard, forecast: &Forecast) -> ForecastDto {
         high: forecast.high,
         method: Said(forecast.method),
         weak: forecast.weak,
-        sentence: forecast.sentence(&card.key_result.unit),
+        sentence: ENGLISH.forecast(forecast, &card.key_result.unit),
     }
 }
 

@@ -193,7 +193,7 @@ pub struct KeyResultDto<'a> {
     pub(super) corrected_downward_on: Option<Day>,
     pub(super) status: Said<Status>,
     /// One sentence that says why.
-    pub(super) reason: &'a str,
+    pub(super) reason: String,
     pub(super) status_since: Instant,
     pub(super) last_attempt: Option<AttemptDto<'a>>,
     /// The newest confidence told by people.
