@@ -7,8 +7,7 @@
 )]
 
 use std::fmt::Write as _;
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,12 +27,14 @@ mod client;
 #[path = "../tests/program/home.rs"]
 #[expect(dead_code, reason = "the tests of the program use the rest")]
 mod home;
+mod nginx;
 #[path = "../tests/sample/mod.rs"]
 #[expect(dead_code, reason = "tests use the rest")]
 mod sample;
 mod verdict;
 use client::Client;
 use home::{DAEMON, Daemon, Home, SHOP, growth, key_result};
+use nginx::Nginx;
 use verdict::{Verdict, ms, quantile};
 
 const MANY: usize = 10_000;
@@ -155,7 +156,7 @@ fn scraping(verdict: &mut Verdict) {
         for round in 0..120 {
             body = client.get("/metrics", headers);
             if round == 0 {
-                nginx.serves(&body);
+                nginx.serves("metrics", &body);
             }
             let began = Instant::now();
             client.get("/metrics", headers);
@@ -212,55 +213,4 @@ fn held(daemon: &Daemon, what: &str) -> f64 {
     let line = status.lines().find(|l| l.starts_with(what)).unwrap();
     let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kib / 1024.0
-}
-
-/// Debian's nginx (package nginx-light) as it comes, but for its place.
-struct Nginx {
-    child: Child,
-    address: String,
-    folder: tempfile::TempDir,
-}
-
-impl Nginx {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let place = folder.path().display();
-        let config = format!(
-            "daemon off; master_process off; worker_processes 1; pid {place}/pid; error_log {place}/errors;\n\
-             events {{}}\n\
-             http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000;\n\
-             client_body_temp_path {place}/b; proxy_temp_path {place}/p; fastcgi_temp_path {place}/f;\n\
-             uwsgi_temp_path {place}/u; scgi_temp_path {place}/s;\n\
-             server {{ listen {address}; root {place}; default_type text/plain; }} }}\n"
-        );
-        std::fs::write(folder.path().join("conf"), config).unwrap();
-        let child = Command::new("nginx")
-            .args(["-c".as_ref(), folder.path().join("conf").as_os_str()])
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx is not installed: apt-get install nginx-light");
-        home::within(home::PATIENT, "nginx listens", || {
-            TcpStream::connect(address).ok()
-        });
-        Self {
-            child,
-            address: address.to_string(),
-            folder,
-        }
-    }
-
-    fn serves(&self, body: &[u8]) {
-        std::fs::write(self.folder.path().join("metrics"), body).unwrap();
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -6,6 +6,7 @@ pub mod domain;
 
 pub mod config;
 pub mod net;
+pub mod words;
 
 pub mod source;
 pub mod store;

@@ -8,10 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the house with their floor, from the ground up.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("domain", 0),
     ("config", 1),
     ("net", 1),
+    ("words", 1),
     ("source", 2),
     ("store", 2),
     ("engine", 3),
@@ -27,9 +28,11 @@ const FLOORS: [(&str, u8); 11] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 25] = [
+const LIBRARIES: [(&str, &[&str]); 30] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
+    ("base64", &["http/"]),
+    ("bcrypt", &["http/"]),
     ("chrono", &["engine/ticker.rs"]),
     ("clap", &["cli/"]),
     ("croner", &["config/schedule.rs"]),
@@ -55,9 +58,12 @@ const LIBRARIES: [(&str, &[&str]); 25] = [
             "store/filesystem.rs",
         ],
     ),
-    ("rustls", &["net/", "source/sql/server.rs"]),
+    ("rustls", &["net/", "source/sql/server.rs", "http/"]),
+    ("schemars", &["http/"]),
+    ("serde_saphyr", &["config/web.rs"]),
     ("snap", &["metrics/push/"]),
     ("sqlx", &["source/sql/"]),
+    ("tokio_rustls", &["http/"]),
     ("tokio_cron_scheduler", &["engine/ticker.rs"]),
     ("toml", &["config/"]),
     ("toml_parser", &["config/format.rs"]),

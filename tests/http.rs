@@ -21,14 +21,19 @@ use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use okrd::domain::cycle::Cycle;
 use okrd::domain::epoch::{Epoch, Measured, Past};
+use okrd::domain::fault::FaultClass;
 use okrd::domain::goals::{KeyResult, Objective};
+use okrd::domain::language::Language;
 use okrd::domain::quality::Quality;
+use okrd::domain::reason::{Reason, Said};
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
+use okrd::http::access::{Credential, Keys, Open, Scope, Scopes};
 use okrd::http::body::Parts;
 use okrd::http::hosts::Loopback;
 use okrd::http::measurements::Recorder;
 use okrd::http::negotiate::Format;
+use okrd::http::paging::{Portion, Stretch};
 use okrd::http::router::{Exposition, HistoryReader, ROUTES, Reload, State, router};
 use okrd::http::serve::{Limits, serve};
 use okrd::metrics::exposition::{Build, Metrics};
@@ -63,9 +68,9 @@ impl HistoryReader for Measurements {
         objective: &Objective,
         key_result: &KeyResult,
         cycle: &Cycle,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Past, String> {
+        stretch: Stretch,
+    ) -> Result<Portion, String> {
+        let Stretch { from, to, .. } = stretch;
         let id = &key_result.id;
         assert_eq!(objective.id, id.objective_id());
         assert_eq!(cycle.name, id.cycle);
@@ -76,9 +81,16 @@ impl HistoryReader for Measurements {
             "talks" => {
                 // Blocks a thread, as a store might; no other answer may notice.
                 std::thread::sleep(Duration::from_secs(3));
-                Ok(Past::default())
+                Ok(Portion::default())
             }
-            _ => Ok(past()),
+            _ => {
+                let past = past();
+                let slots: Vec<_> = past.values.iter().map(|value| value.as_of).collect();
+                let before = slots.partition_point(|slot| *slot < stretch.begin().at);
+                let (page, next) = stretch.cut(&slots[before..], None);
+                let page = before + page.start..before + page.end;
+                Ok(Portion { past, page, next })
+            }
         }
     }
 }
@@ -106,6 +118,25 @@ fn past() -> Past {
     };
     let epochs = vec![epoch(old, &values[..2]), epoch(own, &values[2..])];
     Past { epochs, values }
+}
+
+/// One token that may write; everything else is open.
+struct OneToken;
+
+#[async_trait]
+impl Keys for OneToken {
+    fn open(&self) -> Scopes {
+        Open.open()
+    }
+
+    fn has_users(&self) -> bool {
+        false
+    }
+
+    async fn admits(&self, credential: Credential<'_>) -> Result<Option<Scopes>, String> {
+        let right = matches!(credential, Credential::Token("let-me"));
+        Ok(right.then(|| Scopes::default().with(Scope::Write)))
+    }
 }
 
 struct Hook(Result<String, String>);
@@ -136,6 +167,8 @@ fn state(board: Board) -> (State, watch::Sender<Arc<Board>>, Arc<AtomicI64>) {
         exposition: Arc::new(metrics),
         lifecycle: None,
         recorder: None,
+        keys: Arc::new(OneToken),
+        headers: Arc::new(Arc::default),
         loopback: Loopback::of(([0, 0, 0, 0], 0).into()),
         history: Arc::new(Measurements::default()),
         clock: Arc::new(move || Timestamp::from_second(hands.load(Ordering::Relaxed)).unwrap()),
@@ -157,7 +190,13 @@ async fn start_with(board: Board, limits: Limits, change: impl FnOnce(&mut State
     let end = async move {
         let _ = stopped.await;
     };
-    let task = tokio::spawn(serve(listener, router(state), limits, end));
+    let task = tokio::spawn(serve(
+        listener,
+        router(state),
+        okrd::http::tls::none(),
+        limits,
+        end,
+    ));
     House {
         address,
         board,
@@ -578,10 +617,6 @@ struct Taken(Mutex<Vec<Entry>>);
 
 #[async_trait]
 impl Recorder for Taken {
-    async fn admits(&self, token: &str) -> Result<bool, String> {
-        Ok(token == "let-me")
-    }
-
     async fn record(&self, entry: Entry) -> Result<(), String> {
         if entry.outcome.as_ref().is_ok_and(|r| r.value == 13.0) {
             return Err("disk on fire at /secret/path".into());
@@ -956,7 +991,7 @@ async fn a_history_is_read_for_the_range_asked_for() {
     assert_eq!(json["measurements"][0]["origin"], "backfilled");
     assert_eq!(json["measurements"][1]["origin"], "polled");
     assert_eq!(json["measurements"][1]["as_measured"], Value::Null);
-    assert_eq!(json["truncated"], false);
+    assert_eq!(json["next"], Value::Null);
     // What another definition gave stands on no line with it.
     assert_eq!(json["measurements"].as_array().unwrap().len(), 2);
     let other = &json["not_compared"][0];
@@ -1098,6 +1133,57 @@ async fn an_empty_house_says_so() {
         Value::Null
     );
     assert_eq!(house.get("/metrics").await.status, 200);
+}
+
+/// The page in the language of the company. What okrd itself says is in that language, whole phrases at least; what stands in
+/// the configuration stays as it was written.
+#[tokio::test]
+async fn the_page_speaks_the_language_of_the_company() {
+    let mut board = sample::board();
+    Arc::make_mut(&mut board.scorecard.company).language = Language::Dutch;
+    // The sample's own sentences are of no language.
+    for objective in &mut board.scorecard.objectives {
+        for card in &mut Arc::make_mut(objective).key_results {
+            Arc::make_mut(card).reason = Reason {
+                said: Said::NothingYet(Some(FaultClass::Timeout)),
+                ..Reason::default()
+            };
+        }
+    }
+    let house = start(board).await;
+    let pages = [
+        house.get("/").await.text(),
+        house.get("/?cycle=2026-Q3").await.text(),
+    ];
+    for text in [
+        "<html lang=\"nl\">",
+        "1 oktober 2026 t/m 31 december 2026",
+        "badge-at_risk\">Loopt risico",
+        "van 640 naar 1.000",
+        "39% van de weg afgelegd, nu 42% verwacht",
+        "Nog geen gegevens",
+        "laatst bekend <time",
+        "4 dagen geleden",
+        "Er is nog niets gemeten; de laatste poging mislukte (geen antwoord op tijd).",
+        "gaf geen getal: geen antwoord op tijd (no answer within 30 s from `shop`)",
+        "hoogstens 300",
+        "<p class=\"forecast\">In dit tempo ongeveer 880 subscribers op 31 december 2026 (67% van de weg); aannemelijk tussen 842 en 933.</p>",
+        "Nodig is 5,5 per dag, nu is het 2,6.",
+        "Stand van 24 november 2026, 10:30:00 CET.",
+    ] {
+        assert!(pages[0].contains(text), "{text}: {}", pages[0]);
+    }
+    assert!(pages[1].contains("0,8 (sterk); 0,6 (behaald) volgens de eerste afspraak"));
+    for (_, phrases) in okrd::words::tables() {
+        for phrase in phrases {
+            let pieces = phrase.english.split(['{', '}']).step_by(2).map(str::trim);
+            for piece in pieces.filter(|piece| piece.len() > 8 && !phrase.dutch.contains(piece)) {
+                for page in &pages {
+                    assert!(!page.contains(piece), "{}: {piece}", phrase.name);
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]

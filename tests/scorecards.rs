@@ -18,6 +18,7 @@ use okrd::domain::rebase::Rebase;
 use okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
 use okrd::domain::verdict::Closing;
 use okrd::source::jq::judge;
+use okrd::words::ENGLISH;
 use toml::{Table, Value};
 
 const BEHIND: &str = "# --- measured and expected ---\n";
@@ -230,13 +231,13 @@ fn of_key_result(card: &KeyResultCard, figure: &str) -> Option<Figure> {
         "forecast_says" => {
             let unit = &card.key_result.unit;
             let says = match &card.forecast {
-                Ok(forecast) => forecast.sentence(unit),
-                Err(reason) => reason.to_string(),
+                Ok(forecast) => ENGLISH.forecast(forecast, unit),
+                Err(reason) => ENGLISH.no_forecast(*reason),
             };
             return Some(Figure::Word(says.replace('\u{a0}', " ")));
         }
         "status" => return Some(Figure::Word(card.status.to_string())),
-        "reason" => return Some(Figure::Word(card.reason.replace('\u{a0}', " "))),
+        "reason" => return Some(Figure::Word(ENGLISH.reason(card).replace('\u{a0}', " "))),
         _ => return None,
     }))
 }
@@ -263,7 +264,9 @@ fn ended(closing: Option<Closing>, figure: &str) -> Figure {
     match figure {
         "score" | "first_score" => Figure::Number(outcome.and_then(|outcome| outcome.score)),
         // As people read it: in tenths, half away from zero.
-        "outcome" => Figure::Word(outcome.map_or_else(|| "none".to_owned(), |o| o.words())),
+        "outcome" => {
+            Figure::Word(outcome.map_or_else(|| "none".to_owned(), |o| ENGLISH.outcome(o)))
+        }
         _ => Figure::Word(outcome.map_or("none", |o| o.verdict.as_str()).to_owned()),
     }
 }

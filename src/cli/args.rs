@@ -539,6 +539,12 @@ pub struct HealthcheckArgs {
     /// Where it listens; no configuration is read for it
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:10650")]
     pub address: SocketAddr,
+    /// Ask over TLS; the server must show a certificate for this name
+    #[arg(long, value_name = "NAME")]
+    pub tls_name: Option<String>,
+    /// Authorities to trust in place of the system's, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_name")]
+    pub ca: Option<PathBuf>,
 }
 
 /// Options of `backfill`.

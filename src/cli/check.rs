@@ -5,11 +5,14 @@ use std::path::Path;
 
 use super::args::{CheckArgs, CheckFormat};
 use super::exit::{Failure, Verdict, complain, say};
+use super::web::Web;
 use super::{configuration, hindsight, online, runtime};
 use crate::config::check::levels::Levels;
+use crate::config::check::places::Places;
 use crate::config::files::Files;
 use crate::config::finding::{Code, Finding, Needs, Severity};
 use crate::config::render;
+use crate::config::spec::Config;
 use crate::engine::clock::{Clock, SystemClock};
 
 /// Prints every finding, or the page of one code.
@@ -40,6 +43,7 @@ pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> 
         };
         Levels::of(&files, now).settle(&files, &mut more, seen);
         findings.extend(more);
+        findings.extend(web(config, &files));
     }
     say(&render(args.format, &findings, &files))?;
     if findings.is_empty() {
@@ -53,6 +57,15 @@ pub fn run(config: Option<&Path>, args: &CheckArgs) -> Result<Verdict, Failure> 
         Severity::Info => false,
     };
     Ok(Verdict::of(!findings.iter().any(|f| fails(f.severity))))
+}
+
+/// That the file with TLS and passwords, and what it names, would let the daemon start. It stands outside the configuration
+/// and changes without it, so a check of the files alone does not read it.
+fn web(config: &Config, files: &Files) -> Option<Finding> {
+    let error = Web::open(config.server.web_config.as_deref()?).err()?;
+    let finding = Finding::new(Code::CfgFile, error);
+    let finding = finding.help("without it the daemon does not start; docs/api.md shows one");
+    Some(Places::of(files).at_web_config(finding))
 }
 
 /// By file, line and column; what stands at one place keeps its order.

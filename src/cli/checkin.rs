@@ -12,8 +12,8 @@ use super::exit::{Failure, Verdict, say};
 use super::{configuration, key_results, runtime, when};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::told;
-use crate::http::words;
 use crate::store::{Store, ToldCheckIn};
+use crate::words::ENGLISH;
 
 /// Keeps the check-in; when this returns, it is on disk.
 ///
@@ -44,7 +44,7 @@ pub fn run(config: Option<&Path>, args: &CheckinArgs) -> Result<Verdict, Failure
         Format::Text => {
             let confidence = said.confidence.map_or_else(
                 || "note".to_owned(),
-                |confidence| format!("confidence {}", words::percent(confidence)),
+                |confidence| format!("confidence {}", ENGLISH.percent(confidence)),
             );
             format!(
                 "checked in {confidence} for {} at {}\n",

@@ -20,8 +20,8 @@ use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard, score};
 use crate::domain::status::Phase;
 use crate::domain::verdict::{self, Closing, Outcome, SetReading};
 use crate::engine::clock::{Clock, SystemClock};
-use crate::http::words;
 use crate::store::{Close, Reader, Store, StoreError};
+use crate::words::ENGLISH;
 
 /// Closes the cycle; when this returns, how it ended is on disk.
 ///
@@ -181,8 +181,8 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
                 .as_amended
                 .score
                 .map_or_else(|| "–".to_owned(), tenths),
-            closing.as_amended.verdict.words().to_owned(),
-            first.map_or_else(|| "the same".to_owned(), |first| first.words()),
+            ENGLISH.verdict(closing.as_amended.verdict).to_owned(),
+            first.map_or_else(|| "the same".to_owned(), |first| ENGLISH.outcome(first)),
             kr.value.map_or_else(
                 || "never measured".to_owned(),
                 |(_, at)| when::show(at, zone),
@@ -197,7 +197,7 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
 
 /// `off by 30 subscribers (theil_sen)`.
 fn off_by(told: ForecastError, kr: &KeyResultCard) -> String {
-    let error = words::quantity(told.error, &kr.key_result.unit);
+    let error = ENGLISH.quantity(told.error, &kr.key_result.unit);
     format!("off by {} ({})", printable(&error), told.method.as_str())
 }
 
@@ -205,15 +205,14 @@ fn off_by(told: ForecastError, kr: &KeyResultCard) -> String {
 fn ending(closing: Closing, ambition: Ambition) -> String {
     let found = closing.as_amended;
     let mut text = match found.score {
-        Some(_) => format!("score {}", found.words()),
-        None => found.words(),
+        Some(_) => format!("score {}", ENGLISH.outcome(found)),
+        None => ENGLISH.outcome(found),
     };
-    let advice = found.verdict.advice(ambition);
-    if !advice.is_empty() {
+    if let Some(advice) = ENGLISH.advice(found.verdict, ambition) {
         text += &format!(": {advice}");
     }
     if let Some(first) = closing.committed_otherwise() {
-        text += &format!("; {} as first committed", first.words());
+        text += &format!("; {} as first committed", ENGLISH.outcome(first));
     }
     text
 }
@@ -316,7 +315,7 @@ fn objective_json(card: &ObjectiveCard) -> Value {
                 "method": told.method.as_str(),
                 "error": told.error,
             })),
-            "reason": kr.reason,
+            "reason": ENGLISH.reason(kr),
         })
     });
     json!({

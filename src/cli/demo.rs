@@ -24,6 +24,7 @@ use crate::demo::world::World;
 use crate::demo::{simulated_jira, simulated_plausible};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::http::serve::{Limits, serve};
+use crate::http::tls;
 use crate::store::Store;
 
 /// How often the shop does business.
@@ -261,7 +262,7 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 /// Serves a simulated endpoint until the end.
 fn play(listener: TcpListener, router: Router, shutdown: &CancellationToken) {
     let end = shutdown.clone().cancelled_owned();
-    tokio::spawn(serve(listener, router, Limits::default(), end));
+    tokio::spawn(serve(listener, router, tls::none(), Limits::default(), end));
 }
 
 /// Lets the shop do business until the end, and remembers how far the story went.

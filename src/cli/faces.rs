@@ -1,19 +1,20 @@
 //! The faces put together: metrics, page and API served from one board. The only place where the two faces meet.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::exit::Failure;
+use super::keys::Keyring;
 use super::reload::Reloads;
 use super::runtime::{REVISION, RUSTC, VERSION};
 use super::series;
-use crate::config::secret::SecretRef;
+use super::web::Web;
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::{Measured, Past};
 use crate::domain::goals::{KeyResult, Objective};
@@ -23,6 +24,7 @@ use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::vitals::Vitals;
 use crate::http::hosts::Loopback;
 use crate::http::measurements::Recorder;
+use crate::http::paging::{Portion, Stretch};
 use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State};
 use crate::metrics::exposition::{Build, Metrics};
 use crate::store::{Entry, Reader, StoreError};
@@ -44,6 +46,16 @@ pub fn metrics() -> Result<Arc<Metrics>, Failure> {
     Ok(Arc::new(metrics))
 }
 
+/// Who is let in, and by which names and how.
+pub struct Gate {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Who may do what.
+    pub keys: Keyring,
+    /// TLS and passwords.
+    pub web: Option<Arc<Web>>,
+}
+
 /// Everything that is served.
 pub fn router(
     board: watch::Receiver<Arc<Board>>,
@@ -51,43 +63,34 @@ pub fn router(
     vitals: Arc<Vitals>,
     reload: Option<Arc<Reloads>>,
     desk: Option<Desk>,
-    loopback: Loopback,
+    gate: Gate,
     store: &Path,
 ) -> Router {
+    let Gate { listen, keys, web } = gate;
     router::router(State {
         board,
         vitals,
         exposition: metrics,
         lifecycle: reload.map(|reloads| reloads as Arc<dyn Reload>),
         recorder: desk.map(|desk| Arc::new(desk) as Arc<dyn Recorder>),
-        loopback,
+        loopback: Loopback::of(listen),
+        keys: Arc::new(keys),
+        headers: Arc::new(move || match &web {
+            Some(web) => Arc::clone(&web.live().headers),
+            None => Arc::default(),
+        }),
         history: Arc::new(Shelf(store.to_owned())),
         clock: Arc::new(|| SystemClock.now()),
     })
 }
 
-/// Where programs hand in what they know.
-pub struct Desk {
-    /// Where the token is kept that they must show.
-    pub token: SecretRef,
-    /// Who keeps what they say.
-    pub engine: Handle,
-}
+/// Where programs hand in what they know: whoever keeps what they say.
+pub struct Desk(pub Handle);
 
 #[async_trait]
 impl Recorder for Desk {
-    async fn admits(&self, token: &str) -> Result<bool, String> {
-        let place = self.token.clone();
-        let read = tokio::task::spawn_blocking(move || place.read()).await;
-        let secret = read
-            .map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())?;
-        // How long a comparison of digests takes tells nothing of the texts.
-        Ok(Sha256::digest(token) == Sha256::digest(secret.expose()))
-    }
-
     async fn record(&self, entry: Entry) -> Result<(), String> {
-        let kept = self.engine.record(entry).await;
+        let kept = self.0.record(entry).await;
         kept.map_err(|error| error.to_string())
     }
 }
@@ -102,17 +105,45 @@ impl HistoryReader for Shelf {
         objective: &Objective,
         key_result: &KeyResult,
         cycle: &Cycle,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Past, String> {
-        let read = || {
-            let reader = Reader::open(&self.0)?;
-            let epochs = reader.epochs(&key_result.id)?;
-            let zone = &cycle.zone;
-            let values = series::read(&reader, objective, key_result, zone, Some(from), Some(to))?;
-            Ok::<_, StoreError>((epochs, values))
+        stretch: Stretch,
+    ) -> Result<Portion, String> {
+        let portion = self.portion(objective, key_result, cycle, stretch);
+        portion.map_err(|error| error.to_string())
+    }
+}
+
+/// How far around a page values may decide what joins its line: its days, and those that a value's instant and its slot lie apart.
+const AROUND: SignedDuration = SignedDuration::from_hours(72);
+
+impl Shelf {
+    fn portion(
+        &self,
+        objective: &Objective,
+        key_result: &KeyResult,
+        cycle: &Cycle,
+        stretch: Stretch,
+    ) -> Result<Portion, StoreError> {
+        let reader = Reader::open(&self.0)?;
+        let epochs = reader.epochs(&key_result.id)?;
+        let begin = stretch.begin();
+        let read = |since, until, most| {
+            let range = (Some(since), Some(until));
+            series::read_up_to(&reader, objective, key_result, &cycle.zone, range, most)
         };
-        let (epochs, values) = read().map_err(|error| error.to_string())?;
+        let most = begin.given.saturating_add(stretch.limit).saturating_add(1);
+        let (mut values, rest) = read(begin.at, stretch.to, most)?;
+        let (mut page, mut next) = stretch.cut(&slots(&values), rest);
+        if !key_result.rebases.is_empty() {
+            let last = next.map_or(stretch.to, |next| next.at);
+            let first = begin.at.checked_sub(AROUND).unwrap_or(begin.at);
+            (values, _) = read(first, last.checked_add(AROUND).unwrap_or(last), usize::MAX)?;
+            let slots = slots(&values);
+            let before = slots.partition_point(|slot| *slot < begin.at);
+            let within = slots.partition_point(|slot| *slot < stretch.to);
+            let own = slots.get(before..within).unwrap_or_default();
+            (page, next) = stretch.cut(own, next.map(|next| next.at));
+            page = before + page.start..before + page.end;
+        }
         let in_force: Arc<str> = key_result.definition.as_str().into();
         let measured = |value: &series::Value| Measured {
             definition: value.definition().unwrap_or(&in_force).clone(),
@@ -121,9 +152,15 @@ impl HistoryReader for Shelf {
             origin: value.origin(),
             quality: value.quality(),
         };
-        Ok(Past {
-            epochs,
-            values: values.iter().map(measured).collect(),
+        let values = values.iter().map(measured).collect();
+        Ok(Portion {
+            past: Past { epochs, values },
+            page,
+            next,
         })
     }
+}
+
+fn slots(values: &[series::Value]) -> Vec<Timestamp> {
+    values.iter().map(series::Value::slot).collect()
 }

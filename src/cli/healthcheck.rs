@@ -1,13 +1,14 @@
 //! `okrd healthcheck`: asks a running okrd whether it is healthy, for containers that hold no other program that could. Reads
 //! no configuration: files that are being edited must not make a healthy daemon look ill.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use super::args::HealthcheckArgs;
 use super::exit::{Failure, Verdict, complain, say};
 use super::table::printable;
+use crate::net::tls;
 
 /// How long each step of the question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,7 +21,7 @@ const LONGEST: u64 = 4096;
 /// When stdout takes no more.
 pub fn run(args: &HealthcheckArgs) -> Result<Verdict, Failure> {
     let address = args.address;
-    match ask(address) {
+    match ask(args) {
         Ok(answer) if answer.status == 200 => {
             say(&format!("{}\n", printable(answer.body.trim())))?;
             return Ok(Verdict::Yes);
@@ -30,7 +31,11 @@ pub fn run(args: &HealthcheckArgs) -> Result<Verdict, Failure> {
             printable(body.trim())
         )),
         Err(error) => complain(&format!(
-            "not healthy: no okrd answers at {address}: {error}; `server.listen` says where it listens\n"
+            "not healthy: no okrd answers at {address}: {error}; `server.listen` says where it listens{}\n",
+            match args.tls_name {
+                Some(_) => "",
+                None => ", and one that speaks TLS is asked with `--tls-name`",
+            }
         )),
     }
     Ok(Verdict::No)
@@ -41,13 +46,26 @@ struct Answer {
     body: String,
 }
 
-fn ask(address: SocketAddr) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+fn ask(args: &HealthcheckArgs) -> io::Result<Answer> {
+    let address = args.address;
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let question =
-        format!("GET /-/healthy HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    match &args.tls_name {
+        None => talk(stream, &address.to_string()),
+        Some(name) => {
+            let secured = tls::over(stream, name, args.ca.as_deref());
+            let secured = secured.map_err(|fault| io::Error::other(fault.to_string()))?;
+            // Where only loopback names are answered to, the address is one and the certificate's name may be none.
+            talk(secured, &address.to_string())
+        }
+    }
+}
+
+fn talk(mut stream: impl Read + Write, host: &str) -> io::Result<Answer> {
+    let question = format!("GET /-/healthy HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(question.as_bytes())?;
+    stream.flush()?;
     let mut answer = Vec::new();
     stream.take(LONGEST).read_to_end(&mut answer)?;
     parse(&answer).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "that is no HTTP"))

@@ -18,8 +18,8 @@ use crate::domain::id::{CycleName, KeyResultId};
 use crate::domain::review::{self, Remark};
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, score};
 use crate::domain::status::Phase;
-use crate::http::words;
 use crate::store::{Reader, StoreError, ToldCheckIn};
+use crate::words::ENGLISH;
 
 /// What the store holds of the goals in force.
 #[derive(Debug, Default)]
@@ -152,7 +152,7 @@ impl Review<'_> {
             }
             (None, None) => return None,
         };
-        let quantity = |value| words::quantity(value, &key_result.unit);
+        let quantity = |value| ENGLISH.quantity(value, &key_result.unit);
         let finding = match review::start(&key_result.aim, cycle, first)? {
             Remark::Done { value, target } => {
                 let (value, target) = (quantity(value), quantity(target));
@@ -167,7 +167,7 @@ impl Review<'_> {
                 off,
             } => {
                 let (told, baseline) = (quantity(value), quantity(baseline));
-                let off = words::percent(off);
+                let off = ENGLISH.percent(off);
                 let message = format!(
                     "{what} is {told}, expected about the baseline {baseline}: {off} of the way off"
                 );
@@ -194,7 +194,7 @@ impl Review<'_> {
         else {
             return None;
         };
-        let (needed, past) = (words::quantity(needed, unit), words::quantity(past, unit));
+        let (needed, past) = (ENGLISH.quantity(needed, unit), ENGLISH.quantity(past, unit));
         let message = format!(
             "{id} needs {needed} a day, {times:.1} times the {past} a day of {name}, expected 1 to 3 times"
         );
@@ -244,7 +244,7 @@ impl Review<'_> {
         };
         let message = format!(
             "{id} was drafted with a confidence of {} on the mean, told by {people}, expected 40 to 75\u{a0}%",
-            words::percent(mean)
+            ENGLISH.percent(mean)
         );
         let (label, help) = if mean > 0.5 {
             (
@@ -282,7 +282,7 @@ impl Review<'_> {
             .help(format!("see why with `okrd probe {id}` and `okrd history {id}`")),
             Remark::Unmoved { value: Some(value) } => Finding::new(
                 Code::RunNotStarted,
-                format!("{id} has stood at {} {since}", words::quantity(*value, &key_result.unit)),
+                format!("{id} has stood at {} {since}", ENGLISH.quantity(*value, &key_result.unit)),
             )
             .label("does not move")
             .help("is anybody at work on it? drop it, or say in a check-in what is in the way"),
@@ -310,7 +310,7 @@ impl Review<'_> {
         let id = &card.objective.id;
         let message = format!(
             "{} of the weights of {} is known, expected half at least",
-            words::percent(coverage),
+            ENGLISH.percent(coverage),
             id.objective
         );
         let finding = Finding::new(Code::RunCover, message)

@@ -1,7 +1,6 @@
 //! Reloading: a changed configuration is read, checked and put in force as a whole, or the old one stays. Whoever asks
 //! gets the answer to its own asking: one reload at a time, each under the files as they are when its turn comes.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,8 +16,7 @@ use crate::config::diff::turnover::Turnover;
 use crate::config::files::Files;
 use crate::config::load::trail::{Marks, Trail};
 use crate::config::load::{self, LoadError};
-use crate::config::secret::SecretRef;
-use crate::config::spec::{Config, StoreSpec};
+use crate::config::spec::{Config, Server, StoreSpec};
 use crate::domain::id::KeyResultId;
 use crate::engine::actor::Handle;
 use crate::engine::clock::{Clock, SystemClock};
@@ -35,9 +33,7 @@ const MOST_TOLD: usize = 50;
 /// Settings that need a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixed {
-    listen: SocketAddr,
-    lifecycle: bool,
-    write_token: Option<SecretRef>,
+    server: Server,
     store: StoreSpec,
 }
 
@@ -45,9 +41,7 @@ impl Fixed {
     /// Those of a configuration.
     pub fn of(config: &Config) -> Self {
         Self {
-            listen: config.server.listen,
-            lifecycle: config.server.lifecycle,
-            write_token: config.server.write_token.clone(),
+            server: config.server.clone(),
             store: config.store.clone(),
         }
     }

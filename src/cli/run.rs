@@ -13,12 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Format, RunArgs};
 use super::exit::{Failure, Verdict, complain, say};
-use super::faces::Desk;
+use super::faces::{Desk, Gate};
+use super::keys::Keyring;
 use super::log::{self, Both, EventLog};
 use super::reload::Reloads;
 use super::runtime::{self, VERSION};
 use super::supervisor::Supervisor;
 use super::telling::Counted;
+use super::web::Web;
 use super::{configuration, door, faces, filters, status, watch};
 use crate::config::spec::Config;
 use crate::domain::fault::Fault;
@@ -29,8 +31,8 @@ use crate::engine::ending::Ending;
 use crate::engine::event::{Event, Observe, Skip};
 use crate::engine::lane::Why;
 use crate::engine::vitals::Vitals;
-use crate::http::hosts::Loopback;
 use crate::http::serve::{Limits, serve};
+use crate::http::tls;
 use crate::metrics::exposition::Metrics;
 use crate::metrics::process::open_files;
 use crate::metrics::push::{self, Figures};
@@ -103,6 +105,7 @@ pub struct Daemon {
     store: Store,
     listener: TcpListener,
     router: Router,
+    web: Option<Arc<Web>>,
     vitals: Arc<Vitals>,
     figures: Arc<Figures>,
     office: Arc<Office>,
@@ -138,9 +141,9 @@ impl Daemon {
         let asks = (config.revision.clone(), configuration::questions(&config));
         store.keep_renames(config.records.renames()).await?;
         let vitals = Arc::new(Vitals::starting(now));
-        let lifecycle = config.server.lifecycle;
-        let write_token = config.server.write_token.clone();
-        let loopback = Loopback::of(config.server.listen);
+        let server = config.server.clone();
+        let web = server.web_config.as_deref().map(Web::open).transpose();
+        let web = web.map_err(Failure::usage)?;
         let in_force = config.clone();
         let (engine, handle) = Engine::new(Setup {
             config,
@@ -151,11 +154,9 @@ impl Daemon {
             vitals: Arc::clone(&vitals),
         })?;
         let reloads = Arc::new(Reloads::new(path, in_force, handle.clone(), store.clone()));
-        let reload = lifecycle.then(|| Arc::clone(&reloads));
-        let desk = write_token.map(|token| Desk {
-            token,
-            engine: handle.clone(),
-        });
+        let reload = server.lifecycle.then(|| Arc::clone(&reloads));
+        let keys = Keyring::new(&server, web.clone());
+        let desk = keys.lets_write().then(|| Desk(handle.clone()));
         let figures = Arc::new(Figures {
             metrics: Arc::clone(&metrics),
             board: handle.board(),
@@ -174,7 +175,11 @@ impl Daemon {
             Arc::clone(&vitals),
             reload,
             desk,
-            loopback,
+            Gate {
+                listen: server.listen,
+                keys,
+                web: web.clone(),
+            },
             store.path(),
         );
         Ok(Self {
@@ -183,6 +188,7 @@ impl Daemon {
             store,
             listener,
             router,
+            web,
             vitals,
             figures,
             office,
@@ -203,17 +209,23 @@ impl Daemon {
     /// # Errors
     /// When what was measured last could not be written.
     pub async fn live(self, trusted: bool) -> Result<(), Failure> {
-        if let Some(address) = self.address() {
-            tracing::info!("serving the page and /metrics on http://{address}/");
-        }
         let mut heard = JoinSet::new();
+        let is_tls = self.web.as_ref().is_some_and(|web| web.is_tls());
+        let scheme = if is_tls { "https" } else { "http" };
+        if let Some(address) = self.address() {
+            tracing::info!("serving the page and /metrics on {scheme}://{address}/");
+        }
+        let tls = self.web.as_ref().map_or_else(tls::none, Web::tls);
+        if let Some(web) = self.web {
+            heard.spawn(web.keep());
+        }
         let supervisor = Supervisor::of_environment().map(Arc::new);
         if let Some(supervisor) = &supervisor {
             heard.spawn(Arc::clone(supervisor).keep_told(self.vitals));
         }
         let end = self.ending.asked().clone().cancelled_owned();
         let limits = Limits::default().within(open_files());
-        let mut serving = tokio::spawn(serve(self.listener, self.router, limits, end));
+        let mut serving = tokio::spawn(serve(self.listener, self.router, tls, limits, end));
         if let Some(supervisor) = supervisor {
             let asked = self.ending.asked().clone().cancelled_owned();
             tokio::spawn(async move {

@@ -34,6 +34,14 @@ impl Value {
         }
     }
 
+    /// Its place in the order of values: the slot of what is stored, the instant of what is computed.
+    pub fn slot(&self) -> Timestamp {
+        match self {
+            Self::Stored(m) => m.slot,
+            Self::Computed(point) => point.as_of,
+        }
+    }
+
     /// Under which definition it was stored; `None` of what is computed.
     pub fn definition(&self) -> Option<&Arc<str>> {
         match self {
@@ -75,9 +83,32 @@ pub fn read(
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 ) -> Result<Vec<Value>, StoreError> {
+    read_up_to(
+        reader,
+        objective,
+        key_result,
+        zone,
+        (since, until),
+        usize::MAX,
+    )
+    .map(|(values, _)| values)
+}
+
+/// The same, but little more is read than gives `most` stored values; with the slot from which on there may be more.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn read_up_to(
+    reader: &Reader,
+    objective: &Objective,
+    key_result: &KeyResult,
+    zone: &TimeZone,
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    most: usize,
+) -> Result<(Vec<Value>, Option<Timestamp>), StoreError> {
     let Feed::Computed(formula) = &key_result.feed else {
-        let stored = reader.series(&key_result.id, since, until)?;
-        return Ok(stored.into_iter().map(Value::Stored).collect());
+        let (stored, rest) = reader.series_up_to(&key_result.id, since, until, most)?;
+        return Ok((stored.into_iter().map(Value::Stored).collect(), rest));
     };
     let all = objective.key_results.iter();
     let mut history = History::default();
@@ -112,5 +143,5 @@ pub fn read(
             && until.is_none_or(|until| point.as_of < until)
     };
     let points = points.unwrap_or_default().into_iter().filter(within);
-    Ok(points.map(Value::Computed).collect())
+    Ok((points.map(Value::Computed).collect(), None))
 }

@@ -19,6 +19,7 @@ use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::lane::Held;
 use crate::http::{api, words};
 use crate::store::{Loaded, Reader, StoreError};
+use crate::words::ENGLISH;
 
 /// Prints the scorecard.
 ///
@@ -55,7 +56,7 @@ fn held(config: &Config, loaded: &Loaded, now: Timestamp) -> String {
             (None, None, Some(until)) => Held::Trouble { until, times: 0 },
             (None, None, None) => return None,
         };
-        let why = words::held(name, held, now);
+        let why = words::held(ENGLISH, name, held, now);
         Some(format!("source {name}: {why}\n"))
     });
     let lines: String = states.collect();
@@ -127,7 +128,7 @@ fn heading(cycle: &Cycle, now: Timestamp) -> String {
     } else if now >= cycle.end() {
         "ended".to_owned()
     } else {
-        format!("{} gone", words::percent(cycle.elapsed(now)))
+        format!("{} gone", ENGLISH.percent(cycle.elapsed(now)))
     };
     format!(
         "{}, {} to {}, {gone}",
@@ -154,10 +155,10 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
         printable(&objective.title),
         printable(team),
         match card.closing {
-            Some(_) => words::ended(words::status(card.status), card.closing),
+            Some(_) => ENGLISH.ended(ENGLISH.status(card.status), card.closing),
             None => format!(
                 "{}, {score}",
-                words::objective_status(card.status, card.progress.is_some())
+                ENGLISH.objective_status(card.status, card.progress.is_some())
             ),
         }
     );
@@ -184,7 +185,7 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
             .filter(|_| key_result.is_contradicted())
         {
             let name = &key_result.key_result.id.key_result;
-            out.push_str(&format!("  {name}: {}\n", words::disagrees(confidence)));
+            out.push_str(&format!("  {name}: {}\n", ENGLISH.disagrees(confidence)));
         }
     }
     out
@@ -192,7 +193,8 @@ fn block(card: &ObjectiveCard, scorecard: &Scorecard, zone: &TimeZone) -> String
 
 /// Progress and what is expected are shares of the same: of the way, or of the time in a band.
 fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 8] {
-    let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), words::percent);
+    let percent =
+        |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| ENGLISH.percent(share));
     let key_result = &card.key_result;
     [
         match key_result.role {
@@ -201,13 +203,13 @@ fn row(card: &KeyResultCard, ambition: Ambition, zone: &TimeZone) -> [String; 8]
         },
         card.value.map_or_else(
             || "–".to_owned(),
-            |(value, _)| words::quantity(value, &printable(&key_result.unit)),
+            |(value, _)| ENGLISH.quantity(value, &printable(&key_result.unit)),
         ),
         aim(card),
         percent(card.made()),
         percent(card.planned(ambition)),
         forecast(card),
-        words::ended(words::status(card.status), card.closing),
+        ENGLISH.ended(ENGLISH.status(card.status), card.closing),
         card.value.map_or_else(
             || "never measured".to_owned(),
             |(_, at)| {
@@ -223,14 +225,16 @@ fn forecast(card: &KeyResultCard) -> String {
     let told = card.forecast.as_ref().ok();
     told.map_or_else(
         || "–".to_owned(),
-        |forecast| format!("~{}", forecast.about(forecast.value)),
+        |forecast| format!("~{}", ENGLISH.number(forecast.rounded(forecast.value))),
     )
 }
 
 /// The target or the band, in few characters.
 fn aim(card: &KeyResultCard) -> String {
     match &card.key_result.aim {
-        Aim::Reach(_) => card.target.map_or_else(|| "–".to_owned(), words::number),
+        Aim::Reach(_) => card
+            .target
+            .map_or_else(|| "–".to_owned(), |x| ENGLISH.number(x)),
         Aim::Milestones(milestones) => milestones.steps().len().to_string(),
         Aim::Done => "so".to_owned(),
         Aim::Baseline(days) => format!("{days} days"),

@@ -110,14 +110,31 @@ pub struct Dropped {
 }
 
 /// Our own HTTP server.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Where it listens.
     pub listen: SocketAddr,
     /// Whether `POST /-/reload` is on.
     pub lifecycle: bool,
-    /// The token with which values may be recorded over HTTP; without it none may.
+    /// The token with which values may be recorded over HTTP.
     pub write_token: Option<SecretRef>,
+    /// Tokens by their names.
+    pub tokens: BTreeMap<Slug, TokenSpec>,
+    /// The file with TLS and passwords, absolute.
+    pub web_config: Option<PathBuf>,
+}
+
+/// A token for programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSpec {
+    /// Where it is kept.
+    pub token: SecretRef,
+    /// Whether it allows to read.
+    pub read: bool,
+    /// Whether it allows to record values.
+    pub write: bool,
+    /// Whether it allows to ask for a reload.
+    pub reload: bool,
 }
 
 /// How a running daemon takes in a changed configuration.

@@ -11,6 +11,7 @@ use super::goals::{Ambition, KeyResult, Role};
 use super::history::{CheckIn, LastAttempt};
 use super::method::PaceBy;
 use super::quality::Quality;
+use super::reason::Reason;
 use super::status::{Guardrail, Status, contradicts};
 use super::target::{Aim, Direction};
 use super::verdict::{Closing, Verdict};
@@ -64,8 +65,8 @@ pub struct KeyResultCard {
     pub rate: Option<Rate>,
     /// The status.
     pub status: Status,
-    /// One sentence that says why.
-    pub reason: String,
+    /// Why.
+    pub reason: Reason,
     /// Since when it has this status.
     pub status_since: Timestamp,
     /// How the newest attempt to measure ended.
@@ -136,11 +137,12 @@ impl KeyResultCard {
         self.closing.map(|closing| closing.as_amended.verdict)
     }
 
-    /// The rate that is needed beside the actual one, as one short sentence; `None` when nothing is needed any more.
+    /// The rate that is needed, and the actual one as far as it is known, with two digits that count; `None` when nothing is
+    /// needed any more.
     #[must_use]
-    pub fn rate_sentence(&self) -> Option<String> {
+    pub fn rate_needed(&self) -> Option<(f64, Option<f64>)> {
         let way_up = self.target? > self.baseline?;
-        self.rate?.sentence(way_up)
+        self.rate?.still_needed(way_up)
     }
 
     /// Whether what people believe contradicts the status: worth a word at the next check-in.

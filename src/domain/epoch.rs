@@ -11,10 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::amendment::{Amendment, Change, Step};
-use super::cycle::Cycle;
 use super::goals::KeyResult;
-use super::history::Record;
-use super::number::show as number;
 use super::quality::Quality;
 use super::rebase::Rebase;
 use super::target::{Aim, Band, Baseline, Hold, Reach, Target};
@@ -388,26 +385,6 @@ impl Line {
     }
 }
 
-/// What should be known of how the figures of a key result compare over time: that what was agreed is carried over, or that
-/// it was measured otherwise before. A sentence each, empty when there is nothing to tell.
-pub(super) fn told(key_result: &KeyResult, record: &Record, cycle: &Cycle) -> String {
-    let mut text = String::new();
-    if let Some(newest) = key_result.rebases.last() {
-        text += &format!(
-            " It is measured differently since {}; earlier figures are carried over by ×{}.",
-            newest.date,
-            number(key_result.factor())
-        );
-    }
-    if let Some(until) = record.unlike_until {
-        text += &format!(
-            " Measured differently until {}; what was measured before is not compared.",
-            until.to_zoned(cycle.zone.clone()).date()
-        );
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,7 +392,7 @@ mod tests {
     use crate::domain::card::KeyResultCard;
     use crate::domain::example::{at_most, day, key_result, quarter, reach, record};
     use crate::domain::goals::Ambition;
-    use crate::domain::history::Point;
+    use crate::domain::history::{Point, Record};
     use crate::domain::judge::judge;
     use crate::domain::plan::Plan;
     use jiff::civil::date;
@@ -602,24 +579,6 @@ mod tests {
             rebased(visitors(), tiny).carried_over(),
             None,
             "both become 0"
-        );
-    }
-
-    #[test]
-    fn it_is_told_in_a_sentence() {
-        let kr = rebased(visitors(), vec![rebase(12, 57_000.0, 61_000.0)]);
-        let unlike = Record {
-            unlike_until: Some(day(20.5)),
-            ..Record::default()
-        };
-        let cycle = quarter();
-        assert_eq!(
-            told(&kr, &Record::default(), &cycle),
-            " It is measured differently since 2026-02-12; earlier figures are carried over by ×1.0702."
-        );
-        assert_eq!(
-            told(&rebased(visitors(), Vec::new()), &unlike, &cycle),
-            " Measured differently until 2026-01-21; what was measured before is not compared."
         );
     }
 

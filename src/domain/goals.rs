@@ -9,6 +9,7 @@ use super::amendment::Amendment;
 use super::cycle::Cycle;
 use super::formula::Formula;
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::language::Language;
 use super::link::Link;
 pub use super::method::Ambition;
 use super::method::{Method, Terms};
@@ -43,6 +44,8 @@ pub struct Company {
     pub vision: Option<String>,
     /// How it wants to get there.
     pub strategy: Vec<String>,
+    /// In which language its people are spoken to.
+    pub language: Language,
 }
 
 /// A team.

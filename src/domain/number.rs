@@ -1,6 +1,4 @@
-//! Numbers as people read them: in messages, tables and on the page alike. Knows no unit and no language but English.
-
-use super::share::EPSILON;
+//! Numbers as people read them, in English: in messages about the configuration and for `words` to go by. Knows no unit.
 
 /// A number as people write it: whole ones in full, others with five digits that count, thousands set apart.
 #[must_use]
@@ -39,28 +37,6 @@ pub fn show(x: f64) -> String {
         out.push_str(part);
     }
     out
-}
-
-/// A number that is written already, with its unit.
-pub(super) fn with_unit(number: &str, unit: &str) -> String {
-    match unit {
-        "" => number.to_owned(),
-        unit if unit.starts_with('%') => format!("{number}\u{a0}{unit}"),
-        unit => format!("{number} {unit}"),
-    }
-}
-
-/// A share in whole percent, but what is more than nothing or less than all is not rounded to it.
-pub(super) fn percent(share: f64) -> String {
-    if (EPSILON..0.005).contains(&share) {
-        "less than 1\u{a0}%".to_owned()
-    } else if (0.995..1.0 - EPSILON).contains(&share) {
-        "almost 100\u{a0}%".to_owned()
-    } else {
-        // f64 makes 3.4999999999999996 of 3.5; and a hundredfold may overflow.
-        let percent = (share + EPSILON).clamp(f64::MIN / 100.0, f64::MAX / 100.0) * 100.0;
-        format!("{}\u{a0}%", show(percent.round()))
-    }
 }
 
 #[cfg(test)]

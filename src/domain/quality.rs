@@ -46,18 +46,6 @@ impl Flag {
         Self::ALL.into_iter().find(|flag| flag.as_str() == word)
     }
 
-    /// What it means, for people: to stand behind "the number".
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Approximate => "is an estimate of its source",
-            Self::Sampled => "was made of a sample of the data",
-            Self::Thresholded => "leaves out rows that its source held back",
-            Self::Other => "counts rows that its source lumped together as other",
-            Self::Late => "was asked for after the end of its cycle",
-        }
-    }
-
     fn bit(self) -> u8 {
         1 << self as u8
     }

@@ -1,297 +1,204 @@
-//! Why a key result has its status: one sentence for people, with the numbers of its card. Neutral: it says what is,
-//! not who or how good. Knows nothing but the card.
+//! Why a key result has its status: what there is to say, with the numbers of its card, and in no language. Neutral: it
+//! says what is, not who or how good. Values that `judge` finds and of which `words` makes a sentence.
 
-use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 
-use super::card::KeyResultCard;
-use super::cycle::Cycle;
-use super::goals::Ambition;
-use super::method::PaceBy;
-use super::number::{percent, show as number, with_unit};
-use super::progress::EPSILON;
-use super::status::Status;
-use super::target::{Aim, Hold, ScoreBy, TargetError};
+use super::fault::FaultClass;
+use super::method::Ambition;
+use super::target::{Hold, TargetError};
+use super::verdict::Closing;
 
-/// The sentence for `card`, whose `reason` is not read.
-pub(super) fn reason(card: &KeyResultCard, ambition: Ambition, cycle: &Cycle) -> String {
-    match card.status {
-        Status::Pending => format!("The cycle begins on {}.", cycle.first_day),
-        Status::Closed => closed(card) + &verdict(card, ambition),
-        Status::NoData => format!("Nothing has been measured yet{}.", failed(card)),
-        Status::Stale => stale(card, cycle),
-        Status::Measuring => measuring(card),
-        Status::AtTarget
-        | Status::TooEarly
-        | Status::OnTrack
-        | Status::AtRisk
-        | Status::OffTrack => match &card.key_result.aim {
-            Aim::Hold(hold) if hold.score_by == ScoreBy::Time => holding(card, hold),
-            Aim::Hold(hold) => held(card, hold),
-            _ => under_way(card, ambition),
-        },
-    }
+/// Why a key result has its status. Numbers are in its unit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reason {
+    /// What makes the status what it is.
+    pub said: Said,
+    /// Since which day it is measured differently, and by which factor earlier figures are carried over.
+    pub rebased: Option<(Date, f64)>,
+    /// Until which day it was measured in a way that does not compare.
+    pub unlike_until: Option<Date>,
+    /// The sentence that was kept when its cycle was closed, in English.
+    pub kept: Option<String>,
 }
 
-/// How the newest attempt failed, as the end of a sentence; empty when it did not.
-fn failed(card: &KeyResultCard) -> String {
-    let fault = card.last_attempt.as_ref().and_then(|a| a.fault.as_ref());
-    fault.map_or_else(String::new, |(class, _)| {
-        format!("; the newest attempt failed ({})", class.as_str())
-    })
+/// What makes a status what it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Said {
+    /// Nothing is known of it but a sentence that was kept.
+    #[default]
+    Nothing,
+    /// The cycle begins on this day.
+    Begins(Date),
+    /// Never measured; how the newest attempt failed.
+    NothingYet(Option<FaultClass>),
+    /// The newest value is too old.
+    TooOld {
+        /// The newest value.
+        value: Option<f64>,
+        /// When it was so, in the zone of the cycle.
+        on: DateTime,
+        /// For how many seconds a value counts.
+        counts_for: u64,
+        /// How the newest attempt failed.
+        failed: Option<FaultClass>,
+    },
+    /// Days on which it was measured, of those that make a baseline.
+    Collected(Collected),
+    /// The first measurement will be the baseline.
+    FirstIsBaseline,
+    /// A baseline that leads to no target.
+    NoWay {
+        /// The baseline.
+        baseline: f64,
+        /// Why.
+        error: TargetError,
+    },
+    /// The cycle is over.
+    Over {
+        /// What came of it.
+        end: End,
+        /// The score and the verdict.
+        closing: Option<Closing>,
+        /// How high its objective aimed.
+        ambition: Ambition,
+    },
+    /// What has been made is all there is to say.
+    Made(Made),
+    /// The target is met.
+    AtTarget {
+        /// The newest value.
+        value: Option<f64>,
+        /// The target.
+        target: Option<f64>,
+        /// Met only when past it.
+        strict: bool,
+        /// So early that the target may be too safe.
+        too_safe: bool,
+    },
+    /// Too little was due by now to judge it.
+    TooEarly {
+        /// What has been made.
+        made: Made,
+        /// The share that was due by now.
+        planned: f64,
+        /// A plan of its own says so, not the clock.
+        by_plan: bool,
+    },
+    /// Where it lies beside the plan, as shares of the way.
+    Gap {
+        /// What has been made.
+        made: Made,
+        /// Ahead of the plan, or behind it when below zero.
+        gap: f64,
+        /// What the plan expects by now.
+        planned: f64,
+    },
+    /// What an objective of its ambition expects by now.
+    Paced {
+        /// What has been made.
+        made: Made,
+        /// How high its objective aims.
+        ambition: Ambition,
+        /// At which share of the way it is on pace.
+        expected: f64,
+    },
+    /// A band judged by single values.
+    Band(InBand),
+    /// A band judged by the time in it.
+    Holding {
+        /// The newest value and the band.
+        place: Place,
+        /// The share of the known time in the band.
+        compliance: Option<f64>,
+        /// The share of the allowed time outside that is left; `None` when it is spent.
+        left: Option<f64>,
+    },
 }
 
-fn stale(card: &KeyResultCard, cycle: &Cycle) -> String {
-    let as_of = card.value.map_or(cycle.start(), |(_, as_of)| as_of);
-    format!(
-        "The last value, {}, dates from {}, and a value counts for {}{}.",
-        value(card),
-        local(as_of, cycle),
-        span(card.key_result.stale_after.as_secs()),
-        failed(card),
-    )
+/// Days on which it was measured, of those that make a baseline.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Collected {
+    /// So many.
+    pub found: f64,
+    /// Of so many.
+    pub wanted: u32,
 }
 
-fn local(t: Timestamp, cycle: &Cycle) -> String {
-    t.to_zoned(cycle.zone.clone())
-        .strftime("%Y-%m-%d %H:%M")
-        .to_string()
+/// What came of a key result whose cycle is over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// Nothing was measured.
+    NotMeasured,
+    /// A baseline was collected.
+    Collected(Collected),
+    /// A band judged by single values.
+    Band(InBand),
+    /// So much was made.
+    Made(Made),
+    /// A band was held for this share of the known time.
+    Held {
+        /// The band, and the share that was agreed.
+        hold: Hold,
+        /// The share that it was.
+        compliance: f64,
+    },
+    /// A value that there is nothing to judge by.
+    Unjudged(Option<f64>),
 }
 
-fn measuring(card: &KeyResultCard) -> String {
-    if let Aim::Baseline(days) = card.key_result.aim {
-        return collected(card, days);
-    }
-    let (Aim::Reach(reach), Some(baseline)) = (&card.key_result.aim, card.baseline) else {
-        return "The first measurement of the cycle will be the baseline.".to_owned();
-    };
-    match reach.resolve(baseline) {
-        Err(TargetError::ShareOfNonPositive) => format!(
-            "The baseline is {}, of which a percentage leads nowhere; the target must be an absolute number.",
-            quantity(baseline, card)
-        ),
-        Err(TargetError::Flat) => format!(
-            "The baseline is {}, the same as the target, so there is no way to go.",
-            quantity(baseline, card)
-        ),
-        _ => format!(
-            "The baseline is {}, from which there is no target that can be told as a number.",
-            quantity(baseline, card)
-        ),
-    }
+/// What has been made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Made {
+    /// Milestones: so many of so many, and their share by weight.
+    Milestones {
+        /// How many are done.
+        done: Option<f64>,
+        /// Of how many.
+        of: usize,
+        /// Their share by weight.
+        share: f64,
+    },
+    /// A thing to be so, which is so or not.
+    So(bool),
+    /// A share of the way; below zero it is further from the target than the baseline.
+    Way {
+        /// The newest value.
+        value: Option<f64>,
+        /// The share of the way.
+        share: f64,
+        /// The baseline.
+        from: Option<f64>,
+        /// The target.
+        to: Option<f64>,
+    },
 }
 
-fn closed(card: &KeyResultCard) -> String {
-    let Some((_, _)) = card.value else {
-        return "The cycle is over and nothing was measured.".to_owned();
-    };
-    match (&card.key_result.aim, card.progress_raw) {
-        (Aim::Baseline(days), _) => format!("The cycle is over. {}", collected(card, *days)),
-        (Aim::Hold(hold), Some(_)) if hold.score_by != ScoreBy::Time => {
-            format!("The cycle is over. {}", held(card, hold))
-        }
-        (Aim::Reach(_) | Aim::Milestones(_) | Aim::Done, Some(raw)) => {
-            format!("The cycle is over: {}.", made(card, raw))
-        }
-        (Aim::Hold(hold), Some(_)) => format!(
-            "The cycle is over: the value was {} for {} of the known time, and {} was agreed.",
-            hold,
-            percent(card.compliance.unwrap_or(0.0)),
-            percent(hold.compliance),
-        ),
-        (_, None) => format!(
-            "The cycle is over: {} was measured, with nothing to judge it by.",
-            value(card)
-        ),
-    }
+/// A band judged by single values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum InBand {
+    /// The newest value.
+    Newest(Place),
+    /// A value of the cycle lay outside.
+    OnceOutside(Hold),
 }
 
-/// How far the collection of a baseline is.
-fn collected(card: &KeyResultCard, days: u32) -> String {
-    let wanted = f64::from(days);
-    let found = card.progress_raw.map_or(0.0, |raw| (raw * wanted).round());
-    let enough = if found < wanted {
-        ""
-    } else {
-        ": enough for a baseline"
-    };
-    format!(
-        "It was measured on {} of the {} days that make a baseline{enough}.",
-        number(found),
-        number(wanted)
-    )
+/// Where a value lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// The value.
+    pub value: Option<f64>,
+    /// Whether it lies in the band.
+    pub inside: bool,
+    /// The band.
+    pub hold: Hold,
 }
 
-/// A band that is judged by single values.
-fn held(card: &KeyResultCard, hold: &Hold) -> String {
-    if hold.score_by == ScoreBy::Worst && card.compliance.is_some_and(|share| share < 1.0) {
-        return format!("A value of this cycle lay outside the agreed band ({hold}).");
-    }
-    format!(
-        "{} lies {} the agreed band ({hold}).",
-        value(card),
-        side(card)
-    )
-}
-
-fn side(card: &KeyResultCard) -> &'static str {
-    if card.in_band == Some(true) {
-        "within"
-    } else {
-        "outside"
-    }
-}
-
-/// What the score says, as a sentence of its own; and what it says as first committed, where that differs.
-fn verdict(card: &KeyResultCard, ambition: Ambition) -> String {
-    let Some(closing) = card.closing else {
-        return String::new();
-    };
-    let found = closing.as_amended;
-    let mut text = match (found.score, found.verdict.advice(ambition)) {
-        (None, _) => String::new(),
-        (Some(_), "") => format!(" Its score is {}.", found.words()),
-        (Some(_), advice) => format!(" Its score is {}: {advice}.", found.words()),
-    };
-    if let Some(first) = closing.committed_otherwise() {
-        text += &format!(" As first committed it is {}.", first.words());
-    }
-    text
-}
-
-/// "780 subscribers is 39% of the way from 640 to 1,000".
-fn made(card: &KeyResultCard, raw: f64) -> String {
-    match &card.key_result.aim {
-        Aim::Milestones(milestones) => {
-            return format!(
-                "{} of {} milestones are done, {} by weight",
-                card.value
-                    .map_or_else(String::new, |(done, _)| number(done)),
-                milestones.steps().len(),
-                percent(raw)
-            );
-        }
-        Aim::Done if raw < 1.0 => return "it is not so yet".to_owned(),
-        Aim::Done => return "it is so".to_owned(),
-        Aim::Reach(_) | Aim::Hold(_) | Aim::Baseline(_) => {}
-    }
-    let (from, to) = (
-        card.baseline.map_or_else(String::new, number),
-        card.target.map_or_else(String::new, number),
-    );
-    if raw < 0.0 {
-        format!(
-            "{} is further from the target of {to} than the baseline of {from}",
-            value(card)
-        )
-    } else {
-        format!(
-            "{} is {} of the way from {from} to {to}",
-            value(card),
-            percent(raw)
-        )
-    }
-}
-
-fn under_way(card: &KeyResultCard, ambition: Ambition) -> String {
-    let strict = matches!(&card.key_result.aim, Aim::Reach(reach) if reach.strict);
-    let raw = card.progress_raw.unwrap_or(0.0);
-    let planned = card.expected_progress.unwrap_or(0.0);
-    let made = made(card, raw);
-    match card.status {
-        Status::AtTarget if !matches!(card.key_result.aim, Aim::Reach(_)) => capital(made + "."),
-        Status::AtTarget => format!(
-            "{} {} the target of {}.{}",
-            value(card),
-            if strict { "is past" } else { "meets" },
-            card.target.map_or_else(String::new, number),
-            if card.may_be_too_safe {
-                " With less than half of the cycle gone, the target may be too safe."
-            } else {
-                ""
-            },
-        ),
-        Status::TooEarly => format!(
-            "It is too early to tell: {made}, and {} of the {} has passed.",
-            percent(planned),
-            // A plan of its own and milestones follow no clock.
-            if card.is_planned() { "plan" } else { "cycle" },
-        ),
-        _ if card.pace_by == PaceBy::Gap => {
-            format!("{}{}.", capital(made), gap(raw - planned, planned))
-        }
-        _ => format!(
-            "{}; {} objective is on pace at {} by now.",
-            capital(made),
-            match ambition {
-                Ambition::Aspirational => "an aspirational",
-                Ambition::Committed => "a committed",
-            },
-            percent(ambition.expected_score() * planned),
-        ),
-    }
-}
-
-/// Where it lies beside the plan, in points of the way.
-fn gap(gap: f64, planned: f64) -> String {
-    let points = (100.0 * gap.abs()).round();
-    let planned = percent(planned);
-    if points < 1.0 {
-        return format!(", as much as the plan expects by now, {planned}");
-    }
-    format!(
-        ", {} point{} {} the {planned} that the plan expects by now",
-        number(points),
-        if points > 1.0 { "s" } else { "" },
-        if gap < 0.0 { "behind" } else { "ahead of" },
-    )
-}
-
-fn holding(card: &KeyResultCard, hold: &Hold) -> String {
-    let budget = match card.budget_left {
-        Some(left) if left > EPSILON => {
-            format!("{} of the time allowed outside is left", percent(left))
-        }
-        _ => "the time allowed outside is spent".to_owned(),
-    };
-    let held = card.compliance.map_or_else(String::new, |share| {
-        format!(", which held for {} of the known time", percent(share))
-    });
-    format!(
-        "{} lies {} the agreed band ({}){held}; {budget}.",
-        value(card),
-        side(card),
-        hold,
-    )
-}
-
-/// With a capital letter, where it begins a sentence.
-fn capital(text: String) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) if first.is_ascii_lowercase() => {
-            first.to_ascii_uppercase().to_string() + chars.as_str()
-        }
-        _ => text,
-    }
-}
-
-fn value(card: &KeyResultCard) -> String {
-    card.value
-        .map_or_else(String::new, |(value, _)| quantity(value, card))
-}
-
-/// A number with the key result's unit.
-fn quantity(value: f64, card: &KeyResultCard) -> String {
-    with_unit(&number(value), &card.key_result.unit)
-}
-
-/// A span of time in the largest unit that divides it.
-fn span(seconds: u64) -> String {
-    for (unit, length) in [("day", 86_400), ("hour", 3_600), ("minute", 60)] {
-        if seconds >= length && seconds.is_multiple_of(length) {
-            let n = seconds / length;
-            return format!("{n} {unit}{}", if n == 1 { "" } else { "s" });
+/// A sentence that was kept, of which nothing else is known.
+impl From<&str> for Reason {
+    fn from(kept: &str) -> Self {
+        Self {
+            kept: Some(kept.to_owned()),
+            ..Self::default()
         }
     }
-    format!("{seconds} seconds")
 }

@@ -402,7 +402,7 @@ mod tests {
         assert_eq!(closing.as_committed.verdict, Verdict::Achieved);
         assert!(close(closing.as_amended.score, 0.833_333_3));
         assert_eq!(closing.as_amended.verdict, Verdict::Strong);
-        let reason = &more.key_results[0].reason;
+        let reason = crate::words::ENGLISH.reason(&more.key_results[0]);
         assert!(
             reason.ends_with("As first committed it is 0.6, achieved."),
             "{reason}"

@@ -57,29 +57,6 @@ impl Verdict {
             .find(|verdict| verdict.as_str() == text)
     }
 
-    /// The word for it, for people.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::TooEasy => "too easy",
-            Self::NotScored => "not scored",
-            other => other.as_str(),
-        }
-    }
-
-    /// What it asks of the next plan, as the end of a sentence; empty where it asks nothing.
-    #[must_use]
-    pub fn advice(self, ambition: Ambition) -> &'static str {
-        match (self, ambition) {
-            (Self::TooEasy, _) => "the target was not ambitious enough",
-            (Self::Missed, Ambition::Committed) => "a written cause is asked for",
-            (Self::Missed, Ambition::Aspirational) => {
-                "look for the cause in target, capacity or focus"
-            }
-            _ => "",
-        }
-    }
-
     /// Whether it counts as achieved.
     #[must_use]
     pub fn is_achieved(self) -> bool {
@@ -153,15 +130,6 @@ impl Outcome {
         Self {
             score: raw.map(clamped),
             verdict: raw.map_or(Verdict::NotScored, judge),
-        }
-    }
-
-    /// "0.7, strong".
-    #[must_use]
-    pub fn words(&self) -> String {
-        match self.score {
-            Some(score) => format!("{:.1}, {}", tenths(score), self.verdict.words()),
-            None => self.verdict.words().to_owned(),
         }
     }
 }
@@ -292,6 +260,7 @@ pub fn looks_too_safe(raw: f64, elapsed: f64) -> bool {
 #[expect(clippy::float_cmp, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::words::ENGLISH;
     use Ambition::{Aspirational, Committed};
     use proptest::prelude::*;
 
@@ -349,11 +318,8 @@ mod tests {
         ] {
             assert_eq!(Boundaries::default().of_way(raw, Committed), verdict);
         }
-        assert!(
-            Verdict::Missed
-                .advice(Committed)
-                .contains("a written cause")
-        );
+        let advice = ENGLISH.advice(Verdict::Missed, Committed);
+        assert_eq!(advice, Some("a written cause is asked for"));
     }
 
     #[test]
@@ -396,12 +362,9 @@ mod tests {
         ] {
             assert_eq!(tenths(score), shown, "{score}");
         }
-        let outcome = Outcome::of_objective(Some(0.65), Aspirational.into());
-        assert_eq!(outcome.words(), "0.7, achieved");
-        assert_eq!(
-            Outcome::of_objective(None, Aspirational.into()).words(),
-            "not scored"
-        );
+        let outcome = |score| ENGLISH.outcome(Outcome::of_objective(score, Aspirational.into()));
+        assert_eq!(outcome(Some(0.65)), "0.7, achieved");
+        assert_eq!(outcome(None), "not scored");
     }
 
     #[test]
@@ -438,7 +401,8 @@ mod tests {
         for verdict in Verdict::ALL {
             assert_eq!(Verdict::parse(verdict.as_str()), Some(verdict));
             for word in ["fail", "good", "bad", "poor", "excellent"] {
-                let said = verdict.words().to_owned() + verdict.advice(Aspirational);
+                let advice = ENGLISH.advice(verdict, Aspirational).unwrap_or_default();
+                let said = ENGLISH.verdict(verdict).to_owned() + advice;
                 assert!(!said.contains(word), "{said}");
             }
         }

@@ -341,6 +341,8 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
             listen: ([127, 0, 0, 1], 0).into(),
             lifecycle: false,
             write_token: None,
+            tokens: Default::default(),
+            web_config: None,
         },
         reload: crate::config::spec::Reloading::default(),
         store: StoreSpec::at(store),

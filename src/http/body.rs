@@ -107,6 +107,15 @@ impl Gzip {
         response
     }
 
+    /// The answer 200 with JSON of this answer's own.
+    pub(super) fn json(&self, request: &HeaderMap, own: String) -> Response {
+        let parts = Parts {
+            shared: Arc::default(),
+            own,
+        };
+        self.answer(request, HeaderValue::from_static("application/json"), parts)
+    }
+
     /// One gzip member: the shared pieces, each deflated up to a byte boundary, then the own part, then one checksum of all.
     fn pack(&self, parts: &Parts) -> Vec<Bytes> {
         let (shared, mut crc) = self.joined(&parts.shared);

@@ -1,17 +1,16 @@
 //! `POST …/measurements`: a program records what it knows. Reads the request and refuses it with the right status; the
-//! rules of recording are the engine's, the token and the store come in as a trait.
+//! rules of recording are the engine's, the store comes in as a trait.
 
 use async_trait::async_trait;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::api;
-use super::peer::Peer;
 use super::problem::Problem;
-use super::tries::Tries;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::KeyResult;
 use crate::domain::reading::Reading;
@@ -21,12 +20,6 @@ use crate::store::Entry;
 /// Someone who records.
 #[async_trait]
 pub trait Recorder: Send + Sync {
-    /// Whether this is the write token.
-    ///
-    /// # Errors
-    /// Why it cannot be told, for the log.
-    async fn admits(&self, token: &str) -> Result<bool, String>;
-
     /// Keeps the value: when this returns, it is on disk.
     ///
     /// # Errors
@@ -34,71 +27,19 @@ pub trait Recorder: Send + Sync {
     async fn record(&self, entry: Entry) -> Result<(), String>;
 }
 
-/// The body of a request.
-#[derive(Deserialize)]
+/// A value as it is told.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Said {
+#[schemars(rename = "Told")]
+pub(super) struct Said {
+    /// The value, in the unit of the key result.
     value: serde_json::Number,
+    /// The instant it describes, never in the future; now by default.
+    #[schemars(extend("format" = "date-time"))]
     at: Option<String>,
+    /// A few words kept beside it.
+    #[schemars(length(max = 2000))]
     note: Option<String>,
-}
-
-/// That the request comes from one who may write.
-pub(super) async fn admit(
-    recorder: Option<&dyn Recorder>,
-    headers: &HeaderMap,
-    tries: &Tries,
-    peer: Option<Peer>,
-) -> Result<(), Response> {
-    let Some(recorder) = recorder else {
-        let detail = "recording over HTTP is not enabled. Set `write_token = { file = \"…\" }` under `[server]`, or use \
-                      `okrd record`";
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
-    };
-    let given = headers.get(header::AUTHORIZATION);
-    let token = given.and_then(|value| value.to_str().ok()).and_then(bearer);
-    let Some(token) = token else {
-        return Err(unauthorized(
-            "expected the header `Authorization: Bearer` with the write token that `server.write_token` names",
-        ));
-    };
-    let Ok(tried) = tries.begin(peer).await else {
-        let detail =
-            "too many wrong write tokens came from this address; try again in a few seconds";
-        let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
-        let later = HeaderValue::from_static("5");
-        response.headers_mut().insert(header::RETRY_AFTER, later);
-        return Err(response);
-    };
-    match recorder.admits(token).await {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            tried.was_wrong().await;
-            Err(unauthorized(
-                "this is not the write token that `server.write_token` names",
-            ))
-        }
-        Err(error) => {
-            tracing::error!(error, "the write token cannot be read");
-            let detail = "the write token cannot be read; the log of okrd says more";
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response())
-        }
-    }
-}
-
-fn unauthorized(detail: &'static str) -> Response {
-    let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
-    let challenge = HeaderValue::from_static("Bearer realm=\"okrd\"");
-    let headers = response.headers_mut();
-    headers.insert(header::WWW_AUTHENTICATE, challenge);
-    response
-}
-
-/// The token in `Bearer TOKEN`; the scheme in any case.
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 /// That the body calls itself JSON.

@@ -55,6 +55,14 @@ pub fn gzip(headers: &HeaderMap) -> bool {
     gzip > 0.0 && gzip >= weight(&["identity"]).unwrap_or(0.0)
 }
 
+/// Whether the client takes JSON; whoever says nothing takes anything.
+#[must_use]
+pub fn json(headers: &HeaderMap) -> bool {
+    let ranges: Vec<_> = items(headers, header::ACCEPT).collect();
+    let found = best(&ranges, json_specificity);
+    found.map_or(ranges.is_empty(), |item| item.q > 0.0)
+}
+
 /// One entry of a header that lists what a client takes.
 #[derive(Debug)]
 struct Item {
@@ -116,6 +124,15 @@ fn text_specificity(item: &Item) -> u8 {
         ("text/plain", None) => 3,
         ("text/*", _) => 2,
         ("*/*", _) => 1,
+        _ => 0,
+    }
+}
+
+fn json_specificity(item: &Item) -> u8 {
+    match item.name.as_str() {
+        "application/json" => 3,
+        "application/*" => 2,
+        "*/*" => 1,
         _ => 0,
     }
 }
@@ -194,6 +211,24 @@ mod tests {
             );
         }
         assert_eq!(exposition(&HeaderMap::new()).0, Format::Text);
+    }
+
+    #[test]
+    fn json_for_all_who_do_not_leave_it_out() {
+        for (accept, expected) in [
+            ("application/json", true),
+            ("application/problem+json, application/json;q=0.1", true),
+            ("application/*;q=0.5", true),
+            ("*/*", true),
+            ("", true),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", true),
+            ("text/html", false),
+            ("application/json;q=0, */*", false),
+            ("application/xml, application/problem+json", false),
+        ] {
+            assert_eq!(json(&headers(header::ACCEPT, accept)), expected, "{accept}");
+        }
+        assert!(json(&HeaderMap::new()));
     }
 
     #[test]

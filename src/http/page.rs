@@ -17,6 +17,7 @@ use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::status::Status;
 use crate::domain::target::{Aim, Band};
 use crate::engine::board::{Board, SourceBoard};
+use crate::words::Tongue;
 
 /// The style sheet, served beside the page.
 pub const STYLE: &str = include_str!("page.css");
@@ -39,9 +40,15 @@ pub(super) fn style_version() -> &'static str {
     &STYLE_VERSION
 }
 
+/// The language that the company reads.
+fn tongue(board: &Board) -> Tongue {
+    Tongue::of(board.scorecard.company.language)
+}
+
 /// The whole page as of `now`: cycles that run or are to come, and links to those that ended.
 #[must_use]
 pub fn page(board: &Board, now: Timestamp) -> String {
+    let t = tongue(board);
     let cycles = board.scorecard.in_reading_order(now);
     let (ended, current): (Vec<_>, Vec<_>) =
         cycles.into_iter().partition(|cycle| cycle.end() <= now);
@@ -54,13 +61,13 @@ pub fn page(board: &Board, now: Timestamp) -> String {
         now,
         &html! {
             @if board.scorecard.objectives.is_empty() {
-                p.empty { "No objectives yet. They appear here as soon as the configuration holds some." }
+                p.empty { (t.no_objectives_yet()) }
             }
             @for cycle in current { (cycle_section(board, cycle, now)) }
             @if !ended.is_empty() {
-                nav.ended aria-label="Cycles that ended" {
+                nav.ended aria-label=(t.cycles_that_ended()) {
                     @for cycle in ended {
-                        a href={ "?cycle=" (cycle.name) } { (cycle.name) ", " (dates(cycle)) } " "
+                        a href={ "?cycle=" (cycle.name) } { (cycle.name) ", " (dates(t, cycle)) } " "
                     }
                 }
             }
@@ -74,7 +81,7 @@ pub fn of_cycle(board: &Board, name: &str, now: Timestamp) -> Option<String> {
     let mut cycles = board.scorecard.cycles.iter();
     let cycle = cycles.find(|cycle| cycle.name.as_str() == name)?;
     let inside = html! {
-        nav.ended { a href="./" { "All that runs now" } }
+        nav.ended { a href="./" { (tongue(board).all_that_runs_now()) } }
         (cycle_section(board, cycle, now))
     };
     Some(frame(board, now, &inside))
@@ -87,14 +94,15 @@ fn has_objectives(board: &Board, cycle: &Cycle) -> bool {
 
 fn frame(board: &Board, now: Timestamp, inside: &Markup) -> String {
     let company = &board.scorecard.company;
+    let t = tongue(board);
     let title = if company.name.is_empty() {
-        "Objectives and key results".to_owned()
+        t.objectives_and_key_results().to_owned()
     } else {
-        format!("{}: objectives and key results", company.name)
+        t.page_title(&company.name)
     };
     let markup = html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(t.language().as_str()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -105,7 +113,7 @@ fn frame(board: &Board, now: Timestamp, inside: &Markup) -> String {
                 link rel="stylesheet" href={ "style.css?v=" (style_version()) };
             }
             body {
-                (masthead(company))
+                (masthead(t, company))
                 main {
                     (inside)
                     (health(board, now))
@@ -117,17 +125,17 @@ fn frame(board: &Board, now: Timestamp, inside: &Markup) -> String {
     markup.into_string()
 }
 
-fn masthead(company: &Company) -> Markup {
+fn masthead(t: Tongue, company: &Company) -> Markup {
     html! {
         header.masthead {
             @if !company.name.is_empty() { p.company { (company.name) } }
             @if let Some(vision) = &company.vision {
                 h1 { (vision) }
             } @else {
-                h1 { "Objectives and key results" }
+                h1 { (t.objectives_and_key_results()) }
             }
             @if !company.strategy.is_empty() {
-                ul.strategy aria-label="Strategy" {
+                ul.strategy aria-label=(t.strategy()) {
                     @for line in &company.strategy { li { (line) } }
                 }
             }
@@ -143,6 +151,8 @@ fn cycle_section(board: &Board, cycle: &Cycle, now: Timestamp) -> Markup {
     if cards.is_empty() {
         return html! {};
     }
+    let t = tongue(board);
+    let passed = passed(t, cycle, now);
     let inside = html! {
         @for (depth, card) in tree(&cards) { (objective(board, card, &cards, depth, now)) }
     };
@@ -150,29 +160,25 @@ fn cycle_section(board: &Board, cycle: &Cycle, now: Timestamp) -> Markup {
         section.cycle {
             header {
                 h2 { (cycle.name) }
-                p.dates { (dates(cycle)) " · " (passed(cycle, now)) }
-                (bar(Some(cycle.elapsed(now)), None, "elapsed", &passed(cycle, now)))
+                p.dates { (dates(t, cycle)) " · " (passed) }
+                (bar(Some(cycle.elapsed(now)), None, "elapsed", &passed))
             }
             (inside)
         }
     }
 }
 
-fn dates(cycle: &Cycle) -> String {
-    let day = |day: jiff::civil::Date| day.strftime("%-d %B %Y").to_string();
-    format!("{} to {}", day(cycle.first_day), day(cycle.last_day))
+fn dates(t: Tongue, cycle: &Cycle) -> String {
+    t.first_to_last(t.date(cycle.first_day), t.date(cycle.last_day))
 }
 
-fn passed(cycle: &Cycle, now: Timestamp) -> String {
+fn passed(t: Tongue, cycle: &Cycle, now: Timestamp) -> String {
     if now < cycle.start() {
-        "not begun".into()
+        t.not_begun().into()
     } else if cycle.end() <= now {
-        "ended".into()
+        t.ended_already().into()
     } else {
-        format!(
-            "{} of the time has passed",
-            words::percent(cycle.elapsed(now))
-        )
+        t.time_passed(t.percent(cycle.elapsed(now)))
     }
 }
 
@@ -218,6 +224,7 @@ fn objective(
     depth: usize,
     now: Timestamp,
 ) -> Markup {
+    let t = tongue(board);
     let objective = &card.objective;
     let name_of = |id: &Slug| {
         board
@@ -229,22 +236,23 @@ fn objective(
     let owner = objective
         .team
         .as_ref()
-        .map_or("Company".to_owned(), name_of);
+        .map_or_else(|| t.of_company().to_owned(), name_of);
+    let status = t.objective_status(card.status, card.progress.is_some());
     html! {
         section class={ "objective depth-" (depth.min(3)) } {
             header {
                 p.owner {
                     (owner)
                     @if let Some(parent) = &objective.parent {
-                        @if parent.link == ParentLink::Contributes { " · counts in the score of " (parent.objective) }
-                        @else if depth == 0 { " · serves " (parent.objective) }
+                        @if parent.link == ParentLink::Contributes { (t.counts_in(&parent.objective)) }
+                        @else if depth == 0 { (t.serves(&parent.objective)) }
                     }
                 }
                 h3 { (objective.title) }
                 @if let Some(why) = &objective.why { p.why { (why) } }
                 p.state {
-                    (badge_of(card.status, words::objective_status(card.status, card.progress.is_some()))) " " span { (objective_progress(card)) }
-                    @if let Some(decides) = decides(card, all) { span.decides { "; decided by “" (decides) "”" } }
+                    (badge_of(card.status, status)) " " span { (objective_progress(t, card)) }
+                    @if let Some(decides) = decides(card, all) { span.decides { (t.decided_by(decides)) } }
                 }
             }
             @if !card.key_results.is_empty() {
@@ -252,7 +260,7 @@ fn objective(
                     @for kr in &card.key_results { li { (key_result(board, card, kr, now)) } }
                 }
             }
-            (initiatives(objective))
+            (initiatives(t, objective))
         }
     }
 }
@@ -292,21 +300,21 @@ fn decides<'a>(card: &'a ObjectiveCard, all: &[&'a ObjectiveCard]) -> Option<&'a
     of_own.map(title).or_else(of_child).or_else(of_guardrail)
 }
 
-fn objective_progress(card: &ObjectiveCard) -> String {
+fn objective_progress(t: Tongue, card: &ObjectiveCard) -> String {
     if let Some(closing) = card.closing {
         let first = closing.committed_otherwise();
-        let first = first.map(|first| format!("; {} as first committed", first.words()));
-        return closing.as_amended.words() + &first.unwrap_or_default();
+        let first = first.map(|first| t.as_first_committed(t.outcome(first)));
+        return t.outcome(closing.as_amended) + &first.unwrap_or_default();
     }
     let Some(progress) = card.progress else {
-        return "nothing measured yet".into();
+        return t.nothing_measured_yet().into();
     };
-    let mut text = words::percent(progress) + " of the way";
+    let mut text = t.made_of_the_way(t.percent(progress));
     if let Some(expected) = card.expected {
-        text += &format!(", {} expected by now", words::percent(expected));
+        text += &t.expected_by_now(t.percent(expected));
     }
     if card.coverage < 1.0 {
-        text += &format!("; {} of it has fresh data", words::percent(card.coverage));
+        text += &t.has_fresh_data(t.percent(card.coverage));
     }
     text
 }
@@ -317,6 +325,7 @@ fn key_result(
     card: &KeyResultCard,
     now: Timestamp,
 ) -> Markup {
+    let t = tongue(board);
     let key_result = &card.key_result;
     let (share, expected) = (
         card.made().map(|share| share.clamp(0.0, 1.0)),
@@ -326,55 +335,55 @@ fn key_result(
         div.text {
             h4 {
                 (key_result.title)
-                @if key_result.role == Role::Guardrail { " " span.tag { "guardrail" } }
-                @else if (key_result.weight - 1.0).abs() > f64::EPSILON { " " span.tag { "weight " (words::number(key_result.weight)) } }
+                @if key_result.role == Role::Guardrail { " " span.tag { (t.guardrail()) } }
+                @else if (key_result.weight - 1.0).abs() > f64::EPSILON { " " span.tag { (t.weight(t.number(key_result.weight))) } }
             }
             @if let Some(why) = &key_result.why { p.why { (why) } }
         }
         div.figure {
             @if let Some((value, _)) = card.value {
                 p class=(if card.stale { "value old" } else { "value" }) {
-                    strong { (words::number(value)) } " " span.unit { (key_result.unit) }
+                    strong { (t.number(value)) } " " span.unit { (key_result.unit) }
                 }
             } @else {
-                p.value.none { "No data yet" }
+                p.value.none { (t.status_no_data()) }
             }
-            p.goal { (goal(card)) }
+            p.goal { (goal(t, card)) }
         }
-        (bar(share, expected, card.status.as_str(), &bar_words(card, share, expected)))
+        (bar(share, expected, card.status.as_str(), &bar_words(t, card, share, expected)))
         div.state {
-            p { (badge(card.status)) " " span.reason { (card.reason) } }
+            p { (badge_of(card.status, t.status(card.status))) " " span.reason { (t.reason(card)) } }
             @if let Some((_, as_of)) = card.value {
-                p.age { @if card.stale { "last known " } @else { "measured " } (moment(as_of, now)) }
+                p.age { @if card.stale { (t.last_known()) } @else { (t.measured()) } (moment(t, as_of, now)) }
             }
         }
         @match &card.forecast {
-            Ok(forecast) => { p.forecast { (forecast.sentence(&key_result.unit)) } },
+            Ok(forecast) => { p.forecast { (t.forecast(forecast, &key_result.unit)) } },
             Err(reason) => {
-                @if reason.is_to_come() && card.value.is_some() { p.forecast { (reason.to_string()) } }
-                @if let Some(day) = card.corrected { p.note { "It was corrected downward on " (day) "." } }
+                @if reason.is_to_come() && card.value.is_some() { p.forecast { (t.no_forecast(*reason)) } }
+                @if let Some(day) = card.corrected { p.note { (t.corrected_on(t.day(day))) } }
             },
         }
-        @if let Some(rate) = card.rate_sentence() { p.rate { (rate) } }
+        @if let Some(rate) = card.rate_needed() { p.rate { (t.rate(rate)) } }
         @if let Some(note) = &card.note {
-            p.note { "With this value: " (note) "." }
+            p.note { (t.with_this_value(note)) }
         }
         @for flag in card.quality.flags() {
-            p.note { "This value " (flag.meaning()) "." }
+            p.note { (t.this_value(t.flag(flag))) }
         }
         @if card.is_contradicted() && let Some(confidence) = card.confidence {
-            p.note { (words::disagrees(confidence)) }
+            p.note { (t.disagrees(confidence)) }
         }
         @if let Some(said) = &card.check_in {
-            @if let Some(note) = &said.note { p.note { "Said " (words::ago(said.at, now)) ": “" (note) "”" } }
+            @if let Some(note) = &said.note { p.note { (t.said(t.ago(said.at, now), note)) } }
         }
         @if let Some(attempt) = &card.last_attempt && let Some((class, message)) = &attempt.fault {
             p.fault {
-                "The newest attempt, " (words::ago(attempt.at, now)) ", gave no number: "
+                (t.newest_attempt_failed(t.ago(attempt.at, now)))
                 @if is_told_below(board, card, message) {
-                    "see source " (card.key_result.feed.source()) " below (" (class.as_str()) ")"
+                    (t.see_source(card.key_result.feed.source(), t.fault(*class)))
                 } @else {
-                    (message) " (" (class.as_str()) ")"
+                    (t.fault_told(message, t.fault(*class)))
                 }
             }
         }
@@ -390,49 +399,37 @@ fn is_told_below(board: &Board, card: &KeyResultCard, message: &str) -> bool {
     fault.is_some_and(|fault| fault.contains(message))
 }
 
-fn bar_words(card: &KeyResultCard, share: Option<f64>, expected: Option<f64>) -> String {
-    let what = match card.key_result.aim {
-        Aim::Hold(_) => "of the time within bounds",
-        Aim::Reach(_) => "of the way",
-        Aim::Milestones(_) => "of the milestones, by weight",
-        Aim::Done => "done",
-        Aim::Baseline(_) => "of the days that make a baseline",
+fn bar_words(t: Tongue, card: &KeyResultCard, share: Option<f64>, expected: Option<f64>) -> String {
+    let share = share.map_or_else(|| t.share_unknown().to_owned(), |share| t.percent(share));
+    let made = match card.key_result.aim {
+        Aim::Hold(_) => t.bar_hold(share),
+        Aim::Reach(_) => t.made_of_the_way(share),
+        Aim::Milestones(_) => t.bar_milestones(share),
+        Aim::Done => t.bar_done(share),
+        Aim::Baseline(_) => t.bar_baseline(share),
     };
-    let share = share.map_or_else(|| "unknown share".to_owned(), words::percent);
-    match expected {
-        Some(expected) => format!(
-            "{share} {what}, {} expected by now",
-            words::percent(expected)
-        ),
-        None => format!("{share} {what}"),
-    }
+    let expected = expected.map(|expected| t.expected_by_now(t.percent(expected)));
+    made + &expected.unwrap_or_default()
 }
 
 /// What the key result aims for, in a few words.
-fn goal(card: &KeyResultCard) -> String {
+fn goal(t: Tongue, card: &KeyResultCard) -> String {
+    let number = |x| t.number(x);
     let unit = card.key_result.unit.as_str();
     match &card.key_result.aim {
         Aim::Hold(hold) => match hold.band {
-            Band::AtLeast(low) => format!("at least {}", words::number(low)),
-            Band::AtMost(high) => format!("at most {}", words::number(high)),
-            Band::Between(low, high) => {
-                format!("between {} and {}", words::number(low), words::number(high))
-            }
+            Band::AtLeast(low) => t.at_least(number(low)),
+            Band::AtMost(high) => t.at_most(number(high)),
+            Band::Between(low, high) => t.between(number(low), number(high)),
         },
-        Aim::Milestones(milestones) => format!("{} milestones", milestones.steps().len()),
-        Aim::Done => "to be so by the end".into(),
-        Aim::Baseline(days) => format!("a baseline of {days} days"),
+        Aim::Milestones(milestones) => t.so_many_milestones(milestones.steps().len()),
+        Aim::Done => t.to_be_so().into(),
+        Aim::Baseline(days) => t.baseline_of_days(days),
         Aim::Reach(_) => match (card.baseline, card.target) {
-            (Some(from), Some(to)) if card.value.is_some() => {
-                format!("from {} to {}", words::number(from), words::number(to))
-            }
-            (Some(from), Some(to)) => format!(
-                "from {} to {}",
-                words::number(from),
-                words::quantity(to, unit)
-            ),
-            (_, Some(to)) => format!("to {}", words::number(to)),
-            _ => "the first measurement sets the baseline".into(),
+            (Some(from), Some(to)) if card.value.is_some() => t.from_to(number(from), number(to)),
+            (Some(from), Some(to)) => t.from_to(number(from), t.quantity(to, unit)),
+            (_, Some(to)) => t.to_target(number(to)),
+            _ => t.first_sets_baseline().into(),
         },
     }
 }
@@ -454,30 +451,26 @@ fn bar(share: Option<f64>, expected: Option<f64>, class: &str, label: &str) -> M
     }
 }
 
-fn badge(status: Status) -> Markup {
-    badge_of(status, words::status(status))
-}
-
 fn badge_of(status: Status, words: &str) -> Markup {
     html! { span class={ "badge badge-" (status.as_str()) } { (words) } }
 }
 
-fn initiatives(objective: &Objective) -> Markup {
+fn initiatives(t: Tongue, objective: &Objective) -> Markup {
     let all = &objective.initiatives;
     if all.is_empty() {
         return html! {};
     }
     html! {
         div.initiatives {
-            h4 { "What we try" }
+            h4 { (t.what_we_try()) }
             ul {
                 @for initiative in all {
                     li {
-                        span.tag { (words::initiative(initiative.state)) } " " (initiative.title)
+                        span.tag { (t.initiative(initiative.state)) } " " (initiative.title)
                         @if let Some(jira) = &initiative.jira { " " span.issue { (jira) } }
                         @for link in &initiative.links { " " a.issue href=(link.as_str()) rel="noopener noreferrer" { (link.shown()) } }
-                        @if let Some(moves) = moves(objective, initiative) { p.moves { "Meant to move: " (moves) } }
-                        @if let Some(learned) = &initiative.learned { p.learned { "Learned: " (learned) } }
+                        @if let Some(moves) = moves(objective, initiative) { p.moves { (t.meant_to_move(moves)) } }
+                        @if let Some(learned) = &initiative.learned { p.learned { (t.learned(learned)) } }
                     }
                 }
             }
@@ -503,29 +496,30 @@ fn health(board: &Board, now: Timestamp) -> Markup {
     if troubled.is_empty() && board.store.up && board.config.last_load_accepted {
         return html! {};
     }
+    let t = tongue(board);
     html! {
         section.health {
-            h2 { "About these figures" }
+            h2 { (t.about_these_figures()) }
             ul {
-                @for source in troubled { (source_line(source, now)) }
-                @if !board.store.up { li { "New values cannot be stored at the moment; what is shown was stored before." } }
+                @for source in troubled { (source_line(t, source, now)) }
+                @if !board.store.up { li { (t.store_is_down()) } }
                 @if !board.config.last_load_accepted {
-                    li { "The newest configuration was not accepted; the one loaded " (words::ago(board.config.loaded_at, now)) " is in force." }
+                    li { (t.configuration_refused(t.ago(board.config.loaded_at, now))) }
                 }
             }
         }
     }
 }
 
-fn source_line(source: &SourceBoard, now: Timestamp) -> Markup {
+fn source_line(t: Tongue, source: &SourceBoard, now: Timestamp) -> Markup {
     html! {
         li {
             strong { (source.name) } " (" (source.kind) ") "
             @match source.last_success {
-                Some(at) => { "last gave a number " (words::ago(at, now)) },
-                None => { "has not given a number yet" },
+                Some(at) => { (t.last_gave_a_number(t.ago(at, now))) },
+                None => { (t.never_gave_a_number()) },
             }
-            @if let Some(held) = source.held { "; " (words::held(&source.name, held, now)) }
+            @if let Some(held) = source.held { "; " (words::held(t, &source.name, held, now)) }
             @if let Some(fault) = &source.fault { ". " (fault) }
         }
     }
@@ -537,17 +531,16 @@ fn footer(board: &Board, now: Timestamp) -> Markup {
         .cycles
         .first()
         .map_or(TimeZone::UTC, |cycle| cycle.zone.clone());
-    let shown = now
-        .to_zoned(zone)
-        .strftime("%-d %B %Y, %H:%M:%S %Z")
-        .to_string();
+    let local = now.to_zoned(zone);
+    let (t, day) = (tongue(board), local.date());
+    let shown = format!("{}, {}", t.date(day), local.strftime("%H:%M:%S %Z"));
     html! {
         footer {
-            p { "As of " (shown) ". The page renews itself every " (REFRESH) " seconds. A mark on a bar shows what the plan expects by now; for bounds to keep, which share of the time they should hold." }
+            p { (t.page_as_of(shown, REFRESH)) }
             nav {
                 a href="api/v1/scorecard" { "JSON" } " "
-                a href="metrics" { "Metrics" } " "
-                a href="-/healthy" { "Health" } " "
+                a href="metrics" { (t.metrics_link()) } " "
+                a href="-/healthy" { (t.health_link()) } " "
                 span { "okrd " (env!("CARGO_PKG_VERSION")) }
             }
         }
@@ -555,8 +548,8 @@ fn footer(board: &Board, now: Timestamp) -> Markup {
 }
 
 /// An instant as its age, the exact time on pointing at it.
-fn moment(at: Timestamp, now: Timestamp) -> Markup {
-    html! { time datetime=(at) title=(at) { (words::ago(at, now)) } }
+fn moment(t: Tongue, at: Timestamp, now: Timestamp) -> Markup {
+    html! { time datetime=(at) title=(at) { (t.ago(at, now)) } }
 }
 
 #[cfg(test)]
@@ -566,6 +559,7 @@ mod tests {
     use super::*;
     use crate::domain::goals::{Ambition, InitiativeState, Parent, ParentLink};
     use crate::domain::id::{CycleName, ObjectiveId};
+    use crate::words::ENGLISH;
 
     fn card(id: &str, team: bool, parent: Option<&str>) -> ObjectiveCard {
         let slug = |text: &str| Slug::parse(text).unwrap();
@@ -612,8 +606,8 @@ mod tests {
                     crate::domain::link::Link::parse("https://a.example/b?c=1&d=2").unwrap(),
                 ],
             }];
-            let shown = initiatives(&objective).into_string();
-            shown.replace(words::initiative(state), "…")
+            let shown = initiatives(ENGLISH, &objective).into_string();
+            shown.replace(ENGLISH.initiative(state), "…")
         };
         let idea = told(InitiativeState::Idea);
         for state in [

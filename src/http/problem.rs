@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The media type of a problem.
@@ -45,6 +46,9 @@ impl Problem {
                 StatusCode::BAD_REQUEST => {
                     "path or query cannot be read: expected percent escapes of UTF-8 text, and each parameter once"
                 }
+                StatusCode::NOT_ACCEPTABLE => {
+                    "this answers application/json, which the request's `Accept` leaves out"
+                }
                 StatusCode::PAYLOAD_TOO_LARGE => "the request's body is too large",
                 StatusCode::INTERNAL_SERVER_ERROR => "a fault of okrd itself; its log says more",
                 _ => "the request cannot be answered",
@@ -53,11 +57,17 @@ impl Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Details<'a> {
+/// An error (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem", deny_unknown_fields)]
+pub(super) struct Details<'a> {
+    /// Always `about:blank`: the status says which kind it is.
     r#type: &'static str,
+    /// The status in words.
     title: &'static str,
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
+    /// What was found, what was expected, and the remedy.
     detail: &'a str,
 }
 

@@ -1,41 +1,42 @@
-//! Routes, and what holds for all of them: limits, security headers, problems for errors, one count a request. What
-//! other floors give (exposition, reload, history, clock) comes in as traits; knows no metric and no store.
+//! Routes and what each answers. What other floors give (exposition, reload, history, clock) comes in as traits; knows no
+//! metric and no store.
 
-use std::any::Any;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use async_trait::async_trait;
+use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Path, Query, Request, State as Given};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{Path, Query, State as Given};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::access::Scope;
 use super::ahead::Ahead;
-use super::body::{Gzip, Parts};
-use super::hosts::Loopback;
-use super::measurements::{self, Recorder};
-use super::negotiate::{self, Format};
-use super::peer::Peer;
-use super::problem::{self, Problem};
+use super::body::Gzip;
+use super::conditional::Tag;
+use super::guard::{dress, guard, panicked};
+use super::house::{House, Snapshot};
+use super::measurements;
+use super::negotiate;
+use super::openapi;
+use super::paging::{Portion, Stretch};
+use super::problem::Problem;
+pub use super::state::{Exposition, Headers, HistoryReader, Reload, State};
 use super::tries::Tries;
+use super::wishes::Wishes;
 use super::{api, page, words};
 use crate::domain::cycle::Cycle;
-use crate::domain::epoch::Past;
-use crate::domain::goals::{KeyResult, Objective};
 use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::KeyResultCard;
 use crate::engine::board::Board;
-use crate::engine::vitals::Vitals;
+use crate::words::ENGLISH;
 
 /// Every route, as it appears in the label of request counters; other paths count as [`OTHER`].
 pub const ROUTES: [&str; 11] = [
@@ -57,14 +58,14 @@ pub const OTHER: &str = "other";
 const PAGE: &str = "/";
 const STYLE: &str = "/style.css";
 const METRICS: &str = "/metrics";
-const HEALTHY: &str = "/-/healthy";
-const READY: &str = "/-/ready";
-const RELOAD: &str = "/-/reload";
-const SCORECARD: &str = "/api/v1/scorecard";
-const KEY_RESULT: &str = "/api/v1/key-results/{objective}/{key_result}";
-const HISTORY: &str = "/api/v1/key-results/{objective}/{key_result}/history";
-const MEASUREMENTS: &str = "/api/v1/key-results/{objective}/{key_result}/measurements";
-const OPENAPI: &str = "/api/v1/openapi.json";
+pub(super) const HEALTHY: &str = "/-/healthy";
+pub(super) const READY: &str = "/-/ready";
+pub(super) const RELOAD: &str = "/-/reload";
+pub(super) const SCORECARD: &str = "/api/v1/scorecard";
+pub(super) const KEY_RESULT: &str = "/api/v1/key-results/{objective}/{key_result}";
+pub(super) const HISTORY: &str = "/api/v1/key-results/{objective}/{key_result}/history";
+pub(super) const MEASUREMENTS: &str = "/api/v1/key-results/{objective}/{key_result}/measurements";
+pub(super) const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// How long an answer may take to begin.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -73,130 +74,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 /// Histories read at a time; more are asked to come back, so that the store is left to the engine.
 const HISTORIES: usize = 4;
 /// The largest request body in bytes.
-const LARGEST_BODY: usize = 64 * 1024;
-
-/// What the routes answer from.
-#[derive(Clone)]
-pub struct State {
-    /// The newest picture of everything.
-    pub board: watch::Receiver<Arc<Board>>,
-    /// Signs of life.
-    pub vitals: Arc<Vitals>,
-    /// Writes the metrics and counts requests.
-    pub exposition: Arc<dyn Exposition>,
-    /// Loads the configuration anew; `None` when the lifecycle API is off.
-    pub lifecycle: Option<Arc<dyn Reload>>,
-    /// Records what programs tell; `None` when there is no write token.
-    pub recorder: Option<Arc<dyn Recorder>>,
-    /// The names it answers to.
-    pub loopback: Loopback,
-    /// Reads measurements from the store.
-    pub history: Arc<dyn HistoryReader>,
-    /// The clock.
-    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-}
-
-/// Someone who writes metrics.
-pub trait Exposition: Send + Sync {
-    /// All metrics now. Must not wait for anything.
-    fn render(&self, board: &Arc<Board>, vitals: &Vitals, format: Format) -> Parts;
-
-    /// A request was answered; `route` is one of [`ROUTES`] or [`OTHER`].
-    fn served(&self, route: &str, code: u16);
-}
-
-/// Someone who can load the configuration anew.
-#[async_trait]
-pub trait Reload: Send + Sync {
-    /// Loads it; gives in one line what changed.
-    ///
-    /// # Errors
-    /// The findings, for people, when it is rejected; the old one then stays in force.
-    async fn reload(&self) -> Result<String, String>;
-}
-
-/// Someone who can read measurements.
-#[async_trait]
-pub trait HistoryReader: Send + Sync {
-    /// What was measured of a key result of an objective in `[from, to)`, oldest first. May block: it is called on a thread of its own.
-    ///
-    /// # Errors
-    /// What went wrong, for the log.
-    async fn series(
-        &self,
-        objective: &Objective,
-        key_result: &KeyResult,
-        cycle: &Cycle,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Past, String>;
-}
-
-/// The state and what is kept between answers.
-struct House {
-    state: State,
-    ahead: Ahead,
-    gzip: Gzip,
-    page: Snapshot,
-    scorecard: Snapshot,
-    histories: Arc<Semaphore>,
-    tries: Tries,
-}
-
-/// A text made once per board and second, so that many readers cost as much as one.
-#[derive(Default)]
-struct Snapshot(Mutex<Option<Made>>);
-
-struct Made {
-    of: Arc<Board>,
-    second: i64,
-    text: Arc<String>,
-}
-
-impl Snapshot {
-    fn get(
-        &self,
-        board: &Arc<Board>,
-        now: Timestamp,
-        make: impl FnOnce() -> String,
-    ) -> Arc<String> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(made) = slot.as_ref()
-            && Arc::ptr_eq(&made.of, board)
-            && made.second == now.as_second()
-        {
-            return Arc::clone(&made.text);
-        }
-        let text = Arc::new(make());
-        *slot = Some(Made {
-            of: Arc::clone(board),
-            second: now.as_second(),
-            text: Arc::clone(&text),
-        });
-        text
-    }
-}
-
-impl House {
-    fn board(&self) -> Arc<Board> {
-        Arc::clone(&self.state.board.borrow())
-    }
-
-    fn now(&self) -> Timestamp {
-        (self.state.clock)()
-    }
-
-    fn shared(
-        &self,
-        request: &HeaderMap,
-        content_type: &'static str,
-        shared: Arc<String>,
-    ) -> Response {
-        let content_type = HeaderValue::from_static(content_type);
-        self.gzip
-            .answer(request, content_type, Parts::shared(shared))
-    }
-}
+pub(super) const LARGEST_BODY: usize = 64 * 1024;
 
 /// The rest between two expositions made ahead: boards may come ten times a second.
 const MADE_EVERY: Duration = Duration::from_millis(250);
@@ -251,7 +129,7 @@ pub fn router(state: State) -> Router {
         .route(KEY_RESULT, get(key_result))
         .route(HISTORY, get(history))
         .route(MEASUREMENTS, post(measurements))
-        .route(OPENAPI, get(openapi))
+        .route(OPENAPI, get(openapi_document))
         .layer(middleware::from_fn_with_state(Arc::clone(&house), guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TimeoutLayer::with_status_code(
@@ -263,7 +141,7 @@ pub fn router(state: State) -> Router {
 }
 
 /// What each handler is given.
-type Shared = Given<Arc<House>>;
+pub(super) type Shared = Given<Arc<House>>;
 
 #[derive(Deserialize)]
 struct Look {
@@ -311,12 +189,10 @@ async fn style(Query(version): Query<Version>) -> impl IntoResponse {
     (headers, page::STYLE)
 }
 
-/// Kept by hand; a test holds it against the routes and against real answers.
-async fn openapi() -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        include_str!("openapi.json"),
-    )
+async fn openapi_document(Given(house): Shared, headers: HeaderMap) -> Response {
+    let document = openapi::document();
+    let tag = Tag::of([document.as_bytes()]);
+    tag.answer(&headers, || house.gzip.json(&headers, document.to_owned()))
 }
 
 async fn metrics(Given(house): Shared, headers: HeaderMap) -> Result<Response, Problem> {
@@ -352,9 +228,12 @@ async fn ready(Given(house): Shared) -> Result<String, Problem> {
     match house.state.vitals.not_ready() {
         None => {
             let (board, now) = (house.board(), house.now());
-            let suspended = board.sources.iter().filter(|source| source.suspended);
+            // Names of sources are for those who may read.
+            let told = house.state.keys.open().has(Scope::Read);
+            let suspended = board.sources.iter();
+            let suspended = suspended.filter(|source| told && source.suspended);
             let lines = suspended.filter_map(|source| {
-                let held = words::held(&source.name, source.held?, now);
+                let held = words::held(ENGLISH, &source.name, source.held?, now);
                 Some(format!("source {}: {held}\n", source.name))
             });
             let ready = "okrd is Ready.\n".to_owned();
@@ -368,9 +247,7 @@ async fn ready(Given(house): Shared) -> Result<String, Problem> {
 /// origin of such requests, and no page of ours sends any.
 async fn reload(Given(house): Shared, headers: HeaderMap, body: Body) -> Result<String, Problem> {
     let Some(hook) = house.state.lifecycle.clone() else {
-        let detail =
-            "Lifecycle API is not enabled. Set `lifecycle = true` under `[server]`, or send SIGHUP";
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        return Err(Problem::of(StatusCode::FORBIDDEN));
     };
     if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
         let detail = "a reload cannot be asked for by a browser; use a command line client";
@@ -394,7 +271,17 @@ async fn scorecard(Given(house): Shared, headers: HeaderMap) -> Result<Response,
     if text.is_empty() {
         return Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR));
     }
-    Ok(house.shared(&headers, "application/json", text))
+    Ok(of_board(&board).answer(&headers, || {
+        house.shared(&headers, "application/json", text)
+    }))
+}
+
+/// The tag of everything that one board says. What passes with each second, such as how much of a cycle is over, is no
+/// other state; a cycle that begins or ends makes another board.
+fn of_board(board: &Arc<Board>) -> Tag {
+    let made = board.scorecard.at.as_nanosecond().to_le_bytes();
+    let place = (Arc::as_ptr(board).addr()).to_le_bytes();
+    Tag::of([&made[..], &place])
 }
 
 async fn key_result(
@@ -404,24 +291,48 @@ async fn key_result(
 ) -> Result<Response, Problem> {
     let (board, now) = (house.board(), house.now());
     let (card, _) = find(&board, &path, now)?;
-    house.json(&headers, &api::key_result(card))
-}
-
-#[derive(Deserialize)]
-struct Range {
-    from: Option<String>,
-    to: Option<String>,
+    let text = json(&api::key_result(card))?;
+    let tag = Tag::of([text.as_bytes()]);
+    Ok(tag.answer(&headers, || house.gzip.json(&headers, text)))
 }
 
 async fn history(
     Given(house): Shared,
     Path(path): Path<(String, String)>,
-    Query(range): Query<Range>,
+    Query(wishes): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (board, now) = (house.board(), house.now());
     let (card, cycle) = find(&board, &path, now)?;
-    let (from, to) = range.resolve(cycle, now)?;
+    let wishes = Wishes::of(&wishes)?;
+    let stretch = wishes.resolve(cycle, now)?;
+    let portion = read_portion(&house, &board, card, cycle, stretch).await?;
+    let next = portion
+        .next
+        .map(|next| wishes.link(&card.key_result.id, stretch, next));
+    let answer = |to| api::history(card, cycle, (stretch.from, to), &portion, next.clone());
+    let text = json(&answer(stretch.to))?;
+    // Up to now is another range each second, and the same state until something is measured.
+    let tag = match wishes.to {
+        Some(_) => Tag::of([text.as_bytes()]),
+        None => Tag::of([json(&answer(stretch.from))?.as_bytes()]),
+    };
+    let link = next.as_ref().map(|next| format!("<{next}>; rel=\"next\""));
+    let mut response = tag.answer(&headers, || house.gzip.json(&headers, text));
+    if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// Reads a page on a thread of its own.
+async fn read_portion(
+    house: &House,
+    board: &Board,
+    card: &KeyResultCard,
+    cycle: &Cycle,
+    stretch: Stretch,
+) -> Result<Portion, Problem> {
     let busy = || {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -435,47 +346,42 @@ async fn history(
     let mut objectives = board.scorecard.objectives.iter();
     let objective = objectives.find(|card| card.objective.id == id);
     let objective = objective.ok_or_else(|| Problem::of(StatusCode::NOT_FOUND))?;
-    let (objective, key_result, cycle_of_it) = (
+    let (objective, key_result, cycle) = (
         Arc::clone(&objective.objective),
         Arc::clone(&card.key_result),
         cycle.clone(),
     );
     let reader = Arc::clone(&house.state.history);
-    // On a thread of its own, with its permit: a store that hangs holds neither the server nor a later reader.
+    // With its permit: a store that hangs holds neither the server nor a later reader.
     let read = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let series = reader.series(&objective, &key_result, &cycle_of_it, from, to);
+        let series = reader.series(&objective, &key_result, &cycle, stretch);
         tokio::runtime::Handle::current().block_on(series)
     });
-    let past = match read.await {
-        Ok(Ok(past)) => past,
+    match read.await {
+        Ok(Ok(portion)) => Ok(portion),
         Ok(Err(error)) => {
             tracing::warn!(key_result = %card.key_result.id, error, "a history could not be read");
             let detail = "the store did not give the history; the log of okrd says more";
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
         }
-        Err(_) => return Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
-    };
-    house.json(&headers, &api::history(card, cycle, (from, to), &past))
+        Err(_) => Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
+    }
 }
 
 /// Runs to its end even if the client leaves meanwhile.
 async fn measurements(
     Given(house): Shared,
     Path(path): Path<(String, String)>,
-    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Response> {
+) -> Result<Response, Problem> {
     let recorder = house.state.recorder.clone();
-    let peer = peer.map(|Extension(peer)| peer);
-    measurements::admit(recorder.as_deref(), &headers, &house.tries, peer).await?;
-    let refused = Problem::into_response;
-    measurements::is_json(&headers).map_err(refused)?;
-    let body = whole(body).await.map_err(refused)?;
+    measurements::is_json(&headers)?;
+    let body = whole(body).await?;
     let (board, now) = (house.board(), house.now());
-    let (card, cycle) = find(&board, &path, now).map_err(refused)?;
-    let entry = measurements::entry(&body, &card.key_result, cycle, now).map_err(refused)?;
+    let (card, cycle) = find(&board, &path, now)?;
+    let entry = measurements::entry(&body, &card.key_result, cycle, now)?;
     let told = entry.clone();
     let keeping = tokio::spawn(async move {
         match recorder {
@@ -488,9 +394,9 @@ async fn measurements(
         Ok(Err(error)) => {
             tracing::error!(key_result = %entry.key_result, error, "a value told over HTTP was not kept");
             let detail = "the store did not take the value, nothing of it was kept; the log of okrd says more";
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response())
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
         }
-        Err(_) => Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()),
+        Err(_) => Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
     }
 }
 
@@ -503,18 +409,8 @@ async fn whole(body: Body) -> Result<Bytes, Problem> {
     })
 }
 
-impl House {
-    fn json(&self, request: &HeaderMap, value: &impl Serialize) -> Result<Response, Problem> {
-        let own = serde_json::to_string(value)
-            .map_err(|_| Problem::of(StatusCode::INTERNAL_SERVER_ERROR))?;
-        let parts = Parts {
-            shared: Arc::default(),
-            own,
-        };
-        Ok(self
-            .gzip
-            .answer(request, HeaderValue::from_static("application/json"), parts))
-    }
+fn json(value: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(value).map_err(|_| Problem::of(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 fn find<'a>(
@@ -534,123 +430,3 @@ fn find<'a>(
         Problem::new(StatusCode::NOT_FOUND, detail)
     })
 }
-
-impl Range {
-    /// The range asked for; by default the cycle up to now.
-    fn resolve(&self, cycle: &Cycle, now: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {
-        let second = jiff::SignedDuration::from_secs(1);
-        let until = now.checked_add(second).unwrap_or(now).min(cycle.end());
-        let from = self
-            .from
-            .as_deref()
-            .map_or(Ok(cycle.start()), |text| instant("from", text, cycle))?;
-        let to = self
-            .to
-            .as_deref()
-            .map_or(Ok(until.max(from)), |text| instant("to", text, cycle))?;
-        if from > to {
-            let detail = match self.from {
-                Some(_) => format!("`from` is {from}, expected an instant not after `to`, {to}"),
-                None => format!(
-                    "`to` is {to}, expected an instant not before the start of the cycle, {from}; give an earlier `from`"
-                ),
-            };
-            return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
-        }
-        Ok((from, to))
-    }
-}
-
-/// An RFC 3339 instant, or a day, which begins at midnight in the zone of the cycle.
-fn instant(name: &str, text: &str, cycle: &Cycle) -> Result<Timestamp, Problem> {
-    let midnight = |day: Date| Some(day.to_zoned(cycle.zone.clone()).ok()?.timestamp());
-    let day = || {
-        text.parse::<Date>()
-            .ok()
-            .filter(|_| text.len() == 10)
-            .and_then(midnight)
-    };
-    text.parse().ok().or_else(day).ok_or_else(|| {
-        let found: String = text.chars().take(60).collect();
-        let detail = format!("`{name}` is `{}`, expected an instant such as 2026-10-01T00:00:00Z or a day such as 2026-10-01", found.escape_debug());
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })
-}
-
-/// Refuses whoever means another host, and before anything of it is read a body above the limit or in chunks: no request
-/// of ours needs them, and a length beside chunks is how requests are smuggled through a proxy.
-async fn guard(Given(house): Shared, request: Request, next: Next) -> Response {
-    if let Err(problem) = house.state.loopback.admit(&request) {
-        return problem.into_response();
-    }
-    if request.headers().contains_key(header::TRANSFER_ENCODING) {
-        let detail = "a body in chunks is not taken; send it with its Content-Length";
-        let mut response = Problem::new(StatusCode::LENGTH_REQUIRED, detail).into_response();
-        // What follows on this connection cannot be told from the rest of the body.
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-        return response;
-    }
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > LARGEST_BODY as u64) {
-        return Problem::of(StatusCode::PAYLOAD_TOO_LARGE).into_response();
-    }
-    next.run(request).await
-}
-
-fn panicked(_: Box<dyn Any + Send>) -> Response {
-    Problem::of(StatusCode::INTERNAL_SERVER_ERROR).into_response()
-}
-
-/// What every answer gets: errors become problems, headers that keep browsers from doing more than showing, a count.
-async fn dress(Given(house): Shared, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    let status = response.status();
-    let is_problem = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == problem::MEDIA_TYPE);
-    if (status.is_client_error() || status.is_server_error()) && !is_problem {
-        let allow = response.headers_mut().remove(header::ALLOW);
-        response = Problem::of(status).into_response();
-        if let Some(allow) = allow {
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
-    }
-    let headers = response.headers_mut();
-    for (name, value) in SECURITY {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-cache"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    let route = route.as_ref().map_or(OTHER, MatchedPath::as_str);
-    house.state.exposition.served(route, status.as_u16());
-    response
-}
-
-/// No script, nothing from elsewhere, no frame, no guess at types, no word to other sites.
-const SECURITY: [(HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
-    (
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    ),
-];

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::peer::Peer;
+use super::tls::{Tls, Wire};
 
 /// What a client may take of us.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,7 @@ impl Default for Limits {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    tls: Tls,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -119,8 +121,8 @@ pub async fn serve(
                 let _ = stream.set_nodelay(true);
                 let peer = Peer::of(address.ip());
                 let seat = seats.take(limits.connections, peer);
-                let served =
-                    connection(stream, peer, router.clone(), limits, seat, closing.clone());
+                let wire = Wire::open(Hurried::new(stream, limits.answer_within), tls());
+                let served = connection(wire, peer, router.clone(), limits, seat, closing.clone());
                 let gone = Arc::clone(&gone);
                 tasks.spawn(async move {
                     served.await;
@@ -208,7 +210,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 }
 
 async fn connection(
-    stream: TcpStream,
+    wire: impl Future<Output = io::Result<Wire<Hurried>>>,
     peer: Peer,
     router: Router,
     limits: Limits,
@@ -216,6 +218,13 @@ async fn connection(
     closing: CancellationToken,
 ) {
     let left = seat.left.clone();
+    // A handshake has as much time as the head of a request, which may follow it at once.
+    let opened = tokio::select! {
+        opened = timeout(limits.head_within, wire) => opened,
+        () = left.cancelled() => return,
+        () = closing.cancelled() => return,
+    };
+    let Ok(Ok(wire)) = opened else { return };
     let seat = Arc::new(seat);
     let service = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
@@ -228,7 +237,7 @@ async fn connection(
             answer
         }
     });
-    let io = TokioIo::new(Hurried::new(stream, limits.answer_within));
+    let io = TokioIo::new(wire);
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

@@ -1,5 +1,5 @@
-//! Wrong tokens: each keeps its sender waiting longer, a few at a time, and nobody else. So guessing is slow however
-//! many connections it has, and a right token is not answered sooner than a wrong one would be looked at. Knows no token.
+//! Wrong tokens and passwords: each keeps its sender waiting longer, a few at a time, and nobody else. So guessing is slow however
+//! many connections it has, and a right token is not answered sooner than a wrong one would be looked at. Knows none of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -112,7 +112,7 @@ impl Try<'_> {
         };
         if wrong == 1 || wrong.is_multiple_of(100) {
             let peer = self.peer.map(Peer::address);
-            tracing::warn!(?peer, wrong, "a wrong write token was sent");
+            tracing::warn!(?peer, wrong, "a wrong token or password was sent");
         }
         sleep((STEP * wrong).min(LONGEST)).await;
     }

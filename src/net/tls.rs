@@ -1,13 +1,15 @@
 //! TLS for every outgoing connection: rustls with ring, the system's CA certificates and, where configured, a private
 //! authority. There is no way to skip verification. Loaded at the first use, not at start.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use rustls_platform_verifier::Verifier;
 
 use crate::domain::fault::{Fault, FaultClass};
@@ -45,6 +47,29 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, Fault> {
     Ok(builder
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth())
+}
+
+/// A connection on which TLS is spoken to a server that shows a certificate for `name`; blocking, within the time limits of
+/// the stream.
+///
+/// # Errors
+/// [`FaultClass::Tls`] or [`FaultClass::Config`] when nobody can be trusted or `name` is no name.
+pub fn over(
+    stream: TcpStream,
+    name: &str,
+    ca_file: Option<&Path>,
+) -> Result<impl Read + Write + use<>, Fault> {
+    let config = client_config(ca_file)?;
+    let named = ServerName::try_from(name.to_owned());
+    let named = named.map_err(|_| {
+        Fault::new(
+            FaultClass::Config,
+            "expected the name of a host, or an address, that the certificate is for",
+        )
+    })?;
+    let connection = ClientConnection::new(config.into(), named)
+        .map_err(|e| Fault::new(FaultClass::Tls, format!("no TLS: {e}")))?;
+    Ok(StreamOwned::new(connection, stream))
 }
 
 fn provider() -> Arc<CryptoProvider> {

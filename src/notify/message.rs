@@ -9,6 +9,7 @@ use crate::domain::number::show as number;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use crate::domain::status::Status;
 use crate::domain::target::{Aim, Band};
+use crate::words::ENGLISH;
 
 /// What a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +163,7 @@ impl ObjectiveNote {
             team: team.map(|team| team.name.clone()),
             status: card.status,
             progress: card.progress,
-            ended: card.closing.map(|closing| closing.as_amended.words()),
+            ended: (card.closing).map(|closing| ENGLISH.outcome(closing.as_amended)),
             key_results: Vec::new(),
             initiatives: Vec::new(),
         }
@@ -189,8 +190,8 @@ impl KeyResultNote {
                 Feed::Polled { source } => source.as_str().to_owned(),
                 other => other.source().to_owned(),
             },
-            reason: card.reason.clone(),
-            ended: card.closing.map(|closing| closing.as_amended.words()),
+            reason: ENGLISH.reason(card),
+            ended: (card.closing).map(|closing| ENGLISH.outcome(closing.as_amended)),
         }
     }
 }

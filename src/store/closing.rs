@@ -13,6 +13,7 @@ use crate::domain::history::History;
 use crate::domain::id::{CycleName, KeyResultId, ObjectiveId};
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use crate::domain::verdict::{Closing, Kept, KeptObjective, Outcome, Verdict};
+use crate::words::ENGLISH;
 
 /// What is kept when a cycle is closed.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +80,7 @@ fn key_result(card: &KeyResultCard) -> Option<Ended> {
         baseline: card.baseline,
         target: card.target,
         coverage: None,
-        reason: card.reason.clone(),
+        reason: ENGLISH.reason(card),
         forecast: card.forecast_error,
         definition: Some(card.key_result.definition.clone()),
     })

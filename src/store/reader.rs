@@ -143,18 +143,34 @@ impl Reader {
         since: Option<Timestamp>,
         until: Option<Timestamp>,
     ) -> Result<Vec<Measurement>, StoreError> {
+        Ok(self.series_up_to(id, since, until, usize::MAX)?.0)
+    }
+
+    /// The same, but no more slots are read than give `most` measurements; with the slot from which on there may be more. What
+    /// stands before that slot is complete, though it may be fewer: of the days that are let go one stands for all.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn series_up_to(
+        &self,
+        id: &KeyResultId,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+        most: usize,
+    ) -> Result<(Vec<Measurement>, Option<Timestamp>), StoreError> {
         const SERIES: &str = by_slot!(
             "measurement",
             "t.slot_at, t.started_at, t.ms, t.tries, t.as_of, t.value, t.value_text, t.approximate, t.recorded,
              t.note, t.author, series.definition, t.backfilled, t.k, t.n, t.flags"
         );
-        let values = self.of_key_result(SERIES, id, since, until, measurement)?;
+        let (values, rest) = self.of_key_result(SERIES, id, since, until, most, measurement)?;
+        let rest = rest.map(from_ms);
         // Asked after the values: what is let go between the two is in the days then, and not in neither.
         let days = self.reading(|connection| sealed::of_key_result(connection, id))?;
         if days.is_empty() {
-            return Ok(values);
+            return Ok((values, rest));
         }
-        Ok(sealed::join(values, &days, since, until))
+        Ok((sealed::join(values, &days, since, rest.or(until)), rest))
     }
 
     /// The definitions by which a key result was measured, in the order in which they came into force first.
@@ -253,7 +269,8 @@ impl Reader {
             "attempt",
             "t.slot_at, t.started_at, t.ms, t.tries, t.class, t.message, t.help, t.value"
         );
-        self.of_key_result(ATTEMPTS, id, since, until, attempt)
+        let attempts = self.of_key_result(ATTEMPTS, id, since, until, usize::MAX, attempt)?;
+        Ok(attempts.0)
     }
 
     /// The forecasts that were kept of a key result, one a day, oldest first, under all its definitions.
@@ -321,13 +338,18 @@ impl Reader {
         id: &KeyResultId,
         since: Option<Timestamp>,
         until: Option<Timestamp>,
+        most: usize,
         make: fn(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, StoreError> {
+    ) -> Result<(Vec<T>, Option<i64>), StoreError> {
         let until = until.map_or(i64::MAX, Timestamp::as_millisecond);
         let mut from = Some(since.map_or(i64::MIN, Timestamp::as_millisecond));
         let mut found = Vec::new();
         // Page by page, each a transaction of its own: a long one would keep the write-ahead log from being folded in.
         while let Some(since) = from {
+            if found.len() >= most {
+                return Ok((found, Some(since)));
+            }
+            let page = self.page.min(most - found.len());
             from = self.reading(|connection| {
                 let mut statement = connection.prepare_cached(sql)?;
                 let mut rows = statement
@@ -336,7 +358,7 @@ impl Reader {
                 while let Some(row) = rows.next()? {
                     let slot: i64 = row.get(0)?;
                     // What has one slot is read together.
-                    if many >= self.page && last != Some(slot) {
+                    if many >= page && last != Some(slot) {
                         return Ok(Some(slot));
                     }
                     found.push(make(row)?);
@@ -345,7 +367,7 @@ impl Reader {
                 Ok(None)
             })?;
         }
-        Ok(found)
+        Ok((found, None))
     }
 
     /// One read transaction: everything read in it is of one instant. It may not take long, or it would hold up whoever

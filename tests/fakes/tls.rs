@@ -33,6 +33,14 @@ impl Authority {
         path
     }
 
+    /// Certificate and key for whoever is called `name`, in PEM.
+    pub(crate) fn issue(&self, name: &str) -> (String, String) {
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A server called `name`, its certificate good until the end of 4095.
     pub(crate) fn server(&self, name: &str) -> TlsAcceptor {
         self.server_until(name, 4096)

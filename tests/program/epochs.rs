@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::home::{DAEMON, Home, PATIENT, SHOP, growth, key_result, within};
+use crate::home::{DAEMON, Daemon, Home, PATIENT, SHOP, growth, key_result, within};
 
 const ID: &str = "growth/orders";
 const ONCE: &str = "SELECT count(*) FROM orders WHERE at <= :now";
@@ -62,6 +62,40 @@ fn rows(home: &Home) -> Vec<Value> {
 fn numbers(rows: &Value, key: &str) -> Vec<Option<f64>> {
     let rows = rows.as_array().unwrap().iter();
     rows.map(|row| row[key].as_f64()).collect()
+}
+
+/// What the pages of a history give together, of any length, is what it gives at once.
+fn pages_add_up(daemon: &Daemon, path: &str, count: usize) {
+    let whole = json(&daemon.get(path).body);
+    let given = |history: &Value| {
+        let mut all: Vec<_> = history["measurements"].as_array().unwrap().clone();
+        for other in history["not_compared"].as_array().unwrap() {
+            all.extend(other["measurements"].as_array().unwrap().clone());
+        }
+        all
+    };
+    let by_time = |mut all: Vec<Value>| {
+        all.sort_by_key(|row| (row["as_of"].to_string(), row.to_string()));
+        all
+    };
+    let whole = by_time(given(&whole));
+    assert_eq!(whole.len(), count, "{whole:?}");
+    for limit in [1, 2, 3, 5, count, 100] {
+        let mut next = Some(format!("{path}&limit={limit}"));
+        let (mut all, mut pages) = (Vec::new(), 0);
+        while let Some(path) = next {
+            let page = json(&daemon.get(&path).body);
+            assert!(given(&page).len() <= limit, "{page}");
+            all.extend(given(&page));
+            next = page["next"].as_str().map(str::to_owned);
+            pages += 1;
+        }
+        assert_eq!(by_time(all), whole, "{limit}");
+        assert!(
+            pages >= count.div_ceil(limit) && pages <= 13,
+            "{limit}: {pages}"
+        );
+    }
 }
 
 #[test]
@@ -123,6 +157,9 @@ fn a_changed_measure_starts_anew_until_a_rebase_carries_the_past_over() {
     let other = &history["not_compared"][0];
     assert_eq!(other["definition"], *first);
     assert_eq!(other["measurements"].as_array().unwrap().len(), 11);
+    let ranged = format!("{path}?from={}", from(11));
+    let count = line.len() + 11;
+    pages_add_up(&daemon, &ranged, count);
     assert_eq!(daemon.metrics().value(ID), Some(20.0));
     let page = daemon.get("/").body;
     assert!(
@@ -172,6 +209,10 @@ fn a_changed_measure_starts_anew_until_a_rebase_carries_the_past_over() {
         let measured = told.starts_with(&[0.0, 1.0, 2.0, 3.0].map(Some)) && told.ends_with(&[None]);
         (begun && measured && history["not_compared"] == Value::Array(Vec::new())).then_some(())
     });
+    // On a day that both measured the newer counts, on whichever page it stands.
+    let history = json(&daemon.get(&ranged).body);
+    let count = numbers(&history["measurements"], "value").len();
+    pages_add_up(&daemon, &ranged, count);
     daemon.end();
 }
 

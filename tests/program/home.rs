@@ -240,7 +240,8 @@ impl Home {
                 panic!("the daemon ended with {status}:\n{}", daemon.log());
             }
             let log = daemon.log();
-            let (_, rest) = log.split_once("serving the page and /metrics on http://")?;
+            let (_, rest) = log.split_once("serving the page and /metrics on http")?;
+            let (_, rest) = rest.split_once("://")?;
             rest.split_once('/').map(|(address, _)| address.to_owned())
         });
         daemon

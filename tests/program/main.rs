@@ -36,6 +36,7 @@ mod start;
 mod store;
 mod truth;
 mod watch;
+mod web;
 mod why;
 
 #[allow(dead_code, reason = "not every fake is needed by every test program")]

@@ -312,8 +312,7 @@ fn f71_the_canary_stands_wherever_a_secret_can_stand() {
 fn f71_no_secret_comes_out_anywhere_whatever_fails() {
     let mirror = on_air(Wire::plain(mirror));
     let (sources, okrs, environment) = unkind_world(&mirror);
-    let lifecycle =
-        "listen = \"127.0.0.1:0\"\nlifecycle = true\nwrite_token = { env = \"CANARY\" }";
+    let lifecycle = "listen = \"127.0.0.1:0\"\nlifecycle = true\nwrite_token = { env = \"CANARY\" }\ntokens.own = { token = { env = \"CANARY\" }, scopes = [\"write\"] }";
     let sources = sources.replace("listen = \"127.0.0.1:0\"", lifecycle);
     // The secrets stand beside the home, so that all in it must be innocent.
     let outside = tempfile::tempdir().unwrap();

@@ -343,7 +343,7 @@ fn f77_a_thousand_guesses_are_slowed_and_slow_nobody_else() {
     assert!(sent_away > 500, "{sent_away}");
     let log = daemon.log();
     assert!(
-        log.contains("a wrong write token was sent") && !log.contains("the right"),
+        log.contains("a wrong token or password was sent") && !log.contains("the right"),
         "{log}"
     );
     daemon.end();

@@ -10,6 +10,7 @@ mod fixture;
 mod live;
 mod promql;
 mod rules;
+mod secured;
 mod shipped;
 mod stack;
 mod titles;

@@ -17,9 +17,11 @@ use super::okrd::domain::goals::{
 };
 use super::okrd::domain::history::{CheckIn, LastAttempt};
 use super::okrd::domain::id::{CycleName, KeyResultId, ObjectiveId, Slug};
+use super::okrd::domain::language::Language;
 use super::okrd::domain::link::Link;
 use super::okrd::domain::method::PaceBy;
 use super::okrd::domain::quality::{Flag, Quality};
+use super::okrd::domain::reason::Reason;
 use super::okrd::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use super::okrd::domain::status::Status;
 use super::okrd::domain::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
@@ -173,7 +175,7 @@ pub(crate) fn measured(
         progress: raw.map(|p| p.clamp(0.0, 1.0)),
         pace: raw.map(|p| p / 0.42),
         status,
-        reason: reason.into(),
+        reason: Reason::from(reason),
         status_since: ago(3 * 86_400),
         last_attempt: Some(LastAttempt {
             at: ago(age),
@@ -229,6 +231,7 @@ pub(crate) fn with_objectives(objectives: Vec<ObjectiveCard>) -> Board {
                     "Be the first answer people find".into(),
                     "Make it worth coming back".into(),
                 ],
+                language: Language::English,
             }),
             teams: Arc::new(BTreeMap::from([
                 (
@@ -580,6 +583,7 @@ pub(crate) fn hostile() -> Board {
         name: HOSTILE.into(),
         vision: Some(HOSTILE.into()),
         strategy: vec![HOSTILE.into()],
+        language: Language::English,
     });
     for team in Arc::make_mut(&mut board.scorecard.teams).values_mut() {
         team.name = HOSTILE.into();

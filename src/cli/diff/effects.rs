@@ -9,7 +9,7 @@ use crate::domain::card::KeyResultCard;
 use crate::domain::effect::{Ease, Effect, Shift};
 use crate::domain::number::show as number;
 use crate::domain::objective::ObjectiveCard;
-use crate::http::words;
+use crate::words::ENGLISH;
 
 /// What is not known.
 const NOTHING: &str = "–";
@@ -138,7 +138,7 @@ fn objective_json(card: &ObjectiveCard) -> Value {
 fn rows(effect: &Effect) -> Vec<Row> {
     let key_results = effect.key_results.iter().filter_map(|shift| {
         let of = &shift.card()?.key_result;
-        let status = |card: &KeyResultCard| words::status(card.status).to_owned();
+        let status = |card: &KeyResultCard| ENGLISH.status(card.status).to_owned();
         let value = |card: &KeyResultCard| {
             let old = if card.stale { " (too old)" } else { "" };
             let value = card.value.map(|(value, _)| number(value) + old);
@@ -148,7 +148,7 @@ fn rows(effect: &Effect) -> Vec<Row> {
             let told = card.forecast.as_ref().ok();
             told.map_or_else(
                 || NOTHING.to_owned(),
-                |forecast| format!("~{}", forecast.about(forecast.value)),
+                |forecast| format!("~{}", ENGLISH.number(forecast.rounded(forecast.value))),
             )
         };
         Some(Row {
@@ -164,7 +164,9 @@ fn rows(effect: &Effect) -> Vec<Row> {
     let objectives = effect.objectives.iter().filter_map(|shift| {
         let of = &shift.card()?.objective;
         let status = |card: &ObjectiveCard| {
-            words::objective_status(card.status, card.progress.is_some()).to_owned()
+            ENGLISH
+                .objective_status(card.status, card.progress.is_some())
+                .to_owned()
         };
         Some(Row {
             id: of.id.objective.to_string(),

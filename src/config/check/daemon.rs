@@ -13,10 +13,11 @@ use super::suggest::nearest;
 use super::table::{At, Table};
 use crate::config::finding::{Code, Finding, quoted};
 use crate::config::schedule::{Schedule, parse_duration, show_duration};
-use crate::config::spec::{Reloading, Retention, Server, StoreSpec, Synchronous};
+use crate::config::spec::{Reloading, Retention, Server, StoreSpec, Synchronous, TokenSpec};
 use crate::domain::cycle::{Cycle, CycleError};
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::{CycleName, Slug};
+use crate::domain::language::Language;
 use crate::domain::method::Method;
 
 /// Port and address that nothing else is said about.
@@ -134,6 +135,10 @@ pub(super) fn company(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Company {
     Company {
         name: table.owned("name").unwrap_or_default(),
         vision: table.owned("vision"),
+        language: table
+            .text("language")
+            .and_then(|at| Language::parse(at.value))
+            .unwrap_or_default(),
         strategy: table
             .texts("strategy")
             .iter()
@@ -222,6 +227,8 @@ pub(super) fn server(roots: &[Table<'_>], out: &mut Vec<Finding>) -> Server {
         listen: LISTEN,
         lifecycle: false,
         write_token: None,
+        tokens: BTreeMap::new(),
+        web_config: None,
     })
 }
 
@@ -239,7 +246,49 @@ fn one_server(table: Table<'_>, out: &mut Vec<Finding>) -> Server {
         listen: listen.unwrap_or(LISTEN),
         lifecycle: table.flag("lifecycle").unwrap_or(false),
         write_token: table.table("write_token").and_then(super::source::secret),
+        tokens: tokens(table, out),
+        web_config: (table.text("web_config")).map(|at| super::source::resolve(&at)),
     }
+}
+
+fn tokens(server: Table<'_>, out: &mut Vec<Finding>) -> BTreeMap<Slug, TokenSpec> {
+    let lifecycle = server.flag("lifecycle").unwrap_or(false);
+    let mut tokens = BTreeMap::new();
+    for (name, table) in server.tables("tokens") {
+        let scopes = table.texts("scopes");
+        let has = |scope| scopes.iter().find(|at| at.value == scope);
+        if let Some(at) = table
+            .get("scopes")
+            .filter(|_| table.list("scopes").is_empty())
+        {
+            let message = format!("the token {} allows nothing", quoted(name.value));
+            let finding = at.finding(Code::CfgValue, message);
+            out.push(finding.help("write for example [\"read\"], or remove the token"));
+        }
+        if let Some(at) = has("reload").filter(|_| !lifecycle) {
+            let message = format!(
+                "the token {} allows a reload, which the server does not offer",
+                quoted(name.value)
+            );
+            let finding = at.finding(Code::CfgValue, message);
+            out.push(
+                finding.help("set `lifecycle = true` under [server], or leave \"reload\" out"),
+            );
+        }
+        let token = TokenSpec {
+            read: has("read").is_some(),
+            write: has("write").is_some(),
+            reload: has("reload").is_some(),
+            token: match table.table("token").and_then(super::source::secret) {
+                Some(token) => token,
+                None => continue,
+            },
+        };
+        if let Ok(name) = Slug::parse(name.value) {
+            tokens.insert(name, token);
+        }
+    }
+    tokens
 }
 
 /// How changes are taken in.

@@ -1,4 +1,4 @@
-//! Where sources, cycles, objectives, key results and measures stand in the files of a configuration, for findings that
+//! Where sources, cycles, objectives, key results, measures and `server.web_config` stand in the files of a configuration, for findings that
 //! only show when a source is asked or the store is read.
 //! The configuration itself carries no places: whoever polls has no use for them.
 
@@ -19,6 +19,7 @@ pub struct Places<'f> {
     objectives: BTreeMap<ObjectiveId, Spot<'f>>,
     key_results: BTreeMap<KeyResultId, Spot<'f>>,
     measures: BTreeMap<KeyResultId, Spot<'f>>,
+    web_config: Option<Spot<'f>>,
 }
 
 type Spot<'f> = (&'f File, Range<usize>);
@@ -40,6 +41,9 @@ impl<'f> Places<'f> {
                 if let Ok(name) = CycleName::parse(name.value) {
                     places.cycles.entry(name).or_insert((file, cycle.span()));
                 }
+            }
+            if let Some(web) = root.table("server").and_then(|s| s.get("web_config")) {
+                places.web_config.get_or_insert((file, web.span));
             }
             let cycle = root.text("cycle");
             if let Some(cycle) = cycle.and_then(|at| CycleName::parse(at.value).ok()) {
@@ -81,6 +85,12 @@ impl<'f> Places<'f> {
     #[must_use]
     pub fn at_source(&self, finding: Finding, source: &Slug) -> Finding {
         at(finding, self.sources.get(source))
+    }
+
+    /// The finding at `server.web_config`.
+    #[must_use]
+    pub fn at_web_config(&self, finding: Finding) -> Finding {
+        at(finding, self.web_config.as_ref())
     }
 
     /// The finding at the header of a cycle.

@@ -9,6 +9,7 @@ use crate::config::spec::{HttpSpec, Limits, PushSpec, Reloading, SourceSpec, Syn
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Company, Team};
 use crate::domain::id::CycleName;
+use crate::domain::language::Language;
 use crate::domain::status::Phase;
 
 impl Comparing<'_> {
@@ -41,6 +42,7 @@ impl Comparing<'_> {
             name,
             vision,
             strategy,
+            language,
         } = &old.goals.company;
         let now = &new.goals.company;
         let subject = Subject::Company;
@@ -57,6 +59,9 @@ impl Comparing<'_> {
         self.say(&subject, Class::Cosmetic, "vision", was, is);
         let (was, is) = (text(&strategy.join("; ")), text(&now.strategy.join("; ")));
         self.say(&subject, Class::Cosmetic, "strategy", was, is);
+        let code = |language: Language| Some(language.as_str().to_owned());
+        let (was, is) = (code(*language), code(now.language));
+        self.say(&subject, Class::Cosmetic, "language", was, is);
         if old.goals.method != new.goals.method {
             let mut change = plain(subject, Class::Goalpost, "method");
             change.lean = Lean::Open;
@@ -233,6 +238,26 @@ impl Comparing<'_> {
             change.after = Some("kept elsewhere now".into());
             self.push(change);
         }
+        let names = |server: &crate::config::spec::Server| {
+            let told = server.tokens.iter().map(|(name, token)| {
+                let scopes = [
+                    (token.read, "read"),
+                    (token.write, "write"),
+                    (token.reload, "reload"),
+                ];
+                let scopes = scopes
+                    .into_iter()
+                    .filter_map(|(has, word)| has.then_some(word));
+                format!("{name} ({})", scopes.collect::<Vec<_>>().join(", "))
+            });
+            Some(told.collect::<Vec<_>>().join("; ")).filter(|told| !told.is_empty())
+        };
+        self.say(&subject, class, "server.tokens", names(was), names(is));
+        let web = |server: &crate::config::spec::Server| {
+            let path = server.web_config.as_ref();
+            path.map(|path| path.display().to_string())
+        };
+        self.say(&subject, class, "server.web_config", web(was), web(is));
         let Reloading {
             watch,
             allow_mass_removal,

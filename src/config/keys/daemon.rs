@@ -17,6 +17,12 @@ pub(crate) static COMPANY: TableKind = TableKind::new(
             "How it wants to get there, one thought an entry.",
         )
         .examples(&["[\"Be the first answer people find\", \"Make it worth coming back\"]"]),
+        key(
+            "language",
+            Shape::Words(&["en", "nl"]),
+            "The language of the page, reports and messages: en is English, nl is Dutch.",
+        )
+        .default("\"en\""),
     ],
 );
 
@@ -103,7 +109,35 @@ pub(crate) static SERVER: TableKind = TableKind::new(
             "The token with which programs may record values over HTTP; without it none may.",
         )
         .examples(&["{ file = \"write.token\" }"]),
-        later("tls"),
+        key(
+            "tokens",
+            Shape::Map(Names::Slug, &Shape::Table(&TOKEN)),
+            "Tokens with which programs may do more than is open to all; with one that may read, nothing but `/-/healthy` and `/-/ready` is open any more.",
+        )
+        .examples(&["{ grafana = { token = { file = \"grafana.token\" }, scopes = [\"read\"] } }"]),
+        key(
+            "web_config",
+            Shape::Path,
+            "A file with TLS and passwords in the format of Prometheus and its exporters (exporter toolkit); read anew when it changes.",
+        )
+        .examples(&["\"web.yml\""]),
+    ],
+);
+
+pub(crate) static TOKEN: TableKind = TableKind::new(
+    "a token",
+    "A token for programs, sent as `Authorization: Bearer`.",
+    &[
+        key("token", Shape::Secret, "Where the token is kept.")
+            .needed()
+            .examples(&["{ file = \"grafana.token\" }"]),
+        key(
+            "scopes",
+            Shape::List(&Shape::Words(&["read", "write", "reload"])),
+            "What it allows: to read page, metrics and API, to record values, to ask for a reload.",
+        )
+        .needed()
+        .examples(&["[\"read\"]", "[\"read\", \"write\"]"]),
     ],
 );
 

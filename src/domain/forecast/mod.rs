@@ -4,8 +4,8 @@
 
 mod holt;
 mod kept;
+mod rounding;
 mod run_rate;
-mod sentence;
 mod theil_sen;
 mod trend;
 mod wilson;
@@ -17,7 +17,7 @@ pub use self::holt::{Holt, saturates};
 pub use self::kept::{ForecastError, KeptForecast, half_time};
 pub use self::run_rate::run_rate;
 pub use self::theil_sen::TheilSen;
-pub use self::trend::Trend;
+pub use self::trend::{LEAST_DAYS, Trend};
 pub use self::wilson::{too_few_events, wilson};
 use super::cycle::Cycle;
 use super::goals::{KeyResult, Kind};
@@ -96,7 +96,7 @@ impl Method {
     }
 }
 
-/// Why there is no forecast; `Display` tells people in one sentence.
+/// Why there is no forecast.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NoForecast {
     /// A band is held, not reached.

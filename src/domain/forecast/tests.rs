@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::example::{at_most, day, days as length, key_result, quarter, record};
 use crate::domain::history::Record;
 use crate::domain::target::{Baseline, Reach, Target};
+use crate::words::ENGLISH;
 use proptest::prelude::*;
 
 const SUBSCRIBERS: [f64; 7] = [640.0, 655.0, 690.0, 700.0, 735.0, 742.0, 780.0];
@@ -241,7 +242,7 @@ fn every_reason_for_no_forecast_has_its_sentence() {
         ),
     ] {
         let found = forecast(key_result, &record, now).unwrap_err();
-        assert_eq!(found.to_string(), expected);
+        assert_eq!(ENGLISH.no_forecast(found), expected);
     }
     assert!(forecast(&level, &daily(&rising[..15]), 14.0).is_ok());
     // Of a longer cycle a larger part must be measured.
@@ -354,7 +355,7 @@ fn a_window_has_no_forecast_in_its_first_two_windows() {
     ] {
         let key_result = of(Some(window));
         let found = forecast(&key_result, &daily(&values), until - second).unwrap_err();
-        assert_eq!(found.to_string(), sentence);
+        assert_eq!(ENGLISH.no_forecast(found), sentence);
         assert!(found.is_to_come());
         assert!(
             forecast(&key_result, &daily(&values), until).is_ok(),
@@ -368,7 +369,7 @@ fn a_window_has_no_forecast_in_its_first_two_windows() {
     let saw = forecast(&of(Some(Window::MonthToDate)), &daily(&values), 70.0).unwrap_err();
     assert_eq!(saw, NoForecast::BeginsAnew);
     assert_eq!(
-        saw.to_string(),
+        ENGLISH.no_forecast(saw),
         "No forecast: the number begins anew within the cycle, so no line through its days leads to the end."
     );
     assert!(!saw.is_to_come());
@@ -402,7 +403,7 @@ fn a_flow_that_was_corrected_downward_is_told_and_is_no_new_beginning() {
     assert_eq!(found.corrected, Some(jiff::civil::date(2026, 2, 10)));
     let expected = 640.0 + (values[42] - 640.0) / (42.0 / 90.0);
     assert!(close(found.value, expected), "{found:?}");
-    let sentence = found.sentence("subscribers");
+    let sentence = ENGLISH.forecast(&found, "subscribers");
     assert!(
         sentence.ends_with("; it was corrected downward on 2026-02-10."),
         "{sentence}"
@@ -484,7 +485,8 @@ fn the_rate_is_one_short_line_as_long_as_something_is_needed() {
             actual,
             ratio: None,
         };
-        assert_eq!(rate.sentence(way_up).as_deref(), expected, "{needed}");
+        let told = rate.still_needed(way_up).map(|rate| ENGLISH.rate(rate));
+        assert_eq!(told.as_deref(), expected, "{needed}");
     }
 }
 
@@ -536,7 +538,9 @@ fn few_events_are_told_where_they_were_counted() {
         let found = outlook.forecast(&trend).unwrap();
         (
             found.few_events,
-            found.sentence("%").contains("too few events to judge"),
+            ENGLISH
+                .forecast(&found, "%")
+                .contains("too few events to judge"),
         )
     };
     assert_eq!(told(None), (false, false));
@@ -548,12 +552,13 @@ fn few_events_are_told_where_they_were_counted() {
 fn people_read_a_statement_and_no_probability() {
     let line = forecast(&subscribers(Kind::Level), &weekly(&SUBSCRIBERS), 42.0).unwrap();
     assert_eq!(
-        line.sentence("subscribers"),
+        ENGLISH.forecast(&line, "subscribers"),
         "At this pace about 929 subscribers by 2026-03-31 (80\u{a0}% of the way); plausible between 848 and 1,045."
     );
     let weak = Forecast { weak: true, ..line };
     assert!(
-        weak.sentence("subscribers")
+        ENGLISH
+            .forecast(&weak, "subscribers")
             .ends_with("848 and 1,045; weak, since more than twice the measured span lies ahead.")
     );
     let back = Forecast {
@@ -564,7 +569,7 @@ fn people_read_a_statement_and_no_probability() {
         ..line
     };
     assert_eq!(
-        back.sentence("%"),
+        ENGLISH.forecast(&back, "%"),
         "At this pace about 604\u{a0}% by 2026-03-31 (further from the target than the baseline)."
     );
     for (way, value, expected) in [
@@ -575,7 +580,8 @@ fn people_read_a_statement_and_no_probability() {
         (f64::MAX, 1.0, "0"),
         (360.0, -0.2, "0"),
     ] {
-        assert_eq!(Forecast { way, ..line }.about(value), expected, "{way}");
+        let rounded = Forecast { way, ..line }.rounded(value);
+        assert_eq!(ENGLISH.number(rounded), expected, "{way}");
     }
 }
 
@@ -617,10 +623,10 @@ proptest! {
                 let numbers = [Some(found.value), Some(found.progress), found.low, found.high, Some(found.per_day)];
                 prop_assert!(numbers.iter().flatten().all(|x| x.is_finite()), "{found:?}");
                 prop_assert!(found.low <= found.high && found.low.is_some() == found.high.is_some(), "{found:?}");
-                let sentence = found.sentence("things");
+                let sentence = ENGLISH.forecast(&found, "things");
                 prop_assert!(sentence.ends_with('.') && !sentence.contains("NaN") && !sentence.contains("inf"), "{sentence}");
             }
-            Err(reason) => prop_assert!(reason.to_string().ends_with('.')),
+            Err(reason) => prop_assert!(ENGLISH.no_forecast(reason).ends_with('.')),
         }
     }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 /// The fewest days from which a line is drawn.
-pub(super) const LEAST_DAYS: usize = 6;
+pub const LEAST_DAYS: usize = 6;
 
 /// What the measured days come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -4,6 +4,7 @@
 mod collected;
 mod hold;
 mod reach;
+mod said;
 mod sight;
 mod stepwise;
 
@@ -11,16 +12,16 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::said::{across, reason};
 use self::sight::Sight;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
-use super::epoch;
 use super::forecast::{ForecastError, Outlook, Trend};
 use super::goals::KeyResult;
 use super::history::{Point, Record};
 use super::method::Terms;
 use super::progress::clamped;
-use super::reason::reason;
+use super::reason::Reason;
 use super::status::{Phase, Standing, Status};
 use super::target::Aim;
 use super::verdict::Kept;
@@ -106,7 +107,7 @@ pub fn judge_along(
         forecast,
         corrected: trend.corrected(),
         status,
-        reason: String::new(),
+        reason: Reason::default(),
         status_since: since(record, status, now),
         last_attempt: record.last_attempt.clone(),
         confidence: record.confidence.filter(|c| c.is_finite()),
@@ -118,13 +119,20 @@ pub fn judge_along(
             .flatten(),
         closed_at: None,
     };
-    card.reason = reason(&card, terms.ambition, cycle);
-    if phase != Phase::Pending {
-        card.reason += &epoch::told(key_result, record, cycle);
-    }
-    if let Some(kept) = record.kept.as_ref().filter(|_| phase == Phase::Closed) {
+    let kept = record.kept.as_ref().filter(|_| phase == Phase::Closed);
+    if let Some(kept) = kept {
         show_kept(kept, &mut card);
     }
+    card.reason = Reason {
+        kept: kept.map(|kept| kept.reason.clone()),
+        ..across(
+            reason(&card, terms.ambition, cycle),
+            key_result,
+            record,
+            cycle,
+            phase,
+        )
+    };
     Arc::new(card)
 }
 
@@ -153,7 +161,6 @@ fn show_kept(kept: &Kept, card: &mut KeyResultCard) {
     card.closing = Some(kept.closing);
     card.forecast_error = kept.forecast_error;
     card.closed_at = Some(kept.at);
-    card.reason.clone_from(&kept.reason);
 }
 
 /// How far the forecast that stood at half-time was off; of a value to reach alone.

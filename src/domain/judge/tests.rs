@@ -7,11 +7,13 @@ use crate::domain::fault::FaultClass;
 use crate::domain::goals::Ambition;
 use crate::domain::history::LastAttempt;
 use crate::domain::history::Point;
+use crate::domain::language::Language;
 use crate::domain::method::{Method, PaceBy};
 use crate::domain::milestones::Milestone;
 use crate::domain::milestones::Milestones;
 use crate::domain::target::{Aim, Baseline, Direction, Hold, Reach, ScoreBy};
 use crate::domain::target::{Band, Target};
+use crate::words::{ENGLISH, Tongue};
 use proptest::prelude::*;
 
 fn subscribers() -> KeyResult {
@@ -283,7 +285,7 @@ fn a_target_met_before_half_of_the_time_may_be_too_safe() {
     let safe = |value: f64, now: f64| {
         let card = card(subscribers(), &record(&[(now, value)]), day(now));
         assert_eq!(
-            card.reason.contains("may be too safe"),
+            ENGLISH.reason(&card).contains("may be too safe"),
             card.may_be_too_safe && card.status == Status::AtTarget
         );
         card.may_be_too_safe
@@ -435,7 +437,7 @@ fn the_reason_is_one_sentence_with_the_numbers_of_the_card() {
     ];
     for (key_result, samples, now, sentence) in rows {
         assert_eq!(
-            card(key_result, &record(samples), day(now)).reason,
+            ENGLISH.reason(&card(key_result, &record(samples), day(now))),
             sentence
         );
     }
@@ -445,7 +447,7 @@ fn the_reason_is_one_sentence_with_the_numbers_of_the_card() {
         fault: Some((FaultClass::Auth, "the site refuses the token".into())),
     });
     assert_eq!(
-        card(subscribers(), &failing, day(5.0)).reason,
+        ENGLISH.reason(&card(subscribers(), &failing, day(5.0))),
         "Nothing has been measured yet; the newest attempt failed (auth)."
     );
 }
@@ -485,7 +487,8 @@ fn a_gap_is_told_in_points() {
         let kr = Arc::new(subscribers());
         let known = record(&[(44.0, value)]);
         let judged = judge(&kr, terms, &quarter(), Some(&known), day(45.0));
-        assert_eq!((judged.status, judged.reason.as_str()), (status, sentence));
+        let reason = ENGLISH.reason(&judged);
+        assert_eq!((judged.status, reason.as_str()), (status, sentence));
         let planned = judged.planned(Ambition::Aspirational);
         assert!(
             planned.is_some_and(|q| (q - 0.5).abs() < 1e-9),
@@ -623,8 +626,11 @@ proptest! {
             }
             _ => prop_assert!(card.progress.is_some()),
         }
-        prop_assert!(card.reason.ends_with('.') && !card.reason.contains('\n') && card.reason.len() < 400, "{}", card.reason);
-        prop_assert!(!card.reason.contains("NaN") && !card.reason.contains("inf"), "{}", card.reason);
+        for language in Language::ALL {
+            let reason = Tongue::of(language).reason(&card);
+            prop_assert!(reason.ends_with('.') && !reason.contains('\n') && reason.len() < 400, "{reason}");
+            prop_assert!(!reason.contains("NaN") && !reason.contains("inf"), "{reason}");
+        }
     }
 
     /// A value further on the way never makes less progress, straight or by anchors, rising or falling.

@@ -50,6 +50,23 @@ fn long(mut entry: Entry) -> Entry {
     entry
 }
 
+/// In portions of whatever size come the same values as at once.
+fn portions_add_up(reader: &Reader, name: &str) {
+    let whole = reader.series(&kr(name), None, None).unwrap();
+    for most in [37, 500, usize::MAX] {
+        let (mut all, mut from) = (Vec::new(), None);
+        loop {
+            let portion = reader.series_up_to(&kr(name), from, None, most);
+            let (values, rest) = portion.unwrap();
+            all.extend(values);
+            let Some(rest) = rest else { break };
+            assert!(from < Some(rest) && most < usize::MAX);
+            from = Some(rest);
+        }
+        assert_eq!(all, whole, "{most}");
+    }
+}
+
 #[tokio::test]
 async fn after_two_years_old_days_have_one_row_each_and_everything_reads_as_before() {
     let place = Place::new();
@@ -117,6 +134,7 @@ async fn after_two_years_old_days_have_one_row_each_and_everything_reads_as_befo
 
     // The history tells each old day by its last value, and what is known of the others.
     let reader = Reader::open(&place.path()).unwrap();
+    portions_add_up(&reader, "users");
     let series = reader.series(&kr("users"), None, None).unwrap();
     let (old, young): (Vec<_>, Vec<_>) = series.iter().partition(|m| m.day.is_some());
     assert_eq!(old.len(), usize::try_from(gone).unwrap());

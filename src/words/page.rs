@@ -1,0 +1,62 @@
+//! The words of the page.
+
+use super::phrase::phrases;
+
+phrases! {
+    objectives_and_key_results = "Objectives and key results", "Objectives en key results";
+    page_title(company) = "{company}: objectives and key results", "{company}: objectives en key results";
+    no_objectives_yet = "No objectives yet. They appear here as soon as the configuration holds some.", "Nog geen objectives. Ze verschijnen hier zodra er in de configuratie staan.";
+    cycles_that_ended = "Cycles that ended", "Afgelopen cycli";
+    all_that_runs_now = "All that runs now", "Alles wat nu loopt";
+    strategy = "Strategy", "Strategie";
+    first_to_last(first, last) = "{first} to {last}", "{first} t/m {last}";
+    not_begun = "not begun", "nog niet begonnen";
+    ended_already = "ended", "afgelopen";
+    time_passed(share) = "{share} of the time has passed", "{share} van de tijd is voorbij";
+    of_company = "Company", "Bedrijf";
+    counts_in(parent) = " · counts in the score of {parent}", " · telt mee in de score van {parent}";
+    serves(parent) = " · serves {parent}", " · draagt bij aan {parent}";
+    decided_by(title) = "; decided by “{title}”", "; bepaald door “{title}”";
+    nothing_measured_yet = "nothing measured yet", "nog niets gemeten";
+    made_of_the_way(share) = "{share} of the way", "{share} van de weg afgelegd";
+    expected_by_now(share) = ", {share} expected by now", ", nu {share} verwacht";
+    has_fresh_data(share) = "; {share} of it has fresh data", "; {share} ervan heeft actuele gegevens";
+    as_first_committed(outcome) = "; {outcome} as first committed", "; {outcome} volgens de eerste afspraak";
+    guardrail = "guardrail", "randvoorwaarde";
+    weight(weight) = "weight {weight}", "gewicht {weight}";
+    last_known = "last known ", "laatst bekend ";
+    measured = "measured ", "gemeten ";
+    corrected_on(day) = "It was corrected downward on {day}.", "Op {day} naar beneden bijgesteld.";
+    with_this_value(note) = "With this value: {note}.", "Bij deze waarde: {note}.";
+    this_value(flag) = "This value {flag}.", "Deze waarde {flag}.";
+    said(ago, note) = "Said {ago}: “{note}”", "Gezegd, {ago}: “{note}”";
+    newest_attempt_failed(ago) = "The newest attempt, {ago}, gave no number: ", "De laatste poging, {ago}, gaf geen getal: ";
+    see_source(source, class) = "see source {source} below ({class})", "zie bron {source} hieronder ({class})";
+    fault_told(message, class) = "{message} ({class})", "{class} ({message})";
+    share_unknown = "unknown share", "onbekend deel";
+    bar_hold(share) = "{share} of the time within bounds", "{share} van de tijd binnen de grenzen";
+    bar_milestones(share) = "{share} of the milestones, by weight", "{share} van de mijlpalen, naar gewicht";
+    bar_done(share) = "{share} done", "{share} gedaan";
+    bar_baseline(share) = "{share} of the days that make a baseline", "{share} van de dagen voor een nulmeting";
+    between(low, high) = "between {low} and {high}", "tussen {low} en {high}";
+    so_many_milestones(n) = "{n} milestones", "{n} mijlpalen";
+    to_be_so = "to be so by the end", "aan het eind zover te zijn";
+    baseline_of_days(days) = "a baseline of {days} days", "een nulmeting van {days} dagen";
+    from_to(from, to) = "from {from} to {to}", "van {from} naar {to}";
+    to_target(to) = "to {to}", "naar {to}";
+    first_sets_baseline = "the first measurement sets the baseline", "de eerste meting bepaalt de startwaarde";
+    what_we_try = "What we try", "Wat we proberen";
+    meant_to_move(titles) = "Meant to move: {titles}", "Gericht op: {titles}";
+    learned(text) = "Learned: {text}", "Geleerd: {text}";
+    about_these_figures = "About these figures", "Over deze cijfers";
+    store_is_down = "New values cannot be stored at the moment; what is shown was stored before.", "Nieuwe waarden kunnen op dit moment niet worden opgeslagen; wat hier staat, is eerder opgeslagen.";
+    configuration_refused(ago) = "The newest configuration was not accepted; the one loaded {ago} is in force.", "De nieuwste configuratie is niet aanvaard; de configuratie van kracht is {ago} geladen.";
+    last_gave_a_number(ago) = "last gave a number {ago}", "gaf {ago} voor het laatst een getal";
+    never_gave_a_number = "has not given a number yet", "heeft nog geen getal gegeven";
+    held_login(ago, source) = "polling is held back since its login was refused {ago}: give it another secret, or run `okrd resume {source}`", "er wordt niets gevraagd sinds de aanmelding {ago} is geweigerd: geef een ander wachtwoord of token op, of voer `okrd resume {source}` uit";
+    held_patience(until) = "polling is held back until {until}, as it asked", "er wordt tot {until} niets gevraagd, zoals de bron wil";
+    held_trouble(until) = "it failed several times in a row; {until} one question tells whether it is back", "de bron faalde meermaals achter elkaar; {until} blijkt met één vraag of zij er weer is";
+    page_as_of(at, seconds) = "As of {at}. The page renews itself every {seconds} seconds. A mark on a bar shows what the plan expects by now; for bounds to keep, which share of the time they should hold.", "Stand van {at}. De pagina vernieuwt zichzelf elke {seconds} seconden. Een streep op een balk toont wat het plan nu verwacht; bij grenzen welk deel van de tijd de waarde erbinnen hoort te blijven.";
+    metrics_link = "Metrics", "Metrics";
+    health_link = "Health", "Gezondheid";
+}
