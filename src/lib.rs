@@ -15,7 +15,7 @@ pub mod engine;
 
 pub mod http;
 pub mod metrics;
-pub mod slack;
+pub mod notify;
 
 pub mod cli;
 pub mod demo;

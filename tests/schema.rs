@@ -291,7 +291,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         "not yet possible",
         "CFG-UNSUPPORTED",
         "timezone = \"UTC\"",
-        "notify = {}",
+        "timezone = \"UTC\"\nstore.type = \"postgres\"",
     ),
     (
         "number for a text",

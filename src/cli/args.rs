@@ -82,8 +82,12 @@ pub enum Command {
     History(HistoryArgs),
     /// Record a value that people know
     Record(RecordArgs),
-    /// Ask a source again that refused the login, or failed, with or without a daemon running
+    /// Ask a source again that refused the login, or failed, or send through a channel again that refused messages, with or
+    /// without a daemon running
     Resume(ResumeArgs),
+    /// Show what a channel would be sent, or try whether messages come through
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Fill the past of a key result: ask its source again for each slot without a value
     Backfill(BackfillArgs),
     /// Show by which definitions a key result was measured, and how to carry the earlier figures over
@@ -301,12 +305,40 @@ pub struct RecordArgs {
 /// Options of `resume`.
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
-    /// The source, by its name under `sources`
-    #[arg(value_name = "SOURCE")]
+    /// The source, by its name under `sources`, or the channel, by its name under `notify`
+    #[arg(value_name = "NAME")]
     pub source: String,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// What `notify` does.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Show what waits to be sent, and the digest as it would be now; sends and changes nothing
+    Preview(PreviewArgs),
+    /// Send a message that says it is a test; exit code 1 if a receiver does not take it
+    Test(TestArgs),
+}
+
+/// Options of `notify preview`.
+#[derive(Debug, clap::Args)]
+pub struct PreviewArgs {
+    /// The channel, by its name under `notify`
+    #[arg(value_name = "NAME")]
+    pub channel: String,
+    /// Show what is sent in place of what people read
+    #[arg(long)]
+    pub payload: bool,
+}
+
+/// Options of `notify test`.
+#[derive(Debug, clap::Args)]
+pub struct TestArgs {
+    /// The channel, by its name under `notify`
+    #[arg(value_name = "NAME")]
+    pub channel: String,
 }
 
 /// Options of `checkin`.

@@ -28,6 +28,7 @@ pub mod keys;
 pub mod knock;
 pub mod log;
 pub mod markdown;
+pub mod notify;
 pub mod online;
 pub mod probe;
 pub mod rebase;
@@ -41,6 +42,7 @@ pub mod series;
 pub mod status;
 pub mod supervisor;
 pub mod table;
+pub mod telling;
 pub mod watch;
 pub mod web;
 pub mod when;
@@ -77,6 +79,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),
         Command::Resume(args) => resume::run(config, &args),
+        Command::Notify(command) => notify::run(config, &command),
         Command::Backfill(args) => backfill::run(config, &args),
         Command::Rebase(args) => rebase::run(config, &args),
         Command::Checkin(args) => checkin::run(config, &args),

@@ -22,6 +22,7 @@ use crate::engine::actor::Handle;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::http::router::Reload;
 use crate::metrics::push::Receivers;
+use crate::notify::Channels;
 use crate::store::Store;
 
 /// How long the files may take to be read, and to be checked. A disk that hangs must not make whoever asks wait for ever.
@@ -146,6 +147,8 @@ pub struct Reloads {
     reading: Arc<Semaphore>,
     /// Who is sent the metrics, as the configuration in force says.
     receivers: watch::Sender<Receivers>,
+    /// Through which channels people are told.
+    channels: watch::Sender<Arc<Channels>>,
     standing: Mutex<Standing>,
 }
 
@@ -159,6 +162,7 @@ impl Reloads {
             fixed: Fixed::of(&config),
             reading: Arc::new(Semaphore::new(1)),
             receivers: watch::Sender::new(Arc::new(config.pushes.clone())),
+            channels: watch::Sender::new(Channels::of(&config)),
             standing: Mutex::new(Standing {
                 taken: config.revision.clone(),
                 config: Arc::new(config),
@@ -171,6 +175,11 @@ impl Reloads {
     /// Who is sent the metrics, now and after each reload.
     pub fn receivers(&self) -> watch::Receiver<Receivers> {
         self.receivers.subscribe()
+    }
+
+    /// Through which channels people are told, now and after each reload.
+    pub fn channels(&self) -> watch::Receiver<Arc<Channels>> {
+        self.channels.subscribe()
     }
 
     /// Whether the configuration in force wants its files watched.
@@ -321,6 +330,7 @@ impl Reloads {
             .map_err(|error| format!("the store does not take the new configuration: {error}"))?;
         self.handle.reload(config.clone()).await?;
         self.receivers.send_replace(Arc::new(config.pushes.clone()));
+        self.channels.send_replace(Channels::of(config));
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! `okrd resume`: a source that refused our login, or failed, is asked again. Works with a daemon and without: it writes to
+//! `okrd resume`: a source that refused our login, or failed, is asked again; a channel that refused our messages is sent
+//! them again. Works with a daemon and without: it writes to
 //! the store, and a running daemon hears of it within a second.
 
 use std::path::Path;
@@ -12,7 +13,7 @@ use super::{configuration, runtime, when};
 use crate::config::spec::Config;
 use crate::domain::id::Slug;
 use crate::engine::clock::{Clock, SystemClock};
-use crate::store::{Reader, SourceState, Store, StoreError};
+use crate::store::{Outbox, Reader, SourceState, Store, StoreError};
 
 /// Resumes the source; when this returns, that is on disk.
 ///
@@ -21,6 +22,9 @@ use crate::store::{Reader, SourceState, Store, StoreError};
 pub fn run(config: Option<&Path>, args: &ResumeArgs) -> Result<Verdict, Failure> {
     let config = configuration::valid(config)?;
     let now = SystemClock.now();
+    if let Some(channel) = channel(&config, &args.source) {
+        return resume_channel(&config, channel, args.format, now);
+    }
     let source = find(&config, &args.source)?;
     let known = match Reader::open(&config.store.path) {
         Ok(reader) => reader.sources()?.remove(source).unwrap_or_default(),
@@ -51,15 +55,67 @@ pub fn run(config: Option<&Path>, args: &ResumeArgs) -> Result<Verdict, Failure>
     Ok(Verdict::Yes)
 }
 
+/// The channel of this name, unless a source has it.
+fn channel<'c>(config: &'c Config, name: &str) -> Option<&'c Slug> {
+    let is_source = config.sources.keys().any(|source| source.as_str() == name);
+    let mut channels = config.notify.keys().filter(|_| !is_source);
+    channels.find(|channel| channel.as_str() == name)
+}
+
+fn resume_channel(
+    config: &Config,
+    channel: &Slug,
+    format: Format,
+    now: Timestamp,
+) -> Result<Verdict, Failure> {
+    let known = match Reader::open(&config.store.path) {
+        Ok(reader) => reader.outbox(channel)?,
+        Err(StoreError::Missing { .. }) => Outbox::default(),
+        Err(error) => return Err(error.into()),
+    };
+    runtime::small()?.block_on(async {
+        let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+        store.resume_channel(channel.clone(), now).await?;
+        store.close().await
+    })?;
+    let since = known
+        .suspended
+        .values()
+        .map(|suspension| suspension.since)
+        .min();
+    say(&match (format, since) {
+        (Format::Json, since) => {
+            let document = json!({
+                "channel": channel.as_str(),
+                "resumed_at": now.to_string(),
+                "suspended_since": since.map(|at| at.to_string()),
+                "waiting": known.waiting.len(),
+            });
+            format!("{document}\n")
+        }
+        (Format::Text, Some(since)) => format!(
+            "resumed {channel}, which took no messages since {}; {} wait and are sent within seconds, or when the daemon starts\n",
+            when::show(since, &config.zone),
+            known.waiting.len()
+        ),
+        (Format::Text, None) => format!("{channel} was not suspended\n"),
+    })?;
+    Ok(Verdict::Yes)
+}
+
 fn find<'c>(config: &'c Config, name: &str) -> Result<&'c Slug, Failure> {
     let found = config.sources.keys().find(|source| source.as_str() == name);
     found.ok_or_else(|| {
         let all: Vec<&str> = config.sources.keys().map(Slug::as_str).collect();
+        let all: Vec<&str> = all
+            .into_iter()
+            .chain(config.notify.keys().map(Slug::as_str))
+            .collect();
         let known = match all.is_empty() {
             true => "the configuration has none".to_owned(),
             false => format!("expected one of {}", all.join(", ")),
         };
-        Failure::usage(format!("no source is called {name}: {known}"))
+        Failure::usage(format!("no source or channel is called {name}: {known}"))
     })
 }
 

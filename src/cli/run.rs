@@ -19,6 +19,7 @@ use super::log::{self, Both, EventLog};
 use super::reload::Reloads;
 use super::runtime::{self, VERSION};
 use super::supervisor::Supervisor;
+use super::telling::Counted;
 use super::web::Web;
 use super::{configuration, door, faces, filters, status, watch};
 use crate::config::spec::Config;
@@ -35,6 +36,7 @@ use crate::http::tls;
 use crate::metrics::exposition::Metrics;
 use crate::metrics::process::open_files;
 use crate::metrics::push::{self, Figures};
+use crate::notify::{self, Office};
 use crate::store::{Questions, Store};
 
 /// Runs the daemon until it is told to end, or polls everything once.
@@ -106,6 +108,7 @@ pub struct Daemon {
     web: Option<Arc<Web>>,
     vitals: Arc<Vitals>,
     figures: Arc<Figures>,
+    office: Arc<Office>,
     hangup: Signal,
     ending: Ending,
     /// The configuration as it is to be kept once the clock is known to be right.
@@ -158,7 +161,13 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             board: handle.board(),
             vitals: Arc::clone(&vitals),
+            clock: Arc::clone(&clock),
+        });
+        let office = Arc::new(Office {
+            board: handle.board(),
             clock,
+            store: store.clone(),
+            tally: Arc::new(Counted(Arc::clone(&metrics))),
         });
         let router = faces::router(
             handle.board(),
@@ -182,6 +191,7 @@ impl Daemon {
             web,
             vitals,
             figures,
+            office,
             hangup,
             ending,
             asks,
@@ -236,6 +246,8 @@ impl Daemon {
         // Nothing is reloaded before: what is noted of a configuration carries the time.
         let (receivers, last) = (self.reloads.receivers(), CancellationToken::new());
         let mut pushing = tokio::spawn(push::keep(self.figures, receivers, last.clone()));
+        let channels = self.reloads.channels();
+        let mut telling = tokio::spawn(notify::keep(self.office, channels, last.clone()));
         heard.spawn(Arc::clone(&self.reloads).at_each(self.hangup));
         heard.spawn(watch::watch(Arc::clone(&self.reloads)));
         match door::Door::open(self.store.path()) {
@@ -253,6 +265,11 @@ impl Daemon {
         tokio::select! {
             _ = &mut pushing => {}
             () = self.ending.at_once().cancelled() => pushing.abort(),
+        }
+        tokio::select! {
+            // A message that is under way is waited for, or it would be sent again.
+            _ = &mut telling => {}
+            () = self.ending.at_once().cancelled() => telling.abort(),
         }
         tokio::select! {
             // The server ends by itself within its own limit; its task fails but by a panic, which the log told.

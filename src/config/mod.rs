@@ -4,6 +4,8 @@
 pub mod files;
 pub mod finding;
 pub mod load;
+pub mod notify;
+pub mod quiet;
 
 mod keys;
 mod login;

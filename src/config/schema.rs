@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Key, ROOT, Shape, TableKind, measure, source};
+use super::keys::{Key, ROOT, Shape, TableKind, measure, notify, source};
 
 const DURATION: &str = "^[0-9]+(ms|s|m|h|d)$";
 const WINDOW: &str =
@@ -150,12 +150,8 @@ fn shape(shape_: &Shape) -> Value {
         }),
         Shape::Table(kind) => table(kind, None),
         Shape::Tables(kind) => json!({ "type": "array", "items": table(kind, None) }),
-        Shape::Source => {
-            let kinds = source::TYPES
-                .iter()
-                .map(|(word, kind)| table(kind, Some(word)));
-            json!({ "type": "object", "oneOf": kinds.collect::<Vec<_>>() })
-        }
+        Shape::Source => of_types(&source::TYPES),
+        Shape::Notify => of_types(&notify::TYPES),
         Shape::Measure => measures(),
         Shape::Secret => table(&source::SECRET, None),
         Shape::Setting => json!({ "anyOf": [{ "type": "string" }, table(&source::SECRET, None)] }),
@@ -166,6 +162,12 @@ fn shape(shape_: &Shape) -> Value {
         Shape::Either(shapes) => json!({ "anyOf": shapes.iter().map(shape).collect::<Vec<_>>() }),
         Shape::Later => Value::Bool(false),
     }
+}
+
+/// A table whose kind is told by its `type`.
+fn of_types(types: &[(&str, &TableKind)]) -> Value {
+    let kinds = types.iter().map(|(word, kind)| table(kind, Some(word)));
+    json!({ "type": "object", "oneOf": kinds.collect::<Vec<_>>() })
 }
 
 /// Measures of all types; which one holds is told by the source, which a schema cannot follow.
@@ -240,6 +242,7 @@ mod tests {
                 Shape::Table(kind) | Shape::Tables(kind) => walk(kind),
                 Shape::Map(_, each) | Shape::List(each) => inner(each),
                 Shape::Source => source::TYPES.iter().for_each(|(_, kind)| walk(kind)),
+                Shape::Notify => notify::TYPES.iter().for_each(|(_, kind)| walk(kind)),
                 Shape::Measure => {
                     walk(&measure::FORMULA);
                     measure::TYPES.iter().for_each(|(_, kind)| walk(kind));
@@ -273,7 +276,9 @@ mod tests {
             "timezone = 3".into(),
             "include = \"a\"".into(),
             "include = [\"~/a\"]".into(),
-            "notify = {}".into(),
+            "[server]\ntls = {}".into(),
+            "[notify.a]\ntype = \"pager\"".into(),
+            "[notify.a]\ntype = \"slack\"".into(),
             "[cycles.\"-x\"]\nstarts = 2026-10-01\nends = 2026-12-31".into(),
             "[cycles.x]\nstarts = 2026-10-01".into(),
             "[teams.A]\nname = \"A\"".into(),

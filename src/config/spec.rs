@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::notify::NotifySpec;
 use super::schedule::Schedule;
 use super::secret::{SecretRef, Setting};
 use crate::domain::goals::Goals;
@@ -46,6 +47,8 @@ pub struct Config {
     pub catch_up: Duration,
     /// Who is sent what the metrics show, by name.
     pub pushes: BTreeMap<Slug, PushSpec>,
+    /// Through which channels people are told, by name.
+    pub notify: BTreeMap<Slug, NotifySpec>,
     /// What the files say of changes that no goal shows.
     pub records: Records,
     /// Lint warnings in this configuration.

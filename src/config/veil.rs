@@ -127,6 +127,8 @@ impl Ground {
             },
             Shape::Source => Self::Source,
             Shape::Measure => Self::Measure,
+            // Whatever is said of a channel, its address may be a secret.
+            Shape::Notify => Self::Dark,
             Shape::Secret | Shape::Setting | Shape::Parameter | Shape::Later => Self::Dark,
             Shape::List(each) => Self::of(each),
             _ => Self::Open,
@@ -521,7 +523,12 @@ mod tests {
             (
                 "",
                 "notify = {webhook = \"x\"}",
-                "notify = {******* = \"*\"}",
+                "notify = {webhook = \"*\"}",
+            ),
+            (
+                "[notify.chat]",
+                "webhook = {env = x}",
+                "******* = {env = *}",
             ),
             (
                 "[objectives.a.key_results.b]",

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::cycle::Cycle;
 use super::goals::{Ambition, Feed, Goals, KeyResult, Kind, Objective, Parent, ParentLink, Role};
-use super::history::{Point, Record};
+use super::history::{History, Point, Record};
 use super::id::{CycleName, KeyResultId, ObjectiveId, Slug};
 use super::target::{Aim, Band, Baseline, Hold, Reach, ScoreBy, Target};
 
@@ -128,4 +128,14 @@ pub(crate) fn record(samples: &[(f64, f64)]) -> Record {
         series: samples.iter().map(point).collect(),
         ..Record::default()
     }
+}
+
+/// What was measured: paths and their samples.
+pub(crate) fn history(records: &[(&str, &[(f64, f64)])]) -> History {
+    let mut history = History::default();
+    for (path, samples) in records {
+        let id = KeyResultId::parse_full(&format!("{}:{path}", quarter().name)).unwrap();
+        *history.record(&id) = record(samples);
+    }
+    history
 }

@@ -25,6 +25,7 @@ pub mod language;
 pub mod link;
 pub mod method;
 pub mod milestones;
+pub mod news;
 pub mod number;
 pub mod objective;
 pub mod plan;

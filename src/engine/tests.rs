@@ -357,6 +357,7 @@ fn config(store: PathBuf, key_results: &[(&str, &str)]) -> Config {
         limits: BTreeMap::new(),
         max_retry_after: super::policy::LONGEST_PATIENCE,
         pushes: BTreeMap::new(),
+        notify: BTreeMap::new(),
         records: crate::config::spec::Records::default(),
         goals: Goals {
             cycles: BTreeMap::from([(name, cycle.unwrap())]),

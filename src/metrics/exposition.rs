@@ -10,8 +10,10 @@ use super::daemon::{Counters, LogCounter};
 use super::names::{self, Metric};
 use super::pieces::Groups;
 use super::scorecard::{plain, seconds, whole};
+use super::told::Tellings;
 use super::writer::{self, Family, Format, Labels, Value};
 use super::{process, scorecard};
+use crate::domain::fault::FaultClass;
 use crate::domain::id::Slug;
 use crate::engine::board::Board;
 use crate::engine::event::{Event, Observe};
@@ -32,6 +34,7 @@ pub struct Build {
 #[derive(Debug)]
 pub struct Metrics {
     counters: Counters,
+    tellings: Tellings,
     build: Build,
     started: Timestamp,
     written: Mutex<Vec<Arc<Written>>>,
@@ -73,6 +76,7 @@ impl Metrics {
     pub fn new(build: Build, started: Timestamp) -> Result<Self, prometheus::Error> {
         Ok(Self {
             counters: Counters::new()?,
+            tellings: Tellings::default(),
             build,
             started,
             written: Mutex::default(),
@@ -133,6 +137,37 @@ impl Metrics {
         self.counters.pushed(name, taken, at);
     }
 
+    /// The channels through which people are told.
+    pub fn know_channels(&self, names: &BTreeSet<Slug>) {
+        self.tellings.know(names);
+    }
+
+    /// A message was acknowledged by the receiver of a channel.
+    pub fn message_sent(&self, channel: &Slug) {
+        self.tellings.sent(channel);
+    }
+
+    /// A message was not taken.
+    pub fn message_failed(&self, channel: &Slug, class: FaultClass) {
+        self.tellings.failed(channel, class);
+    }
+
+    /// A message was given up.
+    pub fn message_dropped(&self, channel: &Slug) {
+        self.tellings.dropped(channel);
+    }
+
+    /// How many messages of a channel wait, when the oldest was made, and whether somebody must act before they are sent.
+    pub fn messages_wait(
+        &self,
+        channel: &Slug,
+        waiting: usize,
+        oldest: Option<Timestamp>,
+        suspended: bool,
+    ) {
+        self.tellings.stands(channel, waiting, oldest, suspended);
+    }
+
     /// okrd's version.
     #[must_use]
     pub fn version(&self) -> &'static str {
@@ -143,6 +178,7 @@ impl Metrics {
     fn own(&self, vitals: &Vitals) -> Vec<Family> {
         let mut families = vec![self.build_info()];
         families.extend(self.counters.families());
+        families.extend(self.tellings.families());
         families.push(plain(
             &names::SCHEDULER_LAST_TICK,
             seconds(vitals.last_tick()),

@@ -9,6 +9,7 @@ mod pieces;
 pub mod process;
 pub mod push;
 pub mod scorecard;
+mod told;
 pub mod writer;
 
 #[cfg(test)]

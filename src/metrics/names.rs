@@ -61,6 +61,7 @@ const K: &[&str] = &["cycle", "objective", "key_result"];
 const O: &[&str] = &["cycle", "objective"];
 const SOURCE: &[&str] = &["source"];
 const PUSH: &[&str] = &["push"];
+const NOTIFY: &[&str] = &["notify"];
 
 macro_rules! table {
     ($($id:ident = $kind:ident $name:literal, $unit:ident, $labels:expr, $help:literal;)*) => {
@@ -152,6 +153,13 @@ table! {
     PUSHES = Counter "okrd_pushes_total", None, PUSH, "Requests that were sent to push metrics";
     PUSH_FAILURES = Counter "okrd_push_failures_total", None, PUSH, "Requests that were sent to push metrics and not taken";
     PUSH_LAST_SUCCESS = Gauge "okrd_push_last_success_timestamp_seconds", Seconds, PUSH, "Instant of the newest push that was taken, absent before the first";
+    NOTIFY_UP = Gauge "okrd_notify_up", None, NOTIFY, "1 when the newest message was taken, 0 when it was not, absent before the first";
+    NOTIFY_SENT = Counter "okrd_notify_sent_total", None, NOTIFY, "Messages that their receiver acknowledged";
+    NOTIFY_FAILURES = Counter "okrd_notify_failures_total", None, &["notify", "reason"], "Messages that were sent and not taken, by class of the fault; one that waits counts each time";
+    NOTIFY_DROPPED = Counter "okrd_notify_dropped_total", None, NOTIFY, "Messages that were given up: refused for good, or after 7 days of waiting";
+    NOTIFY_WAITING = Gauge "okrd_notify_waiting", None, NOTIFY, "Messages that wait to be sent, those of quiet hours included";
+    NOTIFY_OLDEST_WAITING = Gauge "okrd_notify_oldest_waiting_timestamp_seconds", Seconds, NOTIFY, "Instant at which the oldest message that waits was made, absent when none waits";
+    NOTIFY_SUSPENDED = Gauge "okrd_notify_suspended", None, NOTIFY, "1 when the receiver refused us for good and nothing is sent, there or to one of its places, until somebody acts";
     HTTP_REQUESTS = Counter "okrd_http_requests_total", None, &["handler", "code"], "Requests answered, by route pattern and status code";
     LOG_MESSAGES = Counter "okrd_log_messages_total", None, &["level"], "Log messages written";
 
@@ -258,6 +266,17 @@ mod tests {
         ("okrd_pushes_total", 'c', "push"),
         ("okrd_push_failures_total", 'c', "push"),
         ("okrd_push_last_success_timestamp_seconds", 'g', "push"),
+        ("okrd_notify_up", 'g', "notify"),
+        ("okrd_notify_sent_total", 'c', "notify"),
+        ("okrd_notify_failures_total", 'c', "notify,reason"),
+        ("okrd_notify_dropped_total", 'c', "notify"),
+        ("okrd_notify_waiting", 'g', "notify"),
+        (
+            "okrd_notify_oldest_waiting_timestamp_seconds",
+            'g',
+            "notify",
+        ),
+        ("okrd_notify_suspended", 'g', "notify"),
         ("okrd_http_requests_total", 'c', "handler,code"),
         ("okrd_log_messages_total", 'c', "level"),
         ("process_cpu_seconds_total", 'c', ""),

@@ -123,6 +123,11 @@ fn every_metric_of_the_table_is_exported_and_none_besides() {
     let receiver = Slug::parse("prometheus").unwrap();
     metrics.know_receivers(&BTreeSet::from([receiver.clone()]));
     metrics.pushed(&receiver, true, sample::board().scorecard.at);
+    // And those of channels where there are channels.
+    let chat = Slug::parse("chat").unwrap();
+    metrics.know_channels(&BTreeSet::from([chat.clone()]));
+    metrics.message_sent(&chat);
+    metrics.messages_wait(&chat, 1, Some(sample::board().scorecard.at), false);
     let text = whole(&metrics, &Arc::new(sample::board()), Format::Text);
     let found: BTreeSet<_> = text
         .lines()

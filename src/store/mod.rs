@@ -16,6 +16,7 @@ mod lock;
 mod memory;
 mod migrate;
 mod open;
+mod outbox;
 mod owed;
 mod people;
 mod provenance;
@@ -45,6 +46,7 @@ pub use error::StoreError;
 pub use forecasts::DayForecast;
 pub use incident::Incident;
 pub use load::Loaded;
+pub use outbox::{Letter, Outbox, Outcome, Step, Suspension};
 pub use owed::{Account, Change, Stretch};
 pub use people::{Annotation, ToldCheckIn};
 pub use provenance::{Beginning, Provenance, Question, Questions, Revision};
@@ -239,6 +241,22 @@ impl Store {
     /// When it was not kept.
     pub async fn resume(&self, source: Slug, at: Timestamp) -> Result<(), StoreError> {
         self.write(Write::Resume(source, at)).await
+    }
+
+    /// Keeps a step of a channel through which people are told.
+    ///
+    /// # Errors
+    /// When nothing of it was kept.
+    pub async fn keep_step(&self, channel: Slug, step: Step) -> Result<(), StoreError> {
+        self.write(Write::Step(channel, step)).await
+    }
+
+    /// Lets a channel be told again that refused our messages; a daemon beside us hears of it.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn resume_channel(&self, channel: Slug, at: Timestamp) -> Result<(), StoreError> {
+        self.write(Write::ResumeChannel(channel, at)).await
     }
 
     /// Keeps what a person said of a key result.

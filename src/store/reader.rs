@@ -18,6 +18,7 @@ use super::incident::{self, Incident};
 use super::load::{Loaded, load};
 use super::memory;
 use super::open::open_to_read;
+use super::outbox::{self, Outbox};
 use super::people::{self, Annotation, ToldCheckIn};
 use super::provenance::{self, Beginning, Provenance};
 use super::rows::quality;
@@ -121,6 +122,14 @@ impl Reader {
     /// When the store cannot be read.
     pub fn sources(&self) -> Result<BTreeMap<Slug, SourceState>, StoreError> {
         self.reading(sources::load)
+    }
+
+    /// All that is known of a channel through which people are told.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn outbox(&self, channel: &Slug) -> Result<Outbox, StoreError> {
+        self.reading(|connection| outbox::load(connection, channel))
     }
 
     /// The measurements of a key result, slots `[since, until)`, oldest slot first, under all its definitions. Of days whose

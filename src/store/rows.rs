@@ -12,6 +12,7 @@ use super::entry::{Entry, Origin, from_ms};
 use super::forecasts::{self, DayForecast};
 use super::incident;
 use super::memory::{self, Known, Memory, Series, set_meta, set_wall};
+use super::outbox::{self, Step};
 use super::owed::{self, Account};
 use super::people::{Annotation, ToldCheckIn, keep_annotation, keep_check_in};
 use super::provenance::{self, Questions};
@@ -49,6 +50,10 @@ pub(super) enum Write {
     Sources(Vec<(Slug, SourceState)>),
     /// A source is to be asked again.
     Resume(Slug, Timestamp),
+    /// A step of a channel through which people are told.
+    Step(Slug, Step),
+    /// A channel is to be told again.
+    ResumeChannel(Slug, Timestamp),
     /// What a person said of a key result.
     CheckIn(ToldCheckIn),
     /// A few words about a stretch of time.
@@ -195,6 +200,8 @@ impl<'c> Rows<'c> {
                 states.try_for_each(|(source, state)| sources::keep(self.connection, source, state))
             }
             Write::Resume(source, at) => sources::resume(self.connection, source, *at),
+            Write::Step(channel, step) => outbox::keep(self.connection, channel, step),
+            Write::ResumeChannel(channel, at) => outbox::resume(self.connection, channel, *at),
             Write::CheckIn(told) => keep_check_in(self.connection, told),
             Write::Annotation(told) => keep_annotation(self.connection, told),
             Write::Close(close) => closing::keep(self.connection, close, self.memory.revision),
@@ -544,6 +551,7 @@ impl<'c> Rows<'c> {
     /// What a closed cycle told stays under the id it had.
     fn renamed(&self, (was, is): &(KeyResultId, KeyResultId)) -> rusqlite::Result<()> {
         let ids = [&was.full(), &is.full()];
+        outbox::rename(self.connection, was, is)?;
         // A status alone is no reason to keep two apart: it is told of what was never measured, too.
         self.connection
             .prepare_cached(

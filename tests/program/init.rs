@@ -371,8 +371,17 @@ struct Terminal {
 impl Terminal {
     fn new(home: &Home) -> Self {
         let command = format!("exec '{}' init", env!("CARGO_BIN_EXE_okrd"));
-        let mut child = Command::new("script")
-            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        // Whoever started the tests in the background has interrupts ignored, and so would what is started here.
+        let mut child = Command::new("env")
+            .args([
+                "--default-signal=INT",
+                "script",
+                "--quiet",
+                "--return",
+                "--command",
+                &command,
+                "/dev/null",
+            ])
             .current_dir(home.path(""))
             .env("SHELL", "/bin/sh")
             .env("TZ", "Europe/Amsterdam")

@@ -22,6 +22,7 @@ mod kill;
 mod kinds;
 mod lifecycle;
 mod mistakes;
+mod notify;
 mod people;
 mod politeness;
 mod push;

@@ -162,7 +162,7 @@ fn f18_a_refused_login_suspends_the_source_until_somebody_resumes_it_also_over_a
     }
     let why = home.refuses(2, &["resume", "sight"]);
     assert!(
-        why.contains("no source is called sight: expected one of site"),
+        why.contains("no source or channel is called sight: expected one of site"),
         "{why}"
     );
     let done = home.ends(0, &["resume", "site", "--format", "json"]);

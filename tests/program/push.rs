@@ -367,6 +367,9 @@ fn a_receiver_in_trouble_gets_everything_later_and_holds_up_nobody() {
         (moody.count() >= 4).then_some(())
     });
     up(1.0);
+    within(PATIENT, "the next ones follow", || {
+        (moody.wire.asked().len() > 6).then_some(())
+    });
     let asked = moody.wire.asked();
     // A connection that broke before an answer began is made anew at once, which is no failure.
     assert_eq!(failures(&daemon), Some(4.0));

@@ -42,7 +42,29 @@ const TWISTS: [&str; 19] = [
 
 /// Where a secret can stand in a configuration, by the schema: the key, or for a table with free names that of the table.
 /// [`unkind_world`] puts the canary into each of them.
-const PLACES: [&str; 6] = ["form", "headers", "query", "token", "url", "write_token"];
+const PLACES: [&str; 8] = [
+    "form",
+    "headers",
+    "query",
+    "secret",
+    "token",
+    "url",
+    "webhook",
+    "write_token",
+];
+
+/// The twists that a channel is answered with: those that end at once.
+const ANSWERS: [&str; 9] = [
+    "echo400",
+    "echo500",
+    "html",
+    "redirect",
+    "cut",
+    "login",
+    "patience",
+    "denied",
+    "forbidden",
+];
 
 /// A server that repeats whatever it is told.
 fn mirror(asked: &Asked) -> Vec<Act> {
@@ -218,6 +240,36 @@ fn unkind_world(mirror: &Wire) -> (String, String, Vec<(&'static str, String)>) 
     (sources, growth(&okrs), environment)
 }
 
+/// Channels that send the secret along, to somebody who repeats it: their names, tables and environment.
+fn unkind_channels(mirror: &Wire) -> (Vec<String>, String, Vec<(String, String)>) {
+    let url = mirror.url();
+    let login = "token = { file = \"../secrets/canary\" }";
+    let (mut names, mut tables, mut environment) = (Vec::new(), String::new(), Vec::new());
+    let mut channel = |name: String, rest: String| {
+        tables.push_str(&format!("[notify.{name}]\n{rest}\n"));
+        names.push(name);
+    };
+    for twist in ANSWERS {
+        let variable = format!("HOOK_{}", twist.to_uppercase());
+        environment.push((variable.clone(), format!("{url}/{twist}/{CANARY}")));
+        channel(
+            format!("hook-{twist}"),
+            format!("type = \"slack\"\nwebhook = {{ env = \"{variable}\" }}"),
+        );
+        channel(
+            format!("program-{twist}"),
+            format!(
+                "type = \"webhook\"\nurl = {{ env = \"{variable}\" }}\nsecret = {{ env = \"CANARY\" }}"
+            ),
+        );
+        channel(
+            format!("bot-{twist}"),
+            format!("type = \"slack\"\n{login}\nchannel = \"#okrs\"\napi = \"{url}/{twist}\""),
+        );
+    }
+    (names, tables, environment)
+}
+
 /// Texts and bytes in which the secret must not be, each with where it came from.
 #[derive(Default)]
 struct Evidence(Vec<(String, Vec<u8>)>);
@@ -318,7 +370,8 @@ fn f71_no_secret_comes_out_anywhere_whatever_fails() {
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("canary"), format!("{CANARY}\n")).unwrap();
     let place = outside.path().join("canary").display().to_string();
-    let sources = sources.replace("../secrets/canary", &place);
+    let (channels, tables, hooks) = unkind_channels(&mirror);
+    let sources = format!("{sources}{tables}").replace("../secrets/canary", &place);
     let mut home = Home::new(&[("okrd.toml", &sources), ("okrs/team.toml", &okrs)]);
     home.make_shop();
     home.set(
@@ -327,6 +380,9 @@ fn f71_no_secret_comes_out_anywhere_whatever_fails() {
     );
     home.set("OKRD_LOG", "trace");
     for (name, value) in &environment {
+        home.set(name, value);
+    }
+    for (name, value) in &hooks {
         home.set(name, value);
     }
     let mut evidence = Evidence::default();
@@ -354,6 +410,11 @@ fn f71_no_secret_comes_out_anywhere_whatever_fails() {
             evidence.run(&home, &["probe", "--all", "--format", format]),
             1
         );
+    }
+    for channel in &channels {
+        let sent = evidence.run(&home, &["notify", "test", channel]);
+        assert_eq!(sent, 1, "nobody took it: {channel}");
+        evidence.run(&home, &["notify", "preview", channel, "--payload"]);
     }
     for format in ["table", "csv", "json"] {
         for id in ["growth/shop", "growth/kr1"] {

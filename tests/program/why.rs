@@ -245,7 +245,8 @@ fn a_store_of_an_earlier_build_says_what_it_does_not_know() {
     let store = rusqlite::Connection::open(home.path("okrd.db")).unwrap();
     store
         .execute_batch(
-            "ALTER TABLE measurement DROP COLUMN flags; ALTER TABLE last_miss DROP COLUMN doubted_slot;
+            "DROP TABLE outbox; DROP TABLE told; DROP TABLE thread; DROP TABLE channel_state;
+             ALTER TABLE measurement DROP COLUMN flags; ALTER TABLE last_miss DROP COLUMN doubted_slot;
              ALTER TABLE last_miss DROP COLUMN doubted_value; DROP TABLE source_state;
              CREATE TABLE source_state (source TEXT PRIMARY KEY, not_before INTEGER NOT NULL) STRICT, WITHOUT ROWID;
              DROP TABLE incident; DROP INDEX measurement_day_sealed;

@@ -69,7 +69,7 @@ impl Site {
     fn under(self, key: &str) -> Self {
         match (self, key) {
             (Self::Top, "objectives") => Self::Names(&Self::Objective),
-            (Self::Top, "cycles" | "teams" | "sources" | "push")
+            (Self::Top, "cycles" | "teams" | "sources" | "push" | "notify")
             | (Self::Objective, "key_results" | "initiatives") => Self::Names(&Self::Holder),
             (Self::Names(each), _) => *each,
             _ => Self::Plain,

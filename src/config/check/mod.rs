@@ -14,6 +14,7 @@ pub mod levels;
 mod links;
 pub(super) mod measure;
 mod method;
+mod notify;
 mod overlap;
 mod people;
 pub mod places;
@@ -264,12 +265,14 @@ fn read(
         .flat_map(|draft| draft.polls.iter().cloned())
         .collect();
     let server = daemon::server(roots, out);
+    let notify = notify::channels(roots, &zone, &teams, out);
     Config {
         revision: revision(files),
         zone_name: zone.name,
         zone: zone.zone,
         goals: goals(roots, cycles, teams, drafts, out),
         pushes: push::pushes(roots, server.listen, out),
+        notify,
         server,
         reload: daemon::reload(roots, out),
         store,

@@ -10,7 +10,7 @@ use super::rules::{bad_name, is_variable, text_fits};
 use super::suggest::{did_you_mean, nearest};
 use super::table::{At, Table, date, found, instant, number};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
-use crate::config::keys::{Key, Names, Shape, TableKind, measure, okr, source};
+use crate::config::keys::{Key, Names, Shape, TableKind, measure, notify, okr, source};
 use crate::config::login::is_speakable;
 
 /// The deepest nesting of a JSON value.
@@ -191,6 +191,7 @@ impl<'a> Shapes<'a> {
                 }
             }
             Shape::Source => self.source(at, spot),
+            Shape::Notify => self.notify(at, spot),
             Shape::Measure => self.measure(at, spot),
             _ => self.scalar(shape, at, spot),
         }
@@ -472,6 +473,36 @@ impl<'a> Shapes<'a> {
         }
     }
 
+    fn notify(&mut self, at: &At<'a, &'a DeValue<'a>>, spot: Spot<'_>) {
+        let Some(table) = at.table() else { return };
+        let words = || notify::TYPES.iter().map(|(word, _)| *word);
+        let Some(kind) = table.get("type") else {
+            let message = format!("channel {} lacks the key `type`", quoted(spot.key));
+            let finding = table
+                .finding(Code::CfgMissing, message)
+                .label("no `type` here")
+                .rests_on(Rests::Table(table.span().start));
+            let known: Vec<_> = words().collect();
+            let help = format!("add `type`, one of {}", known.join(", "));
+            return self.out.push(finding.help(help));
+        };
+        let Some(word) = kind.value.as_str() else {
+            let spot = Spot {
+                key: "type",
+                within: "a channel",
+                ..spot
+            };
+            return self.wrong_type(&Shape::Line, &kind, spot);
+        };
+        if let Some(known) = notify::of_type(word) {
+            return self.table(known, table);
+        }
+        let message = format!("{} is not a type of channel", quoted(word));
+        let finding = kind.finding(Code::CfgValue, message);
+        let help = did_you_mean(word, words(), "types");
+        self.out.push(finding.help(help));
+    }
+
     fn measure(&mut self, at: &At<'a, &'a DeValue<'a>>, spot: Spot<'_>) {
         let Some(table) = at.table() else { return };
         if table.has("formula") {
@@ -586,9 +617,12 @@ fn fits(shape: &Shape, value: &DeValue<'_>) -> bool {
             _ => false,
         }),
         Shape::List(_) | Shape::Tables(_) => value.is_array(),
-        Shape::Map(..) | Shape::Table(_) | Shape::Source | Shape::Measure | Shape::Secret => {
-            value.is_table()
-        }
+        Shape::Map(..)
+        | Shape::Table(_)
+        | Shape::Source
+        | Shape::Notify
+        | Shape::Measure
+        | Shape::Secret => value.is_table(),
         Shape::Parameter => value.is_str() || value.is_bool() || number(value).is_some(),
         Shape::Json => true,
         Shape::Either(shapes) => shapes.iter().any(|shape| fits(shape, value)),

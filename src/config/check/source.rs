@@ -260,7 +260,8 @@ fn http_url(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Setting> {
     Some(Setting::Plain(at.value.trim_end_matches('/').to_owned()))
 }
 
-fn auth(table: Table<'_>) -> Option<Auth> {
+/// How to log in.
+pub(super) fn auth(table: Table<'_>) -> Option<Auth> {
     let token = table.table("token").and_then(secret)?;
     Some(match table.owned("user") {
         Some(user) => Auth::Basic { user, token },

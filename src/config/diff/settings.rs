@@ -3,6 +3,7 @@
 
 use super::{Class, Comparing, Lean, OnRecord, Subject, plain, short};
 use crate::config::finding::Code;
+use crate::config::notify::NotifySpec;
 use crate::config::schedule::show_duration;
 use crate::config::spec::{HttpSpec, Limits, PushSpec, Reloading, SourceSpec, Synchronous};
 use crate::domain::cycle::Cycle;
@@ -277,6 +278,26 @@ impl Comparing<'_> {
         let after = Some(show_duration(new.max_retry_after));
         self.say(&subject, class, "polling.max_retry_after", before, after);
         self.pushes();
+        self.channels();
+    }
+
+    /// Through which channels people are told. Of where and how only that it changed: secrets may stand there.
+    fn channels(&mut self) {
+        let (old, new) = (&self.old.notify, &self.new.notify);
+        let (subject, class) = (Subject::Daemon, Class::Operational);
+        let names: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
+        for name in names {
+            let (was, is) = (old.get(name), new.get(name));
+            let told =
+                |spec: Option<&NotifySpec>| spec.map(|spec| format!("{name}, {}", spec.way.kind()));
+            if told(was) == told(is) && was != is {
+                let mut change = plain(subject.clone(), class, "notify");
+                change.after = Some(format!("{name} is told otherwise"));
+                self.push(change);
+            } else {
+                self.say(&subject, class, "notify", told(was), told(is));
+            }
+        }
     }
 
     /// Who is sent what the metrics show. Of where and how only that it changed: secrets may stand there.

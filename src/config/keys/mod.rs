@@ -4,6 +4,7 @@
 pub(crate) mod daemon;
 pub(crate) mod lints;
 pub(crate) mod measure;
+pub(crate) mod notify;
 pub(crate) mod okr;
 pub(crate) mod source;
 
@@ -95,6 +96,8 @@ pub(crate) enum Shape {
     Tables(&'static TableKind),
     /// A table whose kind is told by its `type`.
     Source,
+    /// The same of channels.
+    Notify,
     /// A table whose kind is told by the type of its `source`.
     Measure,
     /// `{ env = … }`, `{ file = … }` or `{ credential = … }`.
@@ -167,7 +170,7 @@ impl Shape {
             Self::Dated => {
                 "a day and a number in square brackets, such as [2026-11-01, 700]".into()
             }
-            Self::Map(..) | Self::Source => "a table".into(),
+            Self::Map(..) | Self::Source | Self::Notify => "a table".into(),
             Self::Table(kind) => format!("a table: {}", kind.name),
             Self::Tables(kind) => format!("tables in double square brackets, each {}", kind.name),
             Self::Measure => "a table such as { source = \"…\", … }".into(),
@@ -374,7 +377,12 @@ pub(crate) static ROOT: TableKind = TableKind::new(
         )
         .examples(&["{ KR-WHY = \"error\", OBJ-VERB = \"off\" }"]),
         lints::ALLOW,
-        later("notify"),
+        key(
+            "notify",
+            Shape::Map(Names::Slug, &Shape::Notify),
+            "Channels by name through which people are told how it stands.",
+        )
+        .examples(&["{ chat = { type = \"slack\", webhook = { file = \"slack.webhook\" } } }"]),
     ],
 );
 

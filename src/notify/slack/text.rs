@@ -23,6 +23,12 @@ pub fn section(text: &str) -> Value {
     json!({ "type": "section", "text": plain(text, SECTION) })
 }
 
+/// A context block, small and pale, of plain text.
+#[must_use]
+pub fn context(text: &str) -> Value {
+    json!({ "type": "context", "elements": [plain(text, SECTION)] })
+}
+
 /// The text of a message outside of any block, for notifications: Slack reads it as its own markup, so that what would
 /// be markup is escaped.
 #[must_use]
@@ -42,6 +48,12 @@ pub fn fallback(text: &str) -> String {
 /// A `plain_text` object. `emoji` is off: `:tada:` in a title is those six letters.
 fn plain(text: &str, most: usize) -> Value {
     json!({ "type": "plain_text", "text": shortened(text, most), "emoji": false })
+}
+
+/// What can be seen of the text on one line, at most so many characters, for places other than Slack.
+#[must_use]
+pub fn visible(text: &str, most: usize) -> String {
+    shortened(text, most)
 }
 
 /// What can be seen of the text, at most so many characters; an ellipsis stands for the rest. Slack refuses a block
