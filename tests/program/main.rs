@@ -34,6 +34,7 @@ mod server;
 mod soak;
 mod start;
 mod store;
+mod told;
 mod truth;
 mod watch;
 mod web;
@@ -49,3 +50,7 @@ mod jira;
 mod query;
 #[path = "../servers/mod.rs"]
 mod servers;
+#[path = "../fakes/smtp.rs"]
+mod smtp;
+#[path = "../fakes/tracker.rs"]
+mod tracker;

@@ -134,7 +134,7 @@ fn quiet(table: Table<'_>, zone: &Zone, out: &mut Vec<Finding>) -> Quiet {
             ));
         }
     }
-    // A week of 2026 stands for all.
+    // One week stands for all.
     if quiet.open_from(jiff::Timestamp::UNIX_EPOCH).is_none()
         && let Some(at) = table.get("quiet")
     {
@@ -154,8 +154,11 @@ fn digest(table: Table<'_>, zone: &Zone, out: &mut Vec<Finding>) -> Option<Sched
     };
     match Schedule::parse(at.value, &zone.zone, &zone.name) {
         Ok(cron @ Schedule::Cron(_)) => Some(cron),
-        // The shape of a schedule has its finding.
-        Err(_) => usual(),
+        Err(error) => {
+            let finding = at.finding(Code::CfgValue, error.to_string());
+            out.push(finding.help("write for example \"0 9 * * 1\": Mondays at nine"));
+            usual()
+        }
         Ok(Schedule::Every(_)) => {
             let finding = at.finding(
                 Code::CfgValue,
