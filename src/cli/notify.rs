@@ -16,8 +16,9 @@ use crate::domain::id::Slug;
 use crate::domain::scorecard::{Scorecard, score};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::notify::message::{Kind, Message};
+use crate::notify::paper::paper;
 use crate::notify::post::{self, Address};
-use crate::notify::{digest, english, status};
+use crate::notify::{digest, status};
 use crate::store::{Loaded, Outbox, Reader, StoreError};
 
 /// Shows or tries.
@@ -126,7 +127,7 @@ fn preview(config: &Config, args: &PreviewArgs) -> Result<Verdict, Failure> {
 
 /// A message as people read it.
 fn plain(message: &Message, config: &Config) -> String {
-    let paper = english::paper(message, &config.zone);
+    let paper = paper(message, &config.zone);
     let mut blocks = vec![paper.subject];
     blocks.extend(paper.above);
     for part in paper.parts {

@@ -234,6 +234,15 @@ pub enum InitiativeState {
 }
 
 impl InitiativeState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Idea, Self::Doing, Self::Done, Self::Dropped];
+
+    /// The state behind a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -16,6 +16,6 @@ pub mod writer;
 use crate as okrd;
 #[cfg(test)]
 #[path = "../../tests/sample/mod.rs"]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;

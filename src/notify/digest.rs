@@ -4,17 +4,17 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::message::{InitiativeNote, KeyResultNote, Kind, Message, ObjectiveNote};
-use super::status;
-use crate::config::notify::NotifySpec;
+use super::paper::{Part, paper};
+use super::{slack, status};
+use crate::config::notify::{NotifySpec, Way};
 use crate::domain::id::Slug;
 use crate::domain::scorecard::{ObjectiveCard, Scorecard};
 use crate::domain::status::Status;
 use crate::store::Letter;
-
-/// As many objectives stand in one message; of more there are several.
-const MOST: usize = 15;
+use crate::words::Tongue;
 
 /// The letters of the digest of the slot, made at `now`; `since` is the slot before.
 #[must_use]
@@ -60,25 +60,67 @@ pub fn messages(
     let each = places.into_iter().flat_map(|(place, mut objectives)| {
         // The company's come first, then team by team, each in the order of the files.
         objectives.sort_by_key(|o| o.objective.team.clone());
-        let of = objectives.len().div_ceil(MOST);
-        let team = only_team(&objectives);
-        let parts: Vec<_> = objectives
-            .chunks(MOST)
-            .enumerate()
-            .map(|(n, objectives)| {
-                let mut message = Message::new(Kind::Digest, card, spec.page.as_ref(), now);
-                message.since = Some(since);
-                message.part = (of > 1).then_some((n + 1, of));
-                message.team = team
-                    .and_then(|team| card.teams.get(team))
-                    .map(|team| team.name.clone());
-                message.objectives = objectives.iter().map(|o| note(card, o, since)).collect();
-                (place.clone(), message)
-            })
-            .collect();
-        parts
+        let team = only_team(&objectives).and_then(|team| card.teams.get(team));
+        let whole = Message {
+            since: Some(since),
+            team: team.map(|team| team.name.clone()),
+            objectives: objectives.iter().map(|o| note(card, o, since)).collect(),
+            ..Message::new(Kind::Digest, card, spec.page.as_ref(), now)
+        };
+        let parts = split(whole, room(&spec.way));
+        parts.into_iter().map(move |part| (place.clone(), part))
     });
     each.collect()
+}
+
+/// How much stands in one message.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Objectives at most.
+    pub objectives: usize,
+    /// Characters of theirs at most.
+    pub characters: usize,
+}
+
+/// `None` where a message may be as long as it gets.
+fn room(way: &Way) -> Option<Room> {
+    match way {
+        Way::SlackWebhook(_) | Way::SlackBot { .. } => Some(slack::ROOM),
+        Way::Webhook { .. } | Way::Email(_) | Way::Jira { .. } => None,
+    }
+}
+
+/// The message in as many as it takes so that each has room for its objectives; one that has none by itself stands alone.
+fn split(whole: Message, room: Option<Room>) -> Vec<Message> {
+    let Some(room) = room else {
+        return vec![whole];
+    };
+    let lengths = paper(&whole, &TimeZone::UTC).parts;
+    let lengths = lengths.iter().map(Part::length);
+    let mut parts: Vec<Vec<ObjectiveNote>> = Vec::new();
+    let mut left = 0;
+    for (note, length) in whole.objectives.iter().zip(lengths) {
+        match parts.last_mut() {
+            Some(part) if length <= left && part.len() < room.objectives => {
+                part.push(note.clone());
+                left -= length;
+            }
+            _ => {
+                parts.push(vec![note.clone()]);
+                left = room.characters.saturating_sub(length);
+            }
+        }
+    }
+    let all = parts.len();
+    let numbered = parts
+        .into_iter()
+        .enumerate()
+        .map(|(n, objectives)| Message {
+            part: (all > 1).then_some((n + 1, all)),
+            objectives,
+            ..whole.clone()
+        });
+    numbered.collect()
 }
 
 /// The team, if all are of one.
@@ -89,13 +131,14 @@ fn only_team<'a>(objectives: &[&'a ObjectiveCard]) -> Option<&'a Slug> {
 }
 
 fn note(card: &Scorecard, objective: &ObjectiveCard, since: Timestamp) -> ObjectiveNote {
+    let t = Tongue::of(card.company.language);
     let team = objective.objective.team.as_ref();
-    let mut note = ObjectiveNote::of(objective, team.and_then(|team| card.teams.get(team)));
+    let mut note = ObjectiveNote::of(objective, team.and_then(|team| card.teams.get(team)), t);
     let key_results = objective.key_results.iter();
     note.key_results = key_results
         .map(|kr| KeyResultNote {
             is_new: kr.status_since >= since,
-            ..KeyResultNote::of(kr)
+            ..KeyResultNote::of(kr, t)
         })
         .collect();
     let initiatives = objective.objective.initiatives.iter();

@@ -17,8 +17,8 @@ use maud::{DOCTYPE, html};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
-use super::english::{Paper, paper};
 use super::message::Message;
+use super::paper::{Paper, paper};
 use super::post::{Address, DEADLINE, Post, Refusal};
 use super::visible::visible;
 use crate::config::notify::{EmailSpec, Security};
@@ -231,16 +231,18 @@ fn html(paper: &Paper) -> String {
     };
     let page = html! {
         (DOCTYPE)
-        meta charset="utf-8";
-        body style="font-family: sans-serif; max-width: 44em" {
-            @if let Some(above) = &paper.above { p { (lines(above)) } }
-            @for part in &paper.parts {
-                h2 { (lines(&part.heading)) }
-                @if !part.lead.is_empty() { p { (lines(&part.lead)) } }
-                @for paragraph in &part.paragraphs { p { (lines(paragraph)) } }
+        html lang=(paper.tongue.language().as_str()) {
+            meta charset="utf-8";
+            body style="font-family: sans-serif; max-width: 44em" {
+                @if let Some(above) = &paper.above { p { (lines(above)) } }
+                @for part in &paper.parts {
+                    h2 { (lines(&part.heading)) }
+                    @if !part.lead.is_empty() { p { (lines(&part.lead)) } }
+                    @for paragraph in &part.paragraphs { p { (lines(paragraph)) } }
+                }
+                p { (lines(&paper.below)) }
+                @if let Some(page) = &paper.page { p { a href=(page) { (paper.tongue.open_okrd()) } } }
             }
-            p { (lines(&paper.below)) }
-            @if let Some(page) = &paper.page { p { a href=(page) { "Open okrd" } } }
         }
     };
     page.into_string()

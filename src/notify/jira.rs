@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::english::{self, Paper, paper};
 use super::message::{KeyResultNote, Message};
+use super::paper::{Paper, paper};
 use super::post::{Address, DEADLINE, Post, Refusal};
 use super::visible::visible;
 use crate::config::spec::{Deployment, HttpSpec};
@@ -19,6 +19,7 @@ use crate::domain::status::Status;
 use crate::net::answer::Answer;
 use crate::net::request::Method;
 use crate::source::endpoint::Endpoint;
+use crate::words::Tongue;
 
 /// What is written: the key of a letter begins with one of these. A link that is kept up to date …
 pub(super) const LINK: &str = "link";
@@ -179,15 +180,16 @@ fn judge(answer: &Answer) -> Result<(), Refusal> {
 
 /// The link: one for each key result on an issue, always at the newest.
 fn link(note: &KeyResultNote, message: &Message) -> Value {
+    let t = Tongue::of(message.language);
     let cut = |text: &str| -> String { visible(text, LONGEST) };
     let met = matches!(note.status, Status::AtTarget);
     json!({
         "globalId": cut(&format!("okrd:{}", note.id)),
         "application": { "type": "okrd", "name": "okrd" },
-        "relationship": "is meant to move",
+        "relationship": t.is_meant_to_move(),
         "object": {
             "url": message.page,
-            "title": cut(&format!("{}: {}", note.title, english::status(note.status))),
+            "title": cut(&format!("{}: {}", note.title, t.stands(note.status))),
             "summary": cut(&note.reason),
             "status": { "resolved": met },
         },
@@ -214,7 +216,7 @@ fn comment(paper: &Paper, cloud: bool) -> Value {
     let plain = lines.map(|line| paragraph(json!({ "type": "text", "text": line })));
     let page = paper.page.iter().map(|page| {
         let marks = json!([{ "type": "link", "attrs": { "href": page } }]);
-        paragraph(json!({ "type": "text", "text": "Open okrd", "marks": marks }))
+        paragraph(json!({ "type": "text", "text": paper.tongue.open_okrd(), "marks": marks }))
     });
     let content: Vec<Value> = plain.chain(page).collect();
     json!({ "body": { "version": 1, "type": "doc", "content": content } })
@@ -259,9 +261,12 @@ mod tests {
     #[test]
     fn f74_what_people_write_stays_text_in_a_comment() {
         let paper = Paper {
+            tongue: crate::words::ENGLISH,
+            above: None,
+            parts: Vec::new(),
+            below: "As of now".into(),
             subject: "[~admin] {color:red}*x* !http://evil/x.png! \\\\ a\u{202e}b".into(),
             page: Some("https://okrd.acme.example".into()),
-            ..Paper::default()
         };
         let wiki = comment(&paper, false);
         let text = wiki["body"].as_str().unwrap();

@@ -5,11 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::goals::{Initiative, InitiativeState, Team};
-use crate::domain::number::show as number;
+use crate::domain::language::Language;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use crate::domain::status::Status;
-use crate::domain::target::{Aim, Band};
-use crate::words::ENGLISH;
+use crate::words::Tongue;
 
 /// What a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +44,9 @@ pub struct Message {
     pub kind: Kind,
     /// When it was made: what it says was so then.
     pub at: Timestamp,
+    /// In which language people are told.
+    #[serde(with = "language_code")]
+    pub language: Language,
     /// The company's name; may be empty.
     pub company: String,
     /// The company's vision.
@@ -96,7 +98,7 @@ pub struct KeyResultNote {
     #[serde(with = "status_word")]
     pub status: Status,
     /// What was told of it before; `None` when nothing changed.
-    #[serde(with = "status_word::optional")]
+    #[serde(with = "optional_status_word")]
     pub was: Option<Status>,
     /// Since when it stands so.
     pub since: Timestamp,
@@ -124,7 +126,8 @@ pub struct InitiativeNote {
     /// What it is.
     pub title: String,
     /// How far it is.
-    pub state: String,
+    #[serde(with = "state_word")]
+    pub state: InitiativeState,
     /// What was learned.
     pub learned: Option<String>,
 }
@@ -136,6 +139,7 @@ impl Message {
         Self {
             kind,
             at,
+            language: card.company.language,
             company: card.company.name.clone(),
             vision: card.company.vision.clone(),
             team: None,
@@ -161,9 +165,9 @@ impl Message {
 }
 
 impl ObjectiveNote {
-    /// An objective without its key results.
+    /// An objective without its key results, its texts in this tongue.
     #[must_use]
-    pub fn of(card: &ObjectiveCard, team: Option<&Team>) -> Self {
+    pub fn of(card: &ObjectiveCard, team: Option<&Team>, t: Tongue) -> Self {
         let objective = &card.objective;
         Self {
             id: objective.id.full(),
@@ -172,7 +176,7 @@ impl ObjectiveNote {
             team: team.map(|team| team.name.clone()),
             status: card.status,
             progress: card.progress,
-            ended: (card.closing).map(|closing| ENGLISH.outcome(closing.as_amended)),
+            ended: (card.closing).map(|closing| t.outcome(closing.as_amended)),
             key_results: Vec::new(),
             initiatives: Vec::new(),
         }
@@ -180,9 +184,9 @@ impl ObjectiveNote {
 }
 
 impl KeyResultNote {
-    /// A key result as it stands.
+    /// A key result as it stands, its texts in this tongue.
     #[must_use]
-    pub fn of(card: &KeyResultCard) -> Self {
+    pub fn of(card: &KeyResultCard, t: Tongue) -> Self {
         let key_result = &card.key_result;
         Self {
             id: key_result.id.full(),
@@ -194,10 +198,10 @@ impl KeyResultNote {
             value: card.value.map(|(value, _)| value),
             unit: key_result.unit.clone(),
             as_of: card.value.map(|(_, as_of)| as_of),
-            goal: goal(card),
+            goal: t.agreed(card),
             source: key_result.feed.source().to_owned(),
-            reason: ENGLISH.reason(card),
-            ended: (card.closing).map(|closing| ENGLISH.outcome(closing.as_amended)),
+            reason: t.reason(card),
+            ended: (card.closing).map(|closing| t.outcome(closing.as_amended)),
         }
     }
 }
@@ -208,73 +212,52 @@ impl InitiativeNote {
     pub fn of(initiative: &Initiative) -> Option<Self> {
         (initiative.state != InitiativeState::Idea).then(|| Self {
             title: initiative.title.clone(),
-            state: initiative.state.as_str().to_owned(),
+            state: initiative.state,
             learned: initiative.learned.clone(),
         })
     }
 }
 
-/// What was agreed, in a few words.
-fn goal(card: &KeyResultCard) -> String {
-    match &card.key_result.aim {
-        Aim::Hold(hold) => match hold.band {
-            Band::AtLeast(low) => format!("at least {}", number(low)),
-            Band::AtMost(high) => format!("at most {}", number(high)),
-            Band::Between(low, high) => format!("between {} and {}", number(low), number(high)),
-        },
-        Aim::Milestones(milestones) => format!("{} milestones", milestones.steps().len()),
-        Aim::Done => "to be so by the end".into(),
-        Aim::Baseline(days) => format!("a baseline of {days} days"),
-        Aim::Reach(reach) => {
-            let past = if reach.strict { "more than " } else { "" };
-            match (card.baseline, card.target) {
-                (Some(from), Some(to)) if to < from && reach.strict => {
-                    format!("from {} to less than {}", number(from), number(to))
-                }
-                (Some(from), Some(to)) => {
-                    format!("from {} to {past}{}", number(from), number(to))
-                }
-                (_, Some(to)) => format!("to {}", number(to)),
-                _ => "the first measurement sets the baseline".into(),
+/// A module by which serde writes values of this type as their words, and reads them.
+macro_rules! words_of {
+    ($name:ident, $of:ty) => {
+        mod $name {
+            use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+            pub(super) fn serialize<S: Serializer>(value: &$of, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(value.as_str())
+            }
+
+            pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<$of, D::Error> {
+                let word = String::deserialize(from)?;
+                <$of>::parse(&word).ok_or_else(|| D::Error::custom("an unknown word"))
             }
         }
-    }
+    };
 }
+words_of!(language_code, crate::domain::language::Language);
+words_of!(state_word, crate::domain::goals::InitiativeState);
+words_of!(status_word, crate::domain::status::Status);
 
-/// Statuses as the contract's words.
-mod status_word {
+/// A status that may be none.
+mod optional_status_word {
     use crate::domain::status::Status;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(status: &Status, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(status.as_str())
+    #[derive(Deserialize, Serialize)]
+    struct Word(#[serde(with = "super::status_word")] Status);
+
+    pub(super) fn serialize<S: Serializer>(
+        status: &Option<Status>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        status.map(Word).serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Status, D::Error> {
-        let word = String::deserialize(from)?;
-        Status::parse(&word).ok_or_else(|| D::Error::custom("no status"))
-    }
-
-    pub(super) mod optional {
-        use super::{Deserialize, Deserializer, Serializer, Status};
-        use serde::de::Error as _;
-
-        pub(in super::super) fn serialize<S: Serializer>(
-            status: &Option<Status>,
-            to: S,
-        ) -> Result<S::Ok, S::Error> {
-            match status {
-                Some(status) => to.serialize_str(status.as_str()),
-                None => to.serialize_none(),
-            }
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            from: D,
-        ) -> Result<Option<Status>, D::Error> {
-            let word = Option::<String>::deserialize(from)?;
-            word.map(|word| Status::parse(&word).ok_or_else(|| D::Error::custom("no status")))
-                .transpose()
-        }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Status>, D::Error> {
+        let word = Option::<Word>::deserialize(from)?;
+        Ok(word.map(|Word(status)| status))
     }
 }

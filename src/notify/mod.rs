@@ -4,9 +4,9 @@
 pub mod desk;
 pub mod digest;
 pub mod email;
-pub mod english;
 pub mod jira;
 pub mod message;
+pub mod paper;
 pub mod post;
 pub mod slack;
 pub mod status;

@@ -12,6 +12,7 @@ use crate::domain::id::Slug;
 use crate::domain::news::News;
 use crate::domain::scorecard::Scorecard;
 use crate::store::Letter;
+use crate::words::Tongue;
 
 /// Where what is of this team, or of the company, is told: one place, but of e-mail each receiver.
 #[must_use]
@@ -50,15 +51,23 @@ pub fn letters(spec: &NotifySpec, card: &Scorecard, news: &News, now: Timestamp)
 }
 
 fn message(spec: &NotifySpec, card: &Scorecard, news: &News, now: Timestamp) -> Message {
+    let t = Tongue::of(card.company.language);
     let team = news.objective.objective.team.as_ref();
-    let mut note = ObjectiveNote::of(&news.objective, team.and_then(|team| card.teams.get(team)));
+    let mut note = ObjectiveNote::of(
+        &news.objective,
+        team.and_then(|team| card.teams.get(team)),
+        t,
+    );
     let (kind, key_results) = if news.closed.is_some() {
         let all = news.objective.key_results.iter();
-        (Kind::Closed, all.map(|kr| KeyResultNote::of(kr)).collect())
+        (
+            Kind::Closed,
+            all.map(|kr| KeyResultNote::of(kr, t)).collect(),
+        )
     } else {
         let changed = news.changed.iter().map(|(kr, change)| KeyResultNote {
             was: Some(change.from),
-            ..KeyResultNote::of(kr)
+            ..KeyResultNote::of(kr, t)
         });
         (Kind::Status, changed.collect())
     };

@@ -142,7 +142,8 @@ impl Tongue {
     }
 
     /// A moment within a sentence: "2026-11-26 09:30", "26 november 2026 om 09:30".
-    pub(super) fn moment(self, at: DateTime) -> String {
+    #[must_use]
+    pub fn moment(self, at: DateTime) -> String {
         let time = at.strftime("%H:%M");
         match self.language() {
             Language::English => format!("{} {time}", at.date()),

@@ -5,6 +5,7 @@
 mod figures;
 mod forecast;
 mod judged;
+mod message;
 mod page;
 mod phrase;
 mod reason;
@@ -35,13 +36,14 @@ impl Tongue {
 
 /// Every table of phrases, with what it is for.
 #[must_use]
-pub fn tables() -> [(&'static str, &'static [Phrase]); 5] {
+pub fn tables() -> [(&'static str, &'static [Phrase]); 6] {
     [
         ("figures", figures::PHRASES),
         ("judged", judged::PHRASES),
         ("reason", reason::PHRASES),
         ("forecast", forecast::PHRASES),
         ("page", page::PHRASES),
+        ("message", message::PHRASES),
     ]
 }
 

@@ -342,3 +342,27 @@ fn a_receiver_that_hangs_holds_up_no_poll() {
         "the end waits no longer than that"
     );
 }
+
+#[test]
+fn people_are_told_in_the_language_of_the_company() {
+    let slack = on_air(Slack::start(&[]));
+    let home = home("");
+    let config = std::fs::read_to_string(home.path("okrd.toml")).unwrap();
+    let config = config.replace("[company]\n", "[company]\nlanguage = \"nl\"\n");
+    home.write("okrd.toml", &config);
+    hook(&home, &slack, "");
+    let daemon = home.start();
+    reach_the_target(&home);
+    let texts = posted(&slack, 1);
+    assert!(
+        texts[0].contains("Title of recommend heeft het doel bereikt, sinds "),
+        "{}",
+        texts[0]
+    );
+    let shown = home.ends(0, &["notify", "preview", "chat"]).out;
+    assert!(
+        shown.contains("hoe onze objectives ervoor staan"),
+        "{shown}"
+    );
+    daemon.end();
+}

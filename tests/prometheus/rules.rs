@@ -350,6 +350,8 @@ fn the_alerts_are_those_that_were_agreed() {
         ("OkrdSourceFailing", "warning"),
         ("OkrdSourceSuspended", "warning"),
         ("OkrdSourceBreakerOpen", "warning"),
+        ("OkrdNotifySuspended", "warning"),
+        ("OkrdNotifyWaiting", "warning"),
         ("OkrdSchedulerLagging", "info"),
         ("OkrdMeasurementStale", "info"),
         ("OkrdKeyResultAtRisk", "info"),

@@ -517,12 +517,10 @@ impl<'a> Reader<'a, '_> {
                     .iter()
                     .filter_map(|at| Slug::parse(at.value).ok())
                     .collect(),
-                state: match table.text("state").map(|at| at.value) {
-                    Some("doing") => InitiativeState::Doing,
-                    Some("done") => InitiativeState::Done,
-                    Some("dropped") => InitiativeState::Dropped,
-                    _ => InitiativeState::Idea,
-                },
+                state: table
+                    .text("state")
+                    .and_then(|at| InitiativeState::parse(at.value))
+                    .unwrap_or_default(),
                 learned: table.owned("learned"),
                 jira: links::issue(table, self.out),
                 links: links::links(table, self.out),

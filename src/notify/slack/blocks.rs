@@ -6,10 +6,13 @@
 use serde_json::{Value, json};
 
 use super::text::{context, fallback, header, section};
-use crate::notify::english::{Paper, Part};
+use crate::notify::paper::{Paper, Part};
 
 /// The most blocks of a message.
 const MOST: usize = 50;
+/// The most characters of a message. Slack documents none, and refuses blocks beyond some 13,200, of which what holds
+/// a text is a part: "msg_blocks_too_long" (slackapi/bolt-js, issues 2509 and 2867).
+pub(super) const ROOM: usize = 9_000;
 /// What one section may hold, with room for what is counted otherwise.
 const SECTION: usize = 2900;
 
@@ -18,27 +21,35 @@ pub(super) fn payload(paper: &Paper) -> Value {
     json!({ "text": fallback(&paper.subject), "blocks": blocks(paper) })
 }
 
+/// A digest is made so that it fits; whatever does not is said to be left out.
 fn blocks(paper: &Paper) -> Vec<Value> {
     let mut blocks = Vec::new();
     blocks.extend(paper.above.as_deref().map(context));
     let last = last(paper);
-    let room = MOST - last.len();
-    for (n, part) in paper.parts.iter().enumerate() {
-        let of_part = of_part(part);
-        let left = paper.parts.len() - n;
-        // One block is kept to say what is left out.
-        let keep = usize::from(left > 1);
-        if blocks.len() + of_part.len() + keep > room {
-            blocks.truncate(room - 1);
-            blocks.push(section(&format!(
-                "… and more: {left} objectives are not shown here in full."
-            )));
+    // One block is kept to say what is left out.
+    let mut room = (MOST - last.len() - blocks.len() - 1, ROOM);
+    for block in paper.parts.iter().map(of_part) {
+        if !fill(block, &mut room, &mut blocks) {
+            blocks.push(section(paper.tongue.left_out()));
             break;
         }
-        blocks.extend(of_part);
     }
     blocks.extend(last);
     blocks
+}
+
+/// Puts blocks beside others while there is room for blocks and characters; whether there was enough.
+fn fill(part: Vec<Value>, room: &mut (usize, usize), blocks: &mut Vec<Value>) -> bool {
+    for block in part {
+        let text = block["text"]["text"].as_str().unwrap_or_default();
+        let length = text.chars().count();
+        if room.0 == 0 || room.1 < length {
+            return false;
+        }
+        *room = (room.0 - 1, room.1 - length);
+        blocks.push(block);
+    }
+    true
 }
 
 fn of_part(part: &Part) -> Vec<Value> {
@@ -65,7 +76,7 @@ fn last(paper: &Paper) -> Vec<Value> {
     let mut blocks = vec![context(&paper.below)];
     if let Some(page) = &paper.page {
         let page = page.replace('|', "%7C");
-        let link = format!("<{}|Open okrd>", fallback(&page));
+        let link = format!("<{}|{}>", fallback(&page), paper.tongue.open_okrd());
         blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": link }] }));
     }
     blocks

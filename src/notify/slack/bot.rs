@@ -15,8 +15,8 @@ use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::status::Status;
 use crate::net::answer::Answer;
 use crate::net::request::Method;
-use crate::notify::english::paper;
 use crate::notify::message::{Kind, Message};
+use crate::notify::paper::paper;
 use crate::notify::post::{Address, DEADLINE, Post, Refusal};
 use crate::source::endpoint::Endpoint;
 

@@ -10,8 +10,8 @@ use crate::config::spec::HttpSpec;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::net::answer::Answer;
 use crate::net::request::Method;
-use crate::notify::english::paper;
 use crate::notify::message::Message;
+use crate::notify::paper::paper;
 use crate::notify::post::{Address, DEADLINE, Post, Refusal};
 use crate::source::endpoint::Endpoint;
 

@@ -2,6 +2,8 @@
 //! is lost, each place hears things in their order, and a message comes twice only if okrd was killed after it was taken and
 //! before that was written down.
 
+mod golden;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
