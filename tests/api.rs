@@ -7,6 +7,9 @@ extern crate okrd;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod sample;
 
+#[path = "sample/token.rs"]
+mod token;
+
 #[path = "openapi/mod.rs"]
 mod openapi;
 
@@ -27,7 +30,7 @@ use okrd::domain::goals::{KeyResult, Objective};
 use okrd::domain::quality::Quality;
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
-use okrd::http::access::{Credential, Keys, Open, Scope, Scopes};
+use okrd::http::access::{Credential, Keys, Scope, Scopes};
 use okrd::http::hosts::Loopback;
 use okrd::http::measurements::Recorder;
 use okrd::http::paging::{Portion, Stretch};
@@ -126,25 +129,6 @@ impl HistoryReader for Shelf {
     }
 }
 
-/// One token that may write; everything else is open.
-struct OneToken;
-
-#[async_trait]
-impl Keys for OneToken {
-    fn open(&self) -> Scopes {
-        Open.open()
-    }
-
-    fn has_users(&self) -> bool {
-        false
-    }
-
-    async fn admits(&self, credential: Credential<'_>) -> Result<Option<Scopes>, String> {
-        let right = matches!(credential, Credential::Token("let-me"));
-        Ok(right.then(|| Scopes::default().with(Scope::Write)))
-    }
-}
-
 struct Keeper;
 
 #[async_trait]
@@ -169,7 +153,7 @@ struct House {
 impl House {
     /// Must be called on a runtime.
     fn open() -> Self {
-        Self::with(Arc::new(OneToken))
+        Self::with(Arc::new(token::OneToken))
     }
 
     fn with(keys: Arc<dyn Keys>) -> Self {

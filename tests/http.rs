@@ -5,6 +5,9 @@ extern crate okrd;
 
 mod sample;
 
+#[path = "sample/token.rs"]
+mod token;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -28,7 +31,6 @@ use okrd::domain::quality::Quality;
 use okrd::domain::reason::{Reason, Said};
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
-use okrd::http::access::{Credential, Keys, Open, Scope, Scopes};
 use okrd::http::body::Parts;
 use okrd::http::hosts::Loopback;
 use okrd::http::measurements::Recorder;
@@ -120,25 +122,6 @@ fn past() -> Past {
     Past { epochs, values }
 }
 
-/// One token that may write; everything else is open.
-struct OneToken;
-
-#[async_trait]
-impl Keys for OneToken {
-    fn open(&self) -> Scopes {
-        Open.open()
-    }
-
-    fn has_users(&self) -> bool {
-        false
-    }
-
-    async fn admits(&self, credential: Credential<'_>) -> Result<Option<Scopes>, String> {
-        let right = matches!(credential, Credential::Token("let-me"));
-        Ok(right.then(|| Scopes::default().with(Scope::Write)))
-    }
-}
-
 struct Hook(Result<String, String>);
 
 #[async_trait]
@@ -167,7 +150,7 @@ fn state(board: Board) -> (State, watch::Sender<Arc<Board>>, Arc<AtomicI64>) {
         exposition: Arc::new(metrics),
         lifecycle: None,
         recorder: None,
-        keys: Arc::new(OneToken),
+        keys: Arc::new(token::OneToken),
         headers: Arc::new(Arc::default),
         loopback: Loopback::of(([0, 0, 0, 0], 0).into()),
         history: Arc::new(Measurements::default()),

@@ -1,6 +1,5 @@
 //! `okrd resume`: a source that refused our login, or failed, is asked again; a channel that refused our messages is sent
-//! them again. Works with a daemon and without: it writes to
-//! the store, and a running daemon hears of it within a second.
+//! them again. Works with a daemon and without: it writes to the store, and a running daemon hears of it within a second.
 
 use std::path::Path;
 
@@ -33,11 +32,8 @@ pub fn run(config: Option<&Path>, args: &ResumeArgs) -> Result<Verdict, Failure>
         Err(error) => return Err(error.into()),
     };
     // Also one of which nothing is known: a daemon may be about to note it.
-    let runtime = runtime::small()?;
-    runtime.block_on(async {
-        let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
-        store.resume(source.clone(), now).await?;
-        store.close().await
+    write(&config, now, async |store| {
+        store.resume(source.clone(), now).await
     })?;
     say(&match args.format {
         Format::Text => text(source, &known, &config, now),
@@ -73,10 +69,8 @@ fn resume_channel(
         Err(StoreError::Missing { .. }) => Outbox::default(),
         Err(error) => return Err(error.into()),
     };
-    runtime::small()?.block_on(async {
-        let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
-        store.resume_channel(channel.clone(), now).await?;
-        store.close().await
+    write(config, now, async |store| {
+        store.resume_channel(channel.clone(), now).await
     })?;
     let since = known
         .suspended
@@ -101,6 +95,19 @@ fn resume_channel(
         (Format::Text, None) => format!("{channel} was not suspended\n"),
     })?;
     Ok(Verdict::Yes)
+}
+
+/// Writes to the store beside a daemon that may hold it.
+fn write(
+    config: &Config,
+    now: Timestamp,
+    what: impl AsyncFnOnce(&Store) -> Result<(), StoreError>,
+) -> Result<(), Failure> {
+    Ok(runtime::small()?.block_on(async {
+        let store = Store::open_shared(&config.store.path, runtime::VERSION, now)?;
+        what(&store).await?;
+        store.close().await
+    })?)
 }
 
 fn find<'c>(config: &'c Config, name: &str) -> Result<&'c Slug, Failure> {

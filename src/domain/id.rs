@@ -116,6 +116,14 @@ pub struct ObjectiveId {
     pub objective: Slug,
 }
 
+impl ObjectiveId {
+    /// The name that is unique over all cycles: `2026-Q4:objective`.
+    #[must_use]
+    pub fn full(&self) -> String {
+        format!("{}:{}", self.cycle, self.objective)
+    }
+}
+
 /// A key result in its objective and cycle. Shown as `objective/key_result`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyResultId {

@@ -172,8 +172,7 @@ impl Edition {
     /// That the cycle of an objective has closed since it was told of. Of objectives nothing else is remembered: what they
     /// are made of is told.
     fn closed(&mut self, card: &ObjectiveCard, told: &impl Told, now: Timestamp) -> Option<Change> {
-        let id = &card.objective.id;
-        let uid = format!("{}:{}", id.cycle, id.objective);
+        let uid = card.objective.id.full();
         let before = told.status(&uid);
         let is_closed = card.status == Status::Closed;
         if before.is_some_and(|before| is_closed == (before == Status::Closed)) {

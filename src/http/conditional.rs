@@ -19,9 +19,7 @@ impl Tag {
             digest.update(part.len().to_le_bytes());
             digest.update(part);
         }
-        let digest = digest.finalize();
-        let hex: String = digest.iter().take(12).map(|b| format!("{b:02x}")).collect();
-        Self(format!("W/\"{hex}\""))
+        Self(format!("W/\"{:.24x}\"", digest.finalize()))
     }
 
     /// The answer, or that it is the one that the client has.

@@ -23,14 +23,8 @@ use crate::words::Tongue;
 pub const STYLE: &str = include_str!("page.css");
 
 /// Changes with the style sheet, so that browsers may keep it.
-static STYLE_VERSION: LazyLock<String> = LazyLock::new(|| {
-    let digest = Sha256::digest(STYLE);
-    digest
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-});
+static STYLE_VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{:.12x}", Sha256::digest(STYLE)));
 
 /// Seconds after which the page loads itself again.
 const REFRESH: u32 = 30;

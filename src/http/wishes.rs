@@ -98,7 +98,7 @@ impl<'q> Wishes<'q> {
 
     /// Where the next page is. The end stays what it was for this one, and the cycle is named, so that neither moves on.
     pub(super) fn link(&self, id: &KeyResultId, stretch: Stretch, next: Cursor) -> String {
-        let objective = format!("{}:{}", id.cycle, id.objective);
+        let objective = id.objective_id().full();
         let path = HISTORY
             .replace("{objective}", &objective)
             .replace("{key_result}", id.key_result.as_str());

@@ -13,13 +13,14 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::{AsyncSmtpTransport, Error};
 use lettre::{AsyncTransport as _, Message as Mail, Tokio1Executor};
+use maud::{DOCTYPE, html};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
 use super::english::{Paper, paper};
 use super::message::Message;
 use super::post::{Address, DEADLINE, Post, Refusal};
-use super::slack::text::visible;
+use super::visible::visible;
 use crate::config::notify::{EmailSpec, Security};
 use crate::config::secret::Secret;
 use crate::config::spec::Auth;
@@ -48,12 +49,8 @@ impl Email {
     fn mail(&self, to: Address<'_>, message: &Message) -> Result<Mail, Fault> {
         let paper = paper(message, &self.zone);
         let from = mailbox(&self.spec.from, "from")?;
-        let digest = Sha256::digest(to.key.as_bytes());
-        let id = digest.iter().take(16).fold(String::new(), |mut id, byte| {
-            let _ = write!(id, "{byte:02x}");
-            id
-        });
-        let id = format!("<{id}@{}>", from.email.domain());
+        let digest = Sha256::digest(to.key);
+        let id = format!("<{digest:.32x}@{}>", from.email.domain());
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         Mail::builder()
             .from(from)
@@ -121,14 +118,11 @@ impl Email {
 #[async_trait]
 impl Post for Email {
     async fn deliver(&self, to: Address<'_>, message: &Message) -> Result<Option<String>, Refusal> {
-        let of_ours = |fault| Refusal::of(fault, None);
-        let mail = self.mail(to, message).map_err(of_ours)?;
-        let login = self.login().map_err(of_ours)?;
+        let mail = self.mail(to, message)?;
+        let login = self.login()?;
         let hidden = login.as_ref().map(|(_, s)| SecretString::from(s.expose()));
         let hidden = Hidden::from(hidden.into_iter().collect::<Vec<_>>());
-        let transport = self
-            .transport(login.map(|(login, _)| login))
-            .map_err(of_ours)?;
+        let transport = self.transport(login.map(|(login, _)| login))?;
         // Each command has its time; this is that of all.
         let whole = DEADLINE * 2;
         match tokio::time::timeout(whole, transport.send(mail)).await {
@@ -231,31 +225,23 @@ fn text(paper: &Paper) -> String {
 }
 
 fn html(paper: &Paper) -> String {
-    let escape = |text: &str| {
-        let text = seen(text).replace('&', "&amp;").replace('<', "&lt;");
-        text.replace('>', "&gt;")
-            .replace('"', "&quot;")
-            .replace('\n', "<br>\n")
+    let lines = |text: &str| {
+        let text = seen(text);
+        html! { @for (n, line) in text.lines().enumerate() { @if n > 0 { br; } (line) } }
     };
-    let mut html = String::from(
-        "<!doctype html>\n<meta charset=\"utf-8\">\n<body style=\"font-family: sans-serif; max-width: 44em\">\n",
-    );
-    let mut line = |tag: &str, text: &str| {
-        let _ = writeln!(html, "<{tag}>{}</{tag}>", escape(text));
+    let page = html! {
+        (DOCTYPE)
+        meta charset="utf-8";
+        body style="font-family: sans-serif; max-width: 44em" {
+            @if let Some(above) = &paper.above { p { (lines(above)) } }
+            @for part in &paper.parts {
+                h2 { (lines(&part.heading)) }
+                @if !part.lead.is_empty() { p { (lines(&part.lead)) } }
+                @for paragraph in &part.paragraphs { p { (lines(paragraph)) } }
+            }
+            p { (lines(&paper.below)) }
+            @if let Some(page) = &paper.page { p { a href=(page) { "Open okrd" } } }
+        }
     };
-    if let Some(above) = &paper.above {
-        line("p", above);
-    }
-    for part in &paper.parts {
-        line("h2", &part.heading);
-        let lead = std::iter::once(&part.lead).filter(|lead| !lead.is_empty());
-        lead.chain(&part.paragraphs)
-            .for_each(|text| line("p", text));
-    }
-    line("p", &paper.below);
-    if let Some(page) = &paper.page {
-        let page = escape(page);
-        let _ = writeln!(html, "<p><a href=\"{page}\">Open okrd</a></p>");
-    }
-    html + "</body>\n"
+    page.into_string()
 }

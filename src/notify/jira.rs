@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::english::{self, Paper, paper};
 use super::message::{KeyResultNote, Message};
 use super::post::{Address, DEADLINE, Post, Refusal};
-use super::slack::text::visible;
+use super::visible::visible;
 use crate::config::spec::{Deployment, HttpSpec};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::status::Status;
@@ -20,8 +20,10 @@ use crate::net::answer::Answer;
 use crate::net::request::Method;
 use crate::source::endpoint::Endpoint;
 
-/// Keys of letters that keep a link up to date begin so; all others are comments.
-pub(super) const LINK: &str = "link/";
+/// What is written: the key of a letter begins with one of these. A link that is kept up to date …
+pub(super) const LINK: &str = "link";
+/// … or a comment.
+pub(super) const COMMENT: &str = "comment";
 /// The longest title, summary and id of a link.
 const LONGEST: usize = 255;
 
@@ -56,10 +58,8 @@ impl Jira {
 
     async fn ask(&self) -> Result<bool, Refusal> {
         let path = "/rest/api/2/serverInfo";
-        let request = self.endpoint.request(Method::Get, path, None, DEADLINE);
-        let request = request.map_err(|fault| Refusal::of(fault, None))?;
-        let answer = self.endpoint.send(request).await;
-        let answer = answer.map_err(|fault| Refusal::of(fault, None))?;
+        let request = self.endpoint.request(Method::Get, path, None, DEADLINE)?;
+        let answer = self.endpoint.send(request).await?;
         let document = answer.fail_on_status().and_then(Answer::json);
         let document =
             document.map_err(|fault| Refusal::of(answer.guard(fault), Some(answer.status)))?;
@@ -76,11 +76,9 @@ impl Jira {
         let version = if cloud { 3 } else { 2 };
         let path = format!("/rest/api/{version}/issue/{issue}/{what}");
         let body = Some(("application/json", body.to_string().into_bytes()));
-        let request = self.endpoint.request(Method::Post, &path, body, DEADLINE);
-        let request = request.and_then(|request| request.header("x-atlassian-token", "no-check"));
-        let request = request.map_err(|fault| Refusal::of(fault, None))?;
-        let answer = self.endpoint.send(request).await;
-        judge(&answer.map_err(|fault| Refusal::of(fault, None))?)
+        let request = self.endpoint.request(Method::Post, &path, body, DEADLINE)?;
+        let request = request.header("x-atlassian-token", "no-check")?;
+        judge(&self.endpoint.send(request).await?)
     }
 }
 
@@ -132,7 +130,8 @@ enum What<'m> {
 
 fn what<'m>(to: Address<'_>, message: &'m Message) -> What<'m> {
     let mut notes = message.objectives.iter().flat_map(|o| &o.key_results);
-    match notes.next().filter(|_| to.key.starts_with(LINK)) {
+    let is_link = to.key.split('/').next() == Some(LINK);
+    match notes.next().filter(|_| is_link) {
         Some(note) => What::Link(note),
         None => What::Comment,
     }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::goals::{Feed, Initiative, InitiativeState, Team};
+use crate::domain::goals::{Initiative, InitiativeState, Team};
 use crate::domain::number::show as number;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard, Scorecard};
 use crate::domain::status::Status;
@@ -25,13 +25,25 @@ pub enum Kind {
     Test,
 }
 
+impl Kind {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Closed => "closed",
+            Self::Digest => "digest",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// A message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// What it is for.
     pub kind: Kind,
     /// When it was made: what it says was so then.
-    #[serde(with = "instant")]
     pub at: Timestamp,
     /// The company's name; may be empty.
     pub company: String,
@@ -40,7 +52,6 @@ pub struct Message {
     /// Whose digest it is: a team's name; `None` for the company.
     pub team: Option<String>,
     /// Of a digest, since when changes are told as new.
-    #[serde(with = "instant::optional")]
     pub since: Option<Timestamp>,
     /// Of a digest in several messages, which one of how many.
     pub part: Option<(usize, usize)>,
@@ -88,7 +99,6 @@ pub struct KeyResultNote {
     #[serde(with = "status_word::optional")]
     pub was: Option<Status>,
     /// Since when it stands so.
-    #[serde(with = "instant")]
     pub since: Timestamp,
     /// Whether that is since the digest before.
     pub is_new: bool,
@@ -97,7 +107,6 @@ pub struct KeyResultNote {
     /// Its unit.
     pub unit: String,
     /// Which instant it describes.
-    #[serde(with = "instant::optional")]
     pub as_of: Option<Timestamp>,
     /// What was agreed, such as "from 640 to 1,000".
     pub goal: String,
@@ -157,7 +166,7 @@ impl ObjectiveNote {
     pub fn of(card: &ObjectiveCard, team: Option<&Team>) -> Self {
         let objective = &card.objective;
         Self {
-            id: format!("{}:{}", objective.id.cycle, objective.id.objective),
+            id: objective.id.full(),
             title: objective.title.clone(),
             why: objective.why.clone(),
             team: team.map(|team| team.name.clone()),
@@ -186,10 +195,7 @@ impl KeyResultNote {
             unit: key_result.unit.clone(),
             as_of: card.value.map(|(_, as_of)| as_of),
             goal: goal(card),
-            source: match &key_result.feed {
-                Feed::Polled { source } => source.as_str().to_owned(),
-                other => other.source().to_owned(),
-            },
+            source: key_result.feed.source().to_owned(),
             reason: ENGLISH.reason(card),
             ended: (card.closing).map(|closing| ENGLISH.outcome(closing.as_amended)),
         }
@@ -231,44 +237,6 @@ fn goal(card: &KeyResultCard) -> String {
                 (_, Some(to)) => format!("to {}", number(to)),
                 _ => "the first measurement sets the baseline".into(),
             }
-        }
-    }
-}
-
-/// Instants as RFC 3339, UTC.
-mod instant {
-    use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(at)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(D::Error::custom)
-    }
-
-    pub(super) mod optional {
-        use super::{Deserialize, Deserializer, Serializer, Timestamp};
-        use serde::de::Error as _;
-
-        pub(in super::super) fn serialize<S: Serializer>(
-            at: &Option<Timestamp>,
-            to: S,
-        ) -> Result<S::Ok, S::Error> {
-            match at {
-                Some(at) => to.collect_str(at),
-                None => to.serialize_none(),
-            }
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            from: D,
-        ) -> Result<Option<Timestamp>, D::Error> {
-            let text = Option::<String>::deserialize(from)?;
-            text.map(|text| text.parse().map_err(D::Error::custom))
-                .transpose()
         }
     }
 }

@@ -10,9 +10,10 @@ pub mod message;
 pub mod post;
 pub mod slack;
 pub mod status;
+pub mod visible;
 pub mod webhook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +71,7 @@ pub struct Standing {
 /// Hears what becomes of messages.
 pub trait Tally: Send + Sync {
     /// These are the channels.
-    fn know(&self, names: &std::collections::BTreeSet<Slug>);
+    fn know(&self, names: &BTreeSet<Slug>);
     /// A message was acknowledged.
     fn sent(&self, channel: &Slug, at: Timestamp);
     /// A message was not taken.

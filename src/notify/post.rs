@@ -58,6 +58,13 @@ impl Refusal {
     }
 }
 
+/// A fault from before there was an answer.
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::of(fault, None)
+    }
+}
+
 /// Where a message goes and what it belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Address<'a> {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::jira::{COMMENT, LINK};
 use super::message::{KeyResultNote, Kind, Message, ObjectiveNote};
 use crate::config::notify::{NotifySpec, Way};
 use crate::domain::id::Slug;
@@ -29,64 +30,50 @@ pub fn places(spec: &NotifySpec, card: &Scorecard, team: Option<&Slug>) -> Vec<S
 /// The letters that tell one piece of news.
 #[must_use]
 pub fn letters(spec: &NotifySpec, card: &Scorecard, news: &News, now: Timestamp) -> Vec<Letter> {
-    match &spec.way {
-        Way::Jira { link, comment, .. } => {
-            let forms = [(*link, "link"), (*comment, "comment")];
-            let forms: Vec<&str> = forms
-                .iter()
-                .filter(|(on, _)| *on)
-                .map(|(_, f)| *f)
-                .collect();
-            to_issues(spec, card, news, &forms, now)
-        }
-        _ => {
-            let letter = letter(card, news, spec, now);
-            let team = news.objective.objective.team.as_ref();
-            let each = places(spec, card, team).into_iter().map(|place| Letter {
-                key: match place.as_str() {
-                    "" => letter.key.clone(),
-                    place => format!("{}/{place}", letter.key),
-                },
-                place,
-                ..letter.clone()
-            });
-            each.collect()
-        }
+    let message = message(spec, card, news, now);
+    let key = key(&message, news);
+    if let Way::Jira { link, comment, .. } = &spec.way {
+        let forms = [(*link, LINK), (*comment, COMMENT)];
+        let forms = forms.into_iter().filter(|(on, _)| *on);
+        let forms: Vec<&str> = forms.map(|(_, form)| form).collect();
+        return to_issues(&message, &key, news, &forms, now);
+    }
+    let team = news.objective.objective.team.as_ref();
+    let each = places(spec, card, team).into_iter().map(|place| {
+        let key = match place.as_str() {
+            "" => key.clone(),
+            place => format!("{key}/{place}"),
+        };
+        letter(&message, news, key, place, now)
+    });
+    each.collect()
+}
+
+fn message(spec: &NotifySpec, card: &Scorecard, news: &News, now: Timestamp) -> Message {
+    let team = news.objective.objective.team.as_ref();
+    let mut note = ObjectiveNote::of(&news.objective, team.and_then(|team| card.teams.get(team)));
+    let (kind, key_results) = if news.closed.is_some() {
+        let all = news.objective.key_results.iter();
+        (Kind::Closed, all.map(|kr| KeyResultNote::of(kr)).collect())
+    } else {
+        let changed = news.changed.iter().map(|(kr, change)| KeyResultNote {
+            was: Some(change.from),
+            ..KeyResultNote::of(kr)
+        });
+        (Kind::Status, changed.collect())
+    };
+    note.key_results = key_results;
+    Message {
+        objectives: vec![note],
+        ..Message::new(kind, card, spec.page.as_ref(), now)
     }
 }
 
-fn letter(card: &Scorecard, news: &News, spec: &NotifySpec, now: Timestamp) -> Letter {
-    let objective = &news.objective.objective;
-    let team = objective.team.as_ref();
-    let kind = match news.closed {
-        Some(_) => Kind::Closed,
-        None => Kind::Status,
-    };
-    let mut message = Message::new(kind, card, spec.page.as_ref(), now);
-    let mut note = ObjectiveNote::of(&news.objective, team.and_then(|team| card.teams.get(team)));
-    note.key_results = match news.closed {
-        Some(_) => news
-            .objective
-            .key_results
-            .iter()
-            .map(|kr| KeyResultNote::of(kr))
-            .collect(),
-        None => {
-            let changed = news.changed.iter();
-            changed
-                .map(|(kr, change)| KeyResultNote {
-                    was: Some(change.from),
-                    ..KeyResultNote::of(kr)
-                })
-                .collect()
-        }
-    };
-    let uid = note.id.clone();
-    message.objectives.push(note);
+fn letter(message: &Message, news: &News, key: String, place: String, now: Timestamp) -> Letter {
     Letter {
-        key: format!("{}/{uid}/{}", word(kind), tell_apart(news)),
-        place: String::new(),
-        thread: Some(uid),
+        key,
+        place,
+        thread: Some(news.objective.objective.id.full()),
         body: message.body(),
         made: now,
         due: now,
@@ -94,61 +81,45 @@ fn letter(card: &Scorecard, news: &News, spec: &NotifySpec, now: Timestamp) -> L
     }
 }
 
-/// To the issue of each initiative that is meant to move a key result that changed.
+/// To the issue of each initiative that is meant to move a key result that is told of.
 fn to_issues(
-    spec: &NotifySpec,
-    card: &Scorecard,
+    message: &Message,
+    key: &str,
     news: &News,
     forms: &[&str],
     now: Timestamp,
 ) -> Vec<Letter> {
-    let whole = letter(card, news, spec, now);
-    let Some(message) = Message::of_body(&whole.body) else {
-        return Vec::new();
-    };
     let mut letters = Vec::new();
     for initiative in &news.objective.objective.initiatives {
         let Some(issue) = &initiative.jira else {
             continue;
         };
-        for (objective, note) in each_key_result(&message) {
-            let moved = initiative.key_results.iter();
-            let mut moved = moved.filter(|kr| note.id.rsplit('/').next() == Some(kr.as_str()));
-            if moved.next().is_none() {
-                continue;
+        for objective in &message.objectives {
+            let moved = |note: &&KeyResultNote| {
+                let name = note.id.rsplit('/').next();
+                let mut meant = initiative.key_results.iter();
+                meant.any(|key_result| name == Some(key_result.as_str()))
+            };
+            for note in objective.key_results.iter().filter(moved) {
+                let one = Message {
+                    objectives: vec![ObjectiveNote {
+                        key_results: vec![note.clone()],
+                        ..objective.clone()
+                    }],
+                    ..message.clone()
+                };
+                letters.extend(forms.iter().map(|form| {
+                    let key = format!("{form}/{issue}/{}/{key}", note.id);
+                    letter(&one, news, key, issue.clone(), now)
+                }));
             }
-            let mut one = message.clone();
-            one.objectives = vec![ObjectiveNote {
-                key_results: vec![note.clone()],
-                ..objective.clone()
-            }];
-            letters.extend(forms.iter().map(|form| Letter {
-                key: format!("{form}/{issue}/{}/{}", note.id, whole.key),
-                place: issue.clone(),
-                body: one.body(),
-                ..whole.clone()
-            }));
         }
     }
     letters
 }
 
-fn each_key_result(message: &Message) -> impl Iterator<Item = (&ObjectiveNote, &KeyResultNote)> {
-    let objectives = message.objectives.iter();
-    objectives.flat_map(|o| o.key_results.iter().map(move |kr| (o, kr)))
-}
-
-fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Status => "status",
-        Kind::Closed => "closed",
-        Kind::Digest => "digest",
-        Kind::Test => "test",
-    }
-}
-
 /// What tells these changes from all others: which key results, from what to what, since when.
-fn tell_apart(news: &News) -> String {
+fn key(message: &Message, news: &News) -> String {
     let mut all = String::new();
     for (kr, change) in &news.changed {
         let (from, to, since) = (change.from, change.to, change.since.as_millisecond());
@@ -157,10 +128,6 @@ fn tell_apart(news: &News) -> String {
     if let Some(closed) = news.closed {
         let _ = writeln!(all, "{}", closed.from);
     }
-    let digest = Sha256::digest(all.as_bytes());
-    digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let (kind, uid) = (message.kind.as_str(), news.objective.objective.id.full());
+    format!("{kind}/{uid}/{:.16x}", Sha256::digest(all))
 }

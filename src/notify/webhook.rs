@@ -3,8 +3,6 @@
 //! `X-Okrd-Signature: sha256=<hex>` is the HMAC-SHA256 of `<X-Okrd-Timestamp>.<body>`; the timestamp is that of sending, in
 //! seconds since 1970. docs/notifications.md tells how to check it.
 
-use std::fmt::Write as _;
-
 use async_trait::async_trait;
 use hmac::{Hmac, Mac as _};
 use serde_json::json;
@@ -69,21 +67,13 @@ fn sign(secret: &[u8], timestamp: &str, body: &[u8]) -> Result<String, Fault> {
     mac.update(timestamp.as_bytes());
     mac.update(b".");
     mac.update(body);
-    let mut hex = String::new();
-    for byte in mac.finalize().into_bytes() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    Ok(hex)
+    Ok(format!("{:x}", mac.finalize().into_bytes()))
 }
 
 #[async_trait]
 impl Post for Webhook {
     async fn deliver(&self, to: Address<'_>, message: &Message) -> Result<Option<String>, Refusal> {
-        let request = self
-            .request(to, message)
-            .map_err(|fault| Refusal::of(fault, None))?;
-        let answer = self.endpoint.send(request).await;
-        let answer = answer.map_err(|fault| Refusal::of(fault, None))?;
+        let answer = self.endpoint.send(self.request(to, message)?).await?;
         match answer.fail_on_status() {
             Ok(_) => Ok(None),
             Err(fault) => Err(Refusal::of(answer.guard(fault), Some(answer.status))),
@@ -109,14 +99,8 @@ mod tests {
     fn signatures_are_those_of_the_standard() {
         let mut mac = Hmac::<Sha256>::new_from_slice(b"Jefe").unwrap();
         mac.update(b"what do ya want for nothing?");
-        let hex: String = mac
-            .finalize()
-            .into_bytes()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
         assert_eq!(
-            hex,
+            format!("{:x}", mac.finalize().into_bytes()),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
         // printf '1790000000.{"a":1}' | openssl dgst -sha256 -hmac key

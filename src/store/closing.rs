@@ -58,7 +58,7 @@ impl Close {
 
 fn objective(card: &ObjectiveCard) -> Option<Ended> {
     Some(Ended {
-        uid: uid(&card.objective.id),
+        uid: card.objective.id.full(),
         closing: card.closing?,
         value: None,
         raw: None,
@@ -84,11 +84,6 @@ fn key_result(card: &KeyResultCard) -> Option<Ended> {
         forecast: card.forecast_error,
         definition: Some(card.key_result.definition.clone()),
     })
-}
-
-/// The name of an objective that is unique over all cycles; a key result's has a slash.
-fn uid(id: &ObjectiveId) -> String {
-    format!("{}:{}", id.cycle, id.objective)
 }
 
 const ROW: &str = "
@@ -198,7 +193,7 @@ impl<'g> Known<'g> {
         let objectives = goals.objectives.iter();
         Self {
             key_results: key_results.map(|(_, kr)| (kr.id.full(), &kr.id)).collect(),
-            objectives: objectives.map(|o| (uid(&o.id), &o.id)).collect(),
+            objectives: objectives.map(|o| (o.id.full(), &o.id)).collect(),
         }
     }
 }

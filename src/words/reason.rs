@@ -121,42 +121,21 @@ impl Teller<'_> {
                 left,
             } => self.holding(place, *compliance, *left),
             Said::Made(made) => capital(self.made(made) + "."),
-            Said::AtTarget { .. }
-            | Said::TooEarly { .. }
-            | Said::Gap { .. }
-            | Said::Paced { .. } => self.under_way(said),
-        }
-    }
-
-    /// What is said of a way that is under way.
-    fn under_way(&self, said: &Said) -> String {
-        let t = self.tongue;
-        match said {
             Said::AtTarget {
                 value,
                 target,
                 strict,
                 too_safe,
             } => {
-                let (value, target) = (self.quantity(*value), self.number(*target));
-                let met = if *strict {
-                    t.is_past_target(value, target)
-                } else {
-                    t.meets_target(value, target)
-                };
-                capital(met) + if *too_safe { t.too_safe() } else { "" }
+                self.at_target(*value, *target, *strict) + if *too_safe { t.too_safe() } else { "" }
             }
             Said::TooEarly {
                 made,
                 planned,
-                by_plan,
-            } => {
-                let (made, planned) = (self.made(made), t.careful_percent(*planned));
-                if *by_plan {
-                    t.too_early_plan(made, planned)
-                } else {
-                    t.too_early_cycle(made, planned)
-                }
+                by_plan: true,
+            } => t.too_early_plan(self.made(made), t.careful_percent(*planned)),
+            Said::TooEarly { made, planned, .. } => {
+                t.too_early_cycle(self.made(made), t.careful_percent(*planned))
             }
             Said::Gap { made, gap, planned } => self.gap(made, *gap, *planned),
             Said::Paced {
@@ -170,8 +149,17 @@ impl Teller<'_> {
                     Ambition::Committed => t.paced_committed(made, expected),
                 }
             }
-            _ => String::new(),
         }
+    }
+
+    /// That the target is met, or passed where that is what counts.
+    fn at_target(&self, value: Option<f64>, target: Option<f64>, strict: bool) -> String {
+        let (value, target) = (self.quantity(value), self.number(target));
+        capital(if strict {
+            self.tongue.is_past_target(value, target)
+        } else {
+            self.tongue.meets_target(value, target)
+        })
     }
 
     /// How the newest attempt failed, as the end of a sentence; empty when it did not.

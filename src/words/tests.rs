@@ -47,42 +47,59 @@ fn outcome(score: f64, verdict: Verdict) -> Outcome {
 
 /// One of each kind of thing that is said of a status. The `match` keeps it whole: a new kind does not compile before it
 /// is here.
-fn said() -> Vec<Said> {
-    let way = Made::Way {
+fn way() -> Made {
+    Made::Way {
         value: Some(1_820.5),
         share: 0.388_9,
         from: Some(1_640.0),
         to: Some(2_104.0),
-    };
-    let back = Made::Way {
+    }
+}
+
+fn back() -> Made {
+    Made::Way {
         value: Some(1_604.0),
         share: -0.1,
         from: Some(1_640.0),
         to: Some(2_104.0),
-    };
-    let steps = Made::Milestones {
+    }
+}
+
+fn steps() -> Made {
+    Made::Milestones {
         done: Some(1.0),
         of: 3,
         share: 0.25,
-    };
-    let place = |value, inside| Place {
-        value: Some(value),
-        inside,
-        hold: hold(Band::AtMost(1_300.0)),
-    };
-    let over = |end, closing| Said::Over {
-        end,
-        closing,
-        ambition: Ambition::Aspirational,
-    };
-    let closing = |amended, first| {
-        Some(Closing {
-            as_amended: amended,
-            as_committed: first,
-        })
-    };
-    let strong = outcome(0.8, Verdict::Strong);
-    let all = vec![
+    }
+}
+
+/// Each thing that can be said.
+fn said() -> Vec<Said> {
+    let all: Vec<Said> = [unmeasured(), over(), under_way(), held()].concat();
+    for said in &all {
+        match said {
+            Said::Nothing
+            | Said::Begins(_)
+            | Said::NothingYet(_)
+            | Said::TooOld { .. }
+            | Said::Collected(_)
+            | Said::FirstIsBaseline
+            | Said::NoWay { .. }
+            | Said::Over { .. }
+            | Said::Made(_)
+            | Said::AtTarget { .. }
+            | Said::TooEarly { .. }
+            | Said::Gap { .. }
+            | Said::Paced { .. }
+            | Said::Band(_)
+            | Said::Holding { .. } => {}
+        }
+    }
+    all
+}
+
+fn unmeasured() -> Vec<Said> {
+    vec![
         Said::Nothing,
         Said::Begins(date(2027, 1, 1)),
         Said::NothingYet(None),
@@ -114,6 +131,23 @@ fn said() -> Vec<Said> {
             baseline: 1e300,
             error: TargetError::NotFinite,
         },
+    ]
+}
+
+fn over() -> Vec<Said> {
+    let over = |end, closing| Said::Over {
+        end,
+        closing,
+        ambition: Ambition::Aspirational,
+    };
+    let closing = |amended, first| {
+        Some(Closing {
+            as_amended: amended,
+            as_committed: first,
+        })
+    };
+    let strong = outcome(0.8, Verdict::Strong);
+    vec![
         over(End::NotMeasured, None),
         over(
             End::Collected(Collected {
@@ -127,11 +161,11 @@ fn said() -> Vec<Said> {
             closing(outcome(0.0, Verdict::Missed), outcome(0.0, Verdict::Missed)),
         ),
         over(
-            End::Made(way.clone()),
+            End::Made(way()),
             closing(strong, outcome(0.625, Verdict::Achieved)),
         ),
         over(
-            End::Made(steps.clone()),
+            End::Made(steps()),
             closing(outcome(1.0, Verdict::Achieved), strong),
         ),
         over(
@@ -145,6 +179,11 @@ fn said() -> Vec<Said> {
             ),
         ),
         over(End::Unjudged(Some(5.0)), None),
+    ]
+}
+
+fn under_way() -> Vec<Said> {
+    vec![
         Said::Made(Made::So(true)),
         Said::AtTarget {
             value: Some(2_104.0),
@@ -159,7 +198,7 @@ fn said() -> Vec<Said> {
             too_safe: true,
         },
         Said::TooEarly {
-            made: way.clone(),
+            made: way(),
             planned: 0.05,
             by_plan: false,
         },
@@ -169,30 +208,40 @@ fn said() -> Vec<Said> {
             by_plan: true,
         },
         Said::Gap {
-            made: way.clone(),
+            made: way(),
             gap: -0.11,
             planned: 0.5,
         },
         Said::Gap {
-            made: back.clone(),
+            made: back(),
             gap: 0.01,
             planned: 0.5,
         },
         Said::Gap {
-            made: steps,
+            made: steps(),
             gap: 0.0,
             planned: 0.25,
         },
         Said::Paced {
-            made: way,
+            made: way(),
             ambition: Ambition::Aspirational,
             expected: 0.35,
         },
         Said::Paced {
-            made: back,
+            made: back(),
             ambition: Ambition::Committed,
             expected: 0.5,
         },
+    ]
+}
+
+fn held() -> Vec<Said> {
+    let place = |value, inside| Place {
+        value: Some(value),
+        inside,
+        hold: hold(Band::AtMost(1_300.0)),
+    };
+    vec![
         Said::Band(InBand::Newest(place(1_280.0, true))),
         Said::Holding {
             place: place(1_280.0, true),
@@ -204,27 +253,7 @@ fn said() -> Vec<Said> {
             compliance: Some(0.7),
             left: None,
         },
-    ];
-    for said in &all {
-        match said {
-            Said::Nothing
-            | Said::Begins(_)
-            | Said::NothingYet(_)
-            | Said::TooOld { .. }
-            | Said::Collected(_)
-            | Said::FirstIsBaseline
-            | Said::NoWay { .. }
-            | Said::Over { .. }
-            | Said::Made(_)
-            | Said::AtTarget { .. }
-            | Said::TooEarly { .. }
-            | Said::Gap { .. }
-            | Said::Paced { .. }
-            | Said::Band(_)
-            | Said::Holding { .. } => {}
-        }
-    }
-    all
+    ]
 }
 
 fn forecasts() -> Vec<Forecast> {

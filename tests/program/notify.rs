@@ -36,6 +36,13 @@ fn noted(home: &Home, status: &str) {
     });
 }
 
+/// A first value, of which note is taken, and then one that is news.
+fn reach_the_target(home: &Home) {
+    record(home, "0");
+    noted(home, "too_early");
+    record(home, "1000");
+}
+
 /// Until so many messages were taken, and their texts.
 fn posted(slack: &Slack, count: usize) -> Vec<String> {
     let all = within(PATIENT, "messages are posted", || {
@@ -52,9 +59,7 @@ fn a_change_of_status_is_told_once() {
     let home = home("");
     hook(&home, &slack, "");
     let daemon = home.start();
-    record(&home, "0");
-    noted(&home, "too_early");
-    record(&home, "1000");
+    reach_the_target(&home);
     let texts = posted(&slack, 1);
     assert!(
         texts[0].contains("Title of recommend has reached its target"),
@@ -152,9 +157,7 @@ fn what_slack_cannot_take_now_is_sent_later_and_nothing_twice() {
     slack.next(Trouble::Patience(1));
     slack.next(Trouble::Answer(500, "rollup_error"));
     let daemon = home.start();
-    record(&home, "0");
-    noted(&home, "too_early");
-    record(&home, "1000");
+    reach_the_target(&home);
     let texts = posted(&slack, 1);
     assert!(texts[0].contains("has reached its target"));
     daemon.until("each failure is counted", |m| {
@@ -177,9 +180,7 @@ fn a_webhook_that_is_no_more_suspends_its_channel_until_somebody_acts() {
     hook(&home, &slack, "");
     slack.down(Some(Trouble::Answer(410, "channel_is_archived")));
     let daemon = home.start();
-    record(&home, "0");
-    noted(&home, "too_early");
-    record(&home, "1000");
+    reach_the_target(&home);
     counted(&daemon, "okrd_notify_suspended", 1.0);
     record(&home, "-500");
     counted(&daemon, "okrd_notify_waiting", 2.0);
@@ -225,9 +226,7 @@ fn f74_a_hostile_title_reaches_slack_as_the_text_it_is() {
         .replace("title = \"Grow\"", &format!("title = \"{title} {long}\""));
     home.write("okrs/team.toml", &okrs);
     let daemon = home.start();
-    record(&home, "0");
-    noted(&home, "too_early");
-    record(&home, "1000");
+    reach_the_target(&home);
     posted(&slack, 1);
     let payload = &slack.posted()[0].payload;
     let blocks = payload["blocks"].as_array().unwrap();
@@ -303,9 +302,7 @@ fn a_kill_between_sending_and_noting_repeats_that_one_message_and_no_other() {
     let home = home("");
     hook(&home, &slack, "");
     let daemon = home.start();
-    record(&home, "0");
-    noted(&home, "too_early");
-    record(&home, "1000");
+    reach_the_target(&home);
     posted(&slack, 1);
     counted(&daemon, "okrd_notify_sent_total", 1.0);
     // Slack takes the next one, and okrd never hears of it.
@@ -329,9 +326,7 @@ fn a_receiver_that_hangs_holds_up_no_poll() {
     hook(&home, &slack, "");
     slack.down(Some(Trouble::TakenAndSilent));
     let daemon = home.start();
-    record(&home, "0");
-    noted(&home, "too_early");
-    record(&home, "1000");
+    reach_the_target(&home);
     within(PATIENT, "it hangs", || {
         (slack.requests() == 1).then_some(())
     });

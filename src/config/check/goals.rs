@@ -13,7 +13,7 @@ use super::daemon::{Polling, Schedules, duration, timeout};
 use super::measure::{canonical, counts_days, measure};
 use super::suggest::did_you_mean;
 use super::table::{At, Table};
-use super::{FilterJudge, aim, amendments, formula, guard, hex, links, rebases};
+use super::{FilterJudge, aim, amendments, formula, guard, links, rebases};
 use crate::config::finding::{Code, Finding, Rests, Severity, quoted};
 use crate::config::schedule::{Schedule, show_duration};
 use crate::config::spec::{Canary, Measure, Poll, SourceSpec};
@@ -279,7 +279,7 @@ impl<'a> Reader<'a, '_> {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        hex(&hash.finalize()).chars().take(16).collect()
+        format!("{:.16x}", hash.finalize())
     }
 
     /// How the number is asked for, when a source is asked.

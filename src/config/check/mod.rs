@@ -405,15 +405,5 @@ pub fn revision(files: &Files) -> String {
         hash.update((file.text().len() as u64).to_le_bytes());
         hash.update(file.text());
     }
-    hex(&hash.finalize())
-}
-
-/// Bytes as lower-case hex digits.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    format!("{:x}", hash.finalize())
 }

@@ -46,7 +46,7 @@ fn channel(
     teams: &BTreeMap<Slug, Team>,
     out: &mut Vec<Finding>,
 ) -> Option<NotifySpec> {
-    let page = page(table, "page", out);
+    let page = plain_url(table, "page", out);
     let only = only(table, teams, out);
     let company = table.flag("company").unwrap_or(only.is_none());
     let hold = hold(table, out);
@@ -152,26 +152,18 @@ fn digest(table: Table<'_>, zone: &Zone, out: &mut Vec<Finding>) -> Option<Sched
     let Some(at) = table.text("digest") else {
         return usual();
     };
-    match Schedule::parse(at.value, &zone.zone, &zone.name) {
-        Ok(cron @ Schedule::Cron(_)) => Some(cron),
-        Err(error) => {
-            let finding = at.finding(Code::CfgValue, error.to_string());
-            out.push(finding.help("write for example \"0 9 * * 1\": Mondays at nine"));
-            usual()
-        }
-        Ok(Schedule::Every(_)) => {
-            let finding = at.finding(
-                Code::CfgValue,
-                "a digest comes at an hour, not at an interval",
-            );
-            out.push(finding.help("write for example \"0 9 * * 1\": Mondays at nine"));
-            usual()
-        }
-    }
+    let wrong = match Schedule::parse(at.value, &zone.zone, &zone.name) {
+        Ok(cron @ Schedule::Cron(_)) => return Some(cron),
+        Ok(Schedule::Every(_)) => "a digest comes at an hour, not at an interval".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let finding = at.finding(Code::CfgValue, wrong);
+    out.push(finding.help("write for example \"0 9 * * 1\": Mondays at nine"));
+    usual()
 }
 
 /// An address that people or programs find something at.
-fn page(table: Table<'_>, key: &str, out: &mut Vec<Finding>) -> Option<String> {
+fn plain_url(table: Table<'_>, key: &str, out: &mut Vec<Finding>) -> Option<String> {
     let at = table.text(key)?;
     let sound = Url::parse(at.value).ok().filter(|url| {
         let plain = url.username().is_empty() && url.password().is_none();
@@ -212,7 +204,8 @@ fn slack(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Way> {
             )))
         }
         (None, Some(token)) => {
-            let api = page(table, "api", out).unwrap_or_else(|| "https://slack.com/api".into());
+            let api =
+                plain_url(table, "api", out).unwrap_or_else(|| "https://slack.com/api".into());
             let Some(channel) = table.text("channel") else {
                 let finding =
                     table.finding(Code::CfgMissing, "a Slack bot lacks the key `channel`");

@@ -153,12 +153,7 @@ fn fingerprints(findings: &[Finding], files: &Files) -> Vec<String> {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        let hash: String = hash
-            .finalize()
-            .iter()
-            .take(12)
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hash = format!("{:.24x}", hash.finalize());
         let nth = alike.entry(hash.clone()).or_default();
         *nth += 1;
         format!("{hash}:{nth}")

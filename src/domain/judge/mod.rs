@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::said::{across, reason};
+use self::said::reason;
 use self::sight::Sight;
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
@@ -119,20 +119,10 @@ pub fn judge_along(
             .flatten(),
         closed_at: None,
     };
-    let kept = record.kept.as_ref().filter(|_| phase == Phase::Closed);
-    if let Some(kept) = kept {
+    if let Some(kept) = record.kept.as_ref().filter(|_| phase == Phase::Closed) {
         show_kept(kept, &mut card);
     }
-    card.reason = Reason {
-        kept: kept.map(|kept| kept.reason.clone()),
-        ..across(
-            reason(&card, terms.ambition, cycle),
-            key_result,
-            record,
-            cycle,
-            phase,
-        )
-    };
+    card.reason = reason(&card, terms.ambition, record, cycle, phase);
     Arc::new(card)
 }
 

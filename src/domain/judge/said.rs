@@ -3,7 +3,7 @@
 use crate::domain::card::KeyResultCard;
 use crate::domain::cycle::Cycle;
 use crate::domain::fault::FaultClass;
-use crate::domain::goals::{Ambition, KeyResult};
+use crate::domain::goals::Ambition;
 use crate::domain::history::Record;
 use crate::domain::method::PaceBy;
 use crate::domain::progress::EPSILON;
@@ -12,30 +12,22 @@ use crate::domain::status::{Phase, Status};
 use crate::domain::target::{Aim, Hold, ScoreBy, TargetError};
 
 /// The reason for the status of `card`, whose own `reason` is not read.
-pub(super) fn reason(card: &KeyResultCard, ambition: Ambition, cycle: &Cycle) -> Reason {
-    Reason {
-        said: said(card, ambition, cycle),
-        ..Reason::default()
-    }
-}
-
-/// The same with what is to be said of other definitions of its measure.
-pub(super) fn across(
-    reason: Reason,
-    key_result: &KeyResult,
+pub(super) fn reason(
+    card: &KeyResultCard,
+    ambition: Ambition,
     record: &Record,
     cycle: &Cycle,
     phase: Phase,
 ) -> Reason {
-    if phase == Phase::Pending {
-        return reason;
-    }
-    let newest = key_result.rebases.last();
-    let unlike = record.unlike_until;
+    let begun = phase != Phase::Pending;
+    let rebase = card.key_result.rebases.last().filter(|_| begun);
+    let unlike = record.unlike_until.filter(|_| begun);
+    let kept = record.kept.as_ref().filter(|_| phase == Phase::Closed);
     Reason {
-        rebased: newest.map(|newest| (newest.date, key_result.factor())),
+        said: said(card, ambition, cycle),
+        rebased: rebase.map(|newest| (newest.date, card.key_result.factor())),
         unlike_until: unlike.map(|until| until.to_zoned(cycle.zone.clone()).date()),
-        ..reason
+        kept: kept.map(|kept| kept.reason.clone()),
     }
 }
 

@@ -9,9 +9,9 @@ use std::ptr;
 use jiff::Timestamp;
 
 use self::shapes::{
-    AttemptDto, BandDto, CheckInDto, ClosingDto, CompanyDto, CycleDto, Day, FaultDto, ForecastDto,
-    ForecastErrorDto, InitiativeDto, Instant, MeasurementDto, MilestoneDto, ObjectiveDto,
-    OtherEpochDto, OtherMeasurementDto, OutcomeDto, ParentDto, RateDto, SourceDto, TeamDto,
+    AttemptDto, BandDto, CheckInDto, ClosingDto, CompanyDto, CycleDto, FaultDto, ForecastDto,
+    ForecastErrorDto, InitiativeDto, MeasurementDto, MilestoneDto, ObjectiveDto, OtherEpochDto,
+    OtherMeasurementDto, OutcomeDto, ParentDto, RateDto, SourceDto, TeamDto,
 };
 pub use self::shapes::{HistoryDto, KeyResultDto, RecordedDto, ScorecardDto};
 use self::word::Said;
@@ -40,7 +40,7 @@ use crate::words::ENGLISH;
 pub fn scorecard(board: &Board, now: Timestamp) -> ScorecardDto<'_> {
     let scorecard = &board.scorecard;
     ScorecardDto {
-        at: Instant(scorecard.at),
+        at: scorecard.at,
         company: CompanyDto {
             name: &scorecard.company.name,
             vision: scorecard.company.vision.as_deref(),
@@ -109,7 +109,7 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
         definition: &key_result.definition,
         carried_over_by: (!key_result.rebases.is_empty()).then(|| key_result.factor()),
         value: card.value.map(|(value, _)| value),
-        as_of: card.value.map(|(_, as_of)| Instant(as_of)),
+        as_of: card.value.map(|(_, as_of)| as_of),
         note: card.note.as_deref(),
         quality: quality(card.quality),
         stale: card.stale,
@@ -130,10 +130,10 @@ pub fn key_result(card: &KeyResultCard) -> KeyResultDto<'_> {
             .err()
             .map(|why| ENGLISH.no_forecast(*why)),
         rate: card.rate.as_ref().map(rate),
-        corrected_downward_on: card.corrected.map(Day),
+        corrected_downward_on: card.corrected,
         status: Said(card.status),
         reason: ENGLISH.reason(card),
-        status_since: Instant(card.status_since),
+        status_since: card.status_since,
         last_attempt: card.last_attempt.as_ref().map(attempt),
         confidence: card.confidence,
         confidence_disagrees: card.is_contradicted(),
@@ -166,13 +166,13 @@ pub fn history<'a>(
         id: key_result.id.to_string(),
         cycle: key_result.id.cycle.as_str(),
         unit: &key_result.unit,
-        from: Instant(from),
-        to: Instant(to),
+        from,
+        to,
         next,
         definition: &key_result.definition,
         measurements: line
             .map(|(measured, factor)| MeasurementDto {
-                as_of: Instant(measured.as_of),
+                as_of: measured.as_of,
                 value: measured.value * factor,
                 definition: &measured.definition,
                 as_measured: (!comparison.is_in_force(&measured.definition))
@@ -193,7 +193,7 @@ fn other_epoch<'a>(definition: &'a str, values: &[Measured]) -> OtherEpochDto<'a
         .iter()
         .filter(|value| *value.definition == *definition);
     let measurement = |value: &Measured| OtherMeasurementDto {
-        as_of: Instant(value.as_of),
+        as_of: value.as_of,
         value: value.value,
         origin: shapes::Origin(value.origin),
         quality: quality(value.quality),
@@ -211,14 +211,14 @@ pub fn recorded(entry: &Entry) -> RecordedDto<'_> {
     RecordedDto {
         id: entry.key_result.to_string(),
         cycle: entry.key_result.cycle.as_str(),
-        as_of: Instant(entry.slot),
+        as_of: entry.slot,
         value: reading.map(|reading| reading.value),
         exact: reading.and_then(|reading| reading.exact.as_deref()),
         note: match &entry.origin {
             Origin::Recorded { note, .. } => note.as_deref(),
             Origin::Polled | Origin::Backfilled => None,
         },
-        recorded_at: Instant(entry.started_at),
+        recorded_at: entry.started_at,
         remark: told::remark(entry),
     }
 }
@@ -226,10 +226,10 @@ pub fn recorded(entry: &Entry) -> RecordedDto<'_> {
 fn cycle(cycle: &Cycle, now: Timestamp) -> CycleDto<'_> {
     CycleDto {
         name: cycle.name.as_str(),
-        starts: Day(cycle.first_day),
-        ends: Day(cycle.last_day),
-        start: Instant(cycle.start()),
-        end: Instant(cycle.end()),
+        starts: cycle.first_day,
+        ends: cycle.last_day,
+        start: cycle.start(),
+        end: cycle.end(),
         open: cycle.is_open(now),
         elapsed: cycle.elapsed(now),
     }
@@ -292,13 +292,13 @@ fn source(source: &SourceBoard, now: Timestamp) -> SourceDto<'_> {
         up: source.up,
         suspended: source.suspended,
         breaker_open: source.breaker_open,
-        held_until: source.held.and_then(Held::until).map(Instant),
+        held_until: source.held.and_then(Held::until),
         held: source
             .held
             .map(|held| words::held(ENGLISH, &source.name, held, now)),
-        last_poll: source.last_poll.map(Instant),
-        last_success: source.last_success.map(Instant),
-        next_poll: source.next_poll.map(Instant),
+        last_poll: source.last_poll,
+        last_success: source.last_success,
+        next_poll: source.next_poll,
         fault: source.fault.as_deref(),
     }
 }
@@ -350,14 +350,14 @@ fn milestone(step: &Milestone) -> MilestoneDto<'_> {
     MilestoneDto {
         title: &step.title,
         weight: step.weight,
-        due: step.due.map(Instant),
-        done: step.done.map(Instant),
+        due: step.due,
+        done: step.done,
     }
 }
 
 fn attempt(attempt: &LastAttempt) -> AttemptDto<'_> {
     AttemptDto {
-        at: Instant(attempt.at),
+        at: attempt.at,
         successful: attempt.fault.is_none(),
         fault: attempt.fault.as_ref().map(|(class, message)| FaultDto {
             class: Said(*class),
@@ -368,7 +368,7 @@ fn attempt(attempt: &LastAttempt) -> AttemptDto<'_> {
 
 fn check_in(said: &CheckIn) -> CheckInDto<'_> {
     CheckInDto {
-        at: Instant(said.at),
+        at: said.at,
         confidence: said.confidence,
         note: said.note.as_deref(),
     }
@@ -389,11 +389,11 @@ fn closing(
         },
         forecast: forecast.map(|told| ForecastErrorDto {
             value: told.forecast,
-            made_at: Instant(told.at),
+            made_at: told.at,
             method: Said(told.method),
             error: told.error,
         }),
-        closed_at: closed_at.map(Instant),
+        closed_at,
     }
 }
 

@@ -16,45 +16,12 @@ use crate::domain::status::Status;
 use crate::domain::target::{Aim, Direction};
 use crate::domain::verdict::Verdict;
 
-/// An instant as RFC 3339 in UTC.
-#[derive(Debug)]
-pub(super) struct Instant(pub(super) Timestamp);
-
-/// A day of the cycle's zone.
-#[derive(Debug)]
-pub(super) struct Day(pub(super) Date);
-
-macro_rules! text {
-    ($of:ty, $format:literal) => {
-        impl Serialize for $of {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&self.0)
-            }
-        }
-
-        impl JsonSchema for $of {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                $format.into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "format": $format })
-            }
-        }
-    };
-}
-
-text!(Instant, "date-time");
-text!(Day, "date");
-
 /// Everything that was agreed, judged.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Scorecard", deny_unknown_fields)]
 pub struct ScorecardDto<'a> {
     /// The instant it was judged at.
-    pub(super) at: Instant,
+    pub(super) at: Timestamp,
     pub(super) company: CompanyDto<'a>,
     pub(super) cycles: Vec<CycleDto<'a>>,
     pub(super) objectives: Vec<ObjectiveDto<'a>>,
@@ -76,12 +43,12 @@ pub(super) struct CompanyDto<'a> {
 pub(super) struct CycleDto<'a> {
     pub(super) name: &'a str,
     /// First day.
-    pub(super) starts: Day,
+    pub(super) starts: Date,
     /// Last day, included.
-    pub(super) ends: Day,
-    pub(super) start: Instant,
+    pub(super) ends: Date,
+    pub(super) start: Timestamp,
     /// The first instant after it.
-    pub(super) end: Instant,
+    pub(super) end: Timestamp,
     pub(super) open: bool,
     /// Share of it that has passed.
     #[schemars(range(min = 0, max = 1))]
@@ -161,7 +128,7 @@ pub struct KeyResultDto<'a> {
     /// The newest good value, however old; `stale` tells whether it is still believed.
     pub(super) value: Option<f64>,
     /// The instant that the value describes.
-    pub(super) as_of: Option<Instant>,
+    pub(super) as_of: Option<Timestamp>,
     /// What people should know beside the value, such as that a part of it may be missing.
     pub(super) note: Option<&'a str>,
     /// What is held against the value; empty when nothing is known against it.
@@ -190,11 +157,11 @@ pub struct KeyResultDto<'a> {
     pub(super) rate: Option<RateDto>,
     /// The newest day on which a flow was less than on the day before, while its cycle runs. It was corrected, and the
     /// newest value is believed.
-    pub(super) corrected_downward_on: Option<Day>,
+    pub(super) corrected_downward_on: Option<Date>,
     pub(super) status: Said<Status>,
     /// One sentence that says why.
     pub(super) reason: String,
-    pub(super) status_since: Instant,
+    pub(super) status_since: Timestamp,
     pub(super) last_attempt: Option<AttemptDto<'a>>,
     /// The newest confidence told by people.
     #[schemars(range(min = 0, max = 1))]
@@ -211,7 +178,7 @@ pub struct KeyResultDto<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "CheckIn", deny_unknown_fields)]
 pub(super) struct CheckInDto<'a> {
-    pub(super) at: Instant,
+    pub(super) at: Timestamp,
     #[schemars(range(min = 0, max = 1))]
     pub(super) confidence: Option<f64>,
     pub(super) note: Option<&'a str>,
@@ -230,7 +197,7 @@ pub(super) struct ClosingDto {
     /// was made in the two weeks before the middle of the cycle.
     pub(super) forecast: Option<ForecastErrorDto>,
     /// When it was kept for good with `okrd close`; null before.
-    pub(super) closed_at: Option<Instant>,
+    pub(super) closed_at: Option<Timestamp>,
 }
 
 /// How far a forecast was off.
@@ -239,7 +206,7 @@ pub(super) struct ClosingDto {
 pub(super) struct ForecastErrorDto {
     /// What was forecast, in its unit.
     pub(super) value: f64,
-    pub(super) made_at: Instant,
+    pub(super) made_at: Timestamp,
     pub(super) method: Said<Method>,
     /// Its distance from the final value, in its unit.
     #[schemars(range(min = 0))]
@@ -312,16 +279,16 @@ pub(super) struct MilestoneDto<'a> {
     pub(super) title: &'a str,
     pub(super) weight: f64,
     /// The instant by which it is due; null for the end of the cycle.
-    pub(super) due: Option<Instant>,
+    pub(super) due: Option<Timestamp>,
     /// Since when it is done.
-    pub(super) done: Option<Instant>,
+    pub(super) done: Option<Timestamp>,
 }
 
 /// The newest attempt to measure.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Attempt", deny_unknown_fields)]
 pub(super) struct AttemptDto<'a> {
-    pub(super) at: Instant,
+    pub(super) at: Timestamp,
     pub(super) successful: bool,
     pub(super) fault: Option<FaultDto<'a>>,
 }
@@ -364,12 +331,12 @@ pub(super) struct SourceDto<'a> {
     /// It failed several times in a row; one question at a time tells whether it is back.
     pub(super) breaker_open: bool,
     /// Until when nothing is asked; null when nothing holds it back, or nothing but a person or another secret ends it.
-    pub(super) held_until: Option<Instant>,
+    pub(super) held_until: Option<Timestamp>,
     /// Why nothing is asked now, and what to do about it; null when it is asked as ever.
     pub(super) held: Option<String>,
-    pub(super) last_poll: Option<Instant>,
-    pub(super) last_success: Option<Instant>,
-    pub(super) next_poll: Option<Instant>,
+    pub(super) last_poll: Option<Timestamp>,
+    pub(super) last_success: Option<Timestamp>,
+    pub(super) next_poll: Option<Timestamp>,
     pub(super) fault: Option<&'a str>,
 }
 
@@ -382,9 +349,9 @@ pub struct HistoryDto<'a> {
     pub(super) cycle: &'a str,
     pub(super) unit: &'a str,
     /// First instant of the range.
-    pub(super) from: Instant,
+    pub(super) from: Timestamp,
     /// The first instant after the range.
-    pub(super) to: Instant,
+    pub(super) to: Timestamp,
     /// Where the next page is, as a path with its query; null when this is the last one.
     pub(super) next: Option<String>,
     /// The definition in force.
@@ -399,7 +366,7 @@ pub struct HistoryDto<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Measurement", deny_unknown_fields)]
 pub(super) struct MeasurementDto<'a> {
-    pub(super) as_of: Instant,
+    pub(super) as_of: Timestamp,
     /// In the units of the definition in force.
     pub(super) value: f64,
     /// The definition that measured it.
@@ -448,7 +415,7 @@ pub(super) struct OtherEpochDto<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "OtherMeasurement", deny_unknown_fields)]
 pub(super) struct OtherMeasurementDto {
-    pub(super) as_of: Instant,
+    pub(super) as_of: Timestamp,
     pub(super) value: f64,
     pub(super) origin: Origin,
     /// What is held against it.
@@ -463,14 +430,14 @@ pub struct RecordedDto<'a> {
     pub(super) id: String,
     pub(super) cycle: &'a str,
     /// The instant it describes.
-    pub(super) as_of: Instant,
+    pub(super) as_of: Timestamp,
     pub(super) value: Option<f64>,
     /// All digits, where the value rounds them.
     pub(super) exact: Option<&'a str>,
     /// The words beside it.
     pub(super) note: Option<&'a str>,
     /// When it was told.
-    pub(super) recorded_at: Instant,
+    pub(super) recorded_at: Timestamp,
     /// What should be known of a value that lies outside its cycle.
     pub(super) remark: Option<String>,
 }

@@ -111,10 +111,8 @@ impl Post for Bot {
         let body = self.body(to, message).to_string().into_bytes();
         let body = Some(("application/json; charset=utf-8", body));
         let path = "/chat.postMessage";
-        let request = self.endpoint.request(Method::Post, path, body, DEADLINE);
-        let request = request.map_err(|fault| Refusal::of(fault, None))?;
-        let answer = self.endpoint.send(request).await;
-        let answer = answer.map_err(|fault| Refusal::of(fault, None))?;
+        let request = self.endpoint.request(Method::Post, path, body, DEADLINE)?;
+        let answer = self.endpoint.send(request).await?;
         let named = judge(&answer, to.place)?;
         // Replies to a reply belong to the first message.
         Ok(to.thread.is_none().then_some(named).flatten())

@@ -65,10 +65,8 @@ impl Post for Hook {
             .to_string()
             .into_bytes();
         let body = Some(("application/json; charset=utf-8", body));
-        let request = self.endpoint.request(Method::Post, "", body, DEADLINE);
-        let request = request.map_err(|fault| Refusal::of(fault, None))?;
-        let answer = self.endpoint.send(request).await;
-        judge(&answer.map_err(|fault| Refusal::of(fault, None))?)
+        let request = self.endpoint.request(Method::Post, "", body, DEADLINE)?;
+        judge(&self.endpoint.send(request).await?)
     }
 
     fn preview(&self, _: Address<'_>, message: &Message) -> String {

@@ -6,6 +6,8 @@
 
 use serde_json::{Value, json};
 
+use crate::notify::visible::visible;
+
 /// The most characters of a section's text.
 const SECTION: usize = 3000;
 /// The most characters of a header.
@@ -34,7 +36,7 @@ pub fn context(text: &str) -> Value {
 #[must_use]
 pub fn fallback(text: &str) -> String {
     let mut escaped = String::new();
-    for c in shortened(text, SECTION).chars() {
+    for c in visible(text, SECTION).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -47,40 +49,7 @@ pub fn fallback(text: &str) -> String {
 
 /// A `plain_text` object. `emoji` is off: `:tada:` in a title is those six letters.
 fn plain(text: &str, most: usize) -> Value {
-    json!({ "type": "plain_text", "text": shortened(text, most), "emoji": false })
-}
-
-/// What can be seen of the text on one line, at most so many characters, for places other than Slack.
-#[must_use]
-pub fn visible(text: &str, most: usize) -> String {
-    shortened(text, most)
-}
-
-/// What can be seen of the text, at most so many characters; an ellipsis stands for the rest. Slack refuses a block
-/// without text, so that nothing becomes a dash.
-fn shortened(text: &str, most: usize) -> String {
-    let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
-    let seen = seen.trim();
-    if seen.is_empty() {
-        return "–".into();
-    }
-    if seen.chars().count() <= most {
-        return seen.into();
-    }
-    let mut short: String = seen.chars().take(most - 1).collect();
-    short.push('…');
-    short
-}
-
-/// Control characters other than the line break, and what changes the direction in which a line is read.
-fn is_unseen(c: char) -> bool {
-    const DIRECTIONS: [std::ops::RangeInclusive<char>; 4] = [
-        '\u{061c}'..='\u{061c}',
-        '\u{200e}'..='\u{200f}',
-        '\u{202a}'..='\u{202e}',
-        '\u{2066}'..='\u{2069}',
-    ];
-    (c.is_control() && c != '\n') || DIRECTIONS.iter().any(|range| range.contains(&c))
+    json!({ "type": "plain_text", "text": visible(text, most), "emoji": false })
 }
 
 #[cfg(test)]
