@@ -146,23 +146,32 @@ impl Report {
         }
     }
 
-    /// What should be known beside a value: its age, what is held against it, why there is no newer one.
+    /// Of which day a value is, unless the reason of its status tells that.
+    #[must_use]
+    pub fn age(&self, kr: &KeyResultTold) -> Option<String> {
+        let (t, (_, at)) = (self.tongue, kr.card.value?);
+        if kr.card.status == Status::Stale {
+            return None;
+        }
+        let day = self.date(at);
+        Some(if kr.card.stale {
+            t.last_measured_on(day)
+        } else {
+            t.measured_on(day)
+        })
+    }
+
+    /// What should be known beside a value: what is held against it, why there is no newer one.
     #[must_use]
     pub fn remarks(&self, kr: &KeyResultTold) -> Vec<String> {
         let (t, card) = (self.tongue, &kr.card);
         let mut all = Vec::new();
-        if let Some((_, at)) = card.value {
-            let day = self.date(at);
-            all.push(if card.stale {
-                t.last_measured_on(day)
-            } else {
-                t.measured_on(day)
-            });
-        }
         all.extend(card.note.as_ref().map(|note| t.with_this_value(note)));
         let flags = card.quality.flags();
         all.extend(flags.map(|flag| t.this_value(t.flag(flag))));
-        if let Some(attempt) = &card.last_attempt
+        // Where there is no value, or an old one, the reason tells it.
+        let is_told = matches!(card.status, Status::Stale | Status::NoData);
+        if let Some(attempt) = card.last_attempt.as_ref().filter(|_| !is_told)
             && let Some((class, _)) = &attempt.fault
         {
             all.push(t.newest_failed_on(self.date(attempt.at), t.fault(*class)));
@@ -173,21 +182,31 @@ impl Report {
         all
     }
 
-    /// Where it plausibly ends, or why that is not told yet; with the rate that is needed.
+    /// Where it plausibly ends, with the rate that is needed.
     #[must_use]
-    pub fn forecast(&self, kr: &KeyResultTold) -> Option<String> {
+    pub fn forecast(&self, kr: &KeyResultTold) -> Vec<String> {
         let (t, card) = (self.tongue, &kr.card);
-        let mut text = match &card.forecast {
-            Ok(forecast) => t.forecast(forecast, &card.key_result.unit),
-            Err(why) if why.is_to_come() && card.value.is_some() => t.no_forecast(*why),
-            Err(_) => String::new(),
-        };
-        if let Some(rate) = card.rate_needed() {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text += &t.rate(rate);
-        }
-        (!text.is_empty()).then_some(text)
+        let forecast = card.forecast.as_ref().ok();
+        let forecast = forecast.map(|found| t.forecast(found, &card.key_result.unit));
+        let rate = card.rate_needed().map(|rate| t.rate(rate));
+        forecast.into_iter().chain(rate).collect()
+    }
+
+    /// Why there is no forecast yet, where there will be one.
+    #[must_use]
+    pub fn no_forecast(&self, kr: &KeyResultTold) -> Option<String> {
+        let why = kr.card.forecast.as_ref().err()?;
+        let to_come = why.is_to_come() && kr.card.value.is_some();
+        to_come.then(|| self.tongue.no_forecast(*why))
+    }
+
+    /// All that stands beside a value, sentence by sentence.
+    #[must_use]
+    pub fn beside(&self, kr: &KeyResultTold) -> Vec<String> {
+        let mut all: Vec<_> = self.no_forecast(kr).into_iter().collect();
+        all.extend(self.forecast(kr));
+        all.extend(self.age(kr));
+        all.extend(self.remarks(kr));
+        all
     }
 }

@@ -117,8 +117,7 @@ fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTold) -> Mark
             p.goal { (words) }
         }
         p.reason { (badge(card.status, &t.ended(t.status(card.status), card.closing))) " " (t.reason(card)) }
-        @if let Some(forecast) = report.forecast(kr) { p.note { (forecast) } }
-        @for remark in report.remarks(kr) { p.note { (remark) } }
+        p.note { (report.beside(kr).join(" ")) }
     }
 }
 
@@ -136,7 +135,8 @@ fn changes(report: &Report) -> Markup {
     let changed: Vec<_> = report.objectives().filter(|o| o.has_changed()).collect();
     html! {
         section.changes {
-            h2 { (report.period()) }
+            h2 { (report.tongue.what_changed()) }
+            p.soft { (report.period()) }
             @for told in &changed {
                 section {
                     h3 { (told.card.objective.title) }

@@ -132,8 +132,7 @@ fn table(report: &Report, told: &ObjectiveTold) -> String {
 fn details(report: &Report, kr: &KeyResultTold) -> String {
     let t = report.tongue;
     let mut all = vec![t.reason(&kr.card)];
-    all.extend(report.forecast(kr));
-    all.extend(report.remarks(kr));
+    all.extend(report.beside(kr));
     format!(
         "- **{}**: {}\n",
         inline(&kr.card.key_result.title),
@@ -164,7 +163,8 @@ fn tried(report: &Report, initiative: &Initiative) -> String {
 }
 
 fn changes(report: &Report) -> String {
-    let mut out = format!("\n## {}\n", report.period());
+    let t = report.tongue;
+    let mut out = format!("\n## {}\n\n{}\n", t.what_changed(), report.period());
     let changed: Vec<_> = report.objectives().filter(|o| o.has_changed()).collect();
     for told in &changed {
         let _ = write!(out, "\n**{}**\n\n", inline(&told.card.objective.title));

@@ -182,11 +182,11 @@ impl Report {
         self.tongue.report_as_of(self.tongue.date(at.date()), time)
     }
 
-    /// "What changed, 19 November 2026 to 26 November 2026".
+    /// The days that are told of: "19 November 2026 to 26 November 2026".
     #[must_use]
     pub fn period(&self) -> String {
         let last = self.tongue.date(self.last_day());
-        self.tongue.what_changed(self.date(self.since), last)
+        self.tongue.first_to_last(self.date(self.since), last)
     }
 
     /// What it is called: the company's name, or the team's.

@@ -27,13 +27,13 @@ phrases! {
     measured_on(day) = "Measured on {day}.", "Gemeten op {day}.";
     last_measured_on(day) = "Last measured on {day}, too long ago to judge by.", "Voor het laatst gemeten op {day}, te lang geleden voor een oordeel.";
     newest_failed_on(day, class) = "The newest attempt, on {day}, gave no number ({class}).", "De laatste poging, op {day}, gaf geen getal ({class}).";
-    what_changed(first, last) = "What changed, {first} to {last}", "Wat er veranderde, {first} t/m {last}";
+    what_changed = "What changed", "Wat er veranderde";
     nothing_changed = "Nothing changed in this time.", "In deze tijd is er niets veranderd.";
     status_turned(from, to) = "{from} → {to}", "{from} → {to}";
     status_turned_on(from, to, day) = "{from} → {to}, since {day}", "{from} → {to}, sinds {day}";
     progress_went(from, to) = "{from} → {to} of the way", "{from} → {to} van de weg";
     value_went(from, to) = "Value: {from} → {to}", "Waarde: {from} → {to}";
-    value_came(value) = "Value: {value}, with nothing comparable at the beginning", "Waarde: {value}, zonder vergelijkbare waarde aan het begin";
+    value_came(value) = "First comparable value: {value}", "Eerste vergelijkbare waarde: {value}";
     value_anew(value) = "Value: {value}, measured otherwise than at the beginning", "Waarde: {value}, anders gemeten dan aan het begin";
     amended_on(field, from, to, day) = "{field}: {from} → {to}, agreed on {day}", "{field}: {from} → {to}, afgesproken op {day}";
     amended_why(amended, reason, role) = "{amended}: “{reason}” ({role})", "{amended}: “{reason}” ({role})";

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::flow::Block;
-use super::measure::{ITEM, NUMBER, SMALL, STATE, TEXT, THOUGHT, Type};
+use super::measure::{HEADING, ITEM, ITEM_NAME, NUMBER, SMALL, STATE, TEXT, THOUGHT, Type};
 use crate::domain::card::KeyResultCard;
 use crate::domain::goals::{Ambition, Initiative, Role};
 use crate::domain::objective::ObjectiveCard;
@@ -15,12 +15,12 @@ use crate::words::Tongue;
 /// The width of a slide without its margins.
 pub(super) const WHOLE: f64 = 72.0;
 /// Left and right column of a key result.
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 23.0;
+const LEFT: f64 = 48.0;
+const RIGHT: f64 = 22.0;
 /// The left column of a row.
-const ROW: f64 = 47.0;
+const ROW: f64 = 48.0;
 /// What stands around a badge, in letters of its text.
-const AROUND: &str = "MMM";
+const AROUND: &str = "MM";
 /// A paragraph is broken into pieces of so many lines.
 const LINES: usize = 5;
 
@@ -89,10 +89,26 @@ pub(super) fn point(text: &str) -> Vec<Block> {
     paragraph(text, &TEXT, "point", 69.5, 0.2)
 }
 
-/// A heading within a list.
-pub(super) fn item(text: &str) -> Vec<Block> {
-    let mut blocks = paragraph(text, &ITEM, "last", WHOLE, 0.9);
+/// An objective above what is told of it.
+pub(super) fn heading(text: &str) -> Vec<Block> {
+    let mut blocks = paragraph(text, &HEADING, "heading", WHOLE, 1.3);
     blocks.iter_mut().for_each(|block| block.leads = true);
+    blocks
+}
+
+/// So many lines stay together with what they are about.
+const TOGETHER: usize = 6;
+
+/// A key result or initiative with what is told of it.
+pub(super) fn item(text: &str, told: Vec<Block>) -> Vec<Block> {
+    let mut blocks = paragraph(text, &ITEM_NAME, "item", WHOLE, 0.6);
+    blocks.iter_mut().for_each(|block| block.leads = true);
+    let together = told.len() <= TOGETHER;
+    let last = told.len().saturating_sub(1);
+    for (nth, mut block) in told.into_iter().enumerate() {
+        block.leads = together && nth < last;
+        blocks.push(block);
+    }
     blocks
 }
 
@@ -171,22 +187,31 @@ pub(super) fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTo
             div { (figures) }
         }
     };
-    let first = block(left.max(right) + 1.8, markup);
+    let first = block(left.max(right) + 1.6, markup);
     std::iter::once(first)
         .chain(rest.iter().flat_map(|rest| words(rest)))
         .collect()
 }
 
-/// Forecast and remarks.
+/// Forecast and remarks; of which day a value is where it is not that of the meeting.
 fn beside(report: &Report, kr: &KeyResultTold) -> String {
-    let all = report.forecast(kr).into_iter().chain(report.remarks(kr));
-    all.collect::<Vec<_>>().join(" ")
+    let mut all = report.forecast(kr);
+    let day = kr.card.value.map(|(_, at)| report.day(at));
+    let is_old = kr.card.stale || day != Some(report.day(report.until));
+    all.extend(report.age(kr).filter(|_| is_old));
+    all.extend(report.remarks(kr));
+    all.join(" ")
 }
 
 /// Value, goal and bar, with their height.
 fn figures(t: Tongue, card: &KeyResultCard, ambition: Ambition) -> (Markup, f64) {
     let unit = card.key_result.unit.as_str();
-    let words = t.made_and_expected(card, ambition);
+    let is_known = card.made().is_some();
+    let words = if is_known {
+        t.made_and_expected(card, ambition)
+    } else {
+        String::new()
+    };
     let goal = t.goal(card);
     let (number, class) = match card.value {
         Some((value, _)) if card.stale => (t.number(value), "t-number old"),
@@ -209,8 +234,10 @@ fn figures(t: Tongue, card: &KeyResultCard, ambition: Ambition) -> (Markup, f64)
     let markup = html! {
         p.value { span class=(class) { (number) } " " span.unit.t-text { (unit) } }
         p.t-small { (goal) }
-        (bar(card.made(), card.planned(ambition), card.status.as_str(), &words))
-        p.t-small { (words) }
+        @if is_known {
+            (bar(card.made(), card.planned(ambition), card.status.as_str(), &words))
+            p.t-small { (words) }
+        }
     };
     (markup, height)
 }

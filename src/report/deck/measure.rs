@@ -32,16 +32,18 @@ macro_rules! types {
 }
 
 types! {
-    VISION = "t-vision", 4.0, 1.16, 1.08;
-    VISION_SMALL = "t-vision-small", 2.4, 1.25, 1.08;
-    TITLE = "t-title", 2.7, 1.18, 1.08;
-    TITLE_SMALL = "t-title-small", 1.9, 1.22, 1.08;
-    THOUGHT = "t-thought", 2.3, 1.3, 1.08;
-    ITEM = "t-item", 1.4, 1.3, 1.12;
-    STATE = "t-state", 1.3, 1.45, 1.0;
-    TEXT = "t-text", 1.15, 1.42, 1.0;
-    SMALL = "t-small", 1.05, 1.4, 1.0;
-    NUMBER = "t-number", 2.1, 1.2, 1.12;
+    VISION = "t-vision", 4.2, 1.16, 1.05;
+    VISION_SMALL = "t-vision-small", 2.4, 1.25, 1.05;
+    TITLE = "t-title", 2.7, 1.18, 1.05;
+    TITLE_SMALL = "t-title-small", 1.9, 1.22, 1.05;
+    THOUGHT = "t-thought", 2.6, 1.3, 1.05;
+    HEADING = "t-heading", 1.65, 1.28, 1.05;
+    ITEM = "t-item", 1.45, 1.3, 1.12;
+    ITEM_NAME = "t-item-name", 1.2, 1.38, 1.12;
+    STATE = "t-state", 1.3, 1.42, 1.0;
+    TEXT = "t-text", 1.2, 1.38, 1.0;
+    SMALL = "t-small", 1.05, 1.36, 1.0;
+    NUMBER = "t-number", 2.2, 1.2, 1.12;
 }
 
 /// The classes of all types.
@@ -119,11 +121,14 @@ impl Type {
 
     fn advance(&self, c: char) -> f64 {
         let share = match c {
-            'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' => 0.36,
-            ' ' | '\u{a0}' | 'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '-' | '/' => 0.43,
-            'm' | 'w' | 'M' | 'W' | '@' | '%' | '—' => 1.05,
-            'A'..='Z' => 0.78,
-            '\u{21}'..='\u{7e}' => 0.66,
+            'i' | 'j' | 'l' | 'I' => 0.30,
+            ' ' | '\u{a0}' | '.' | ',' | ':' | ';' | '\'' | '|' | '/' => 0.35,
+            'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '-' | '!' => 0.42,
+            'c' | 's' | 'z' => 0.56,
+            'w' | 'M' => 0.87,
+            'm' | 'W' | '@' | '%' => 1.02,
+            'A'..='Z' => 0.77,
+            '\u{21}'..='\u{7e}' | '“' | '”' => 0.64,
             c => match c.width() {
                 None | Some(0) => 0.0,
                 Some(1) => 0.85,

@@ -146,12 +146,10 @@ fn strategy(report: &Report) -> Vec<Slide> {
     if blocks.is_empty() {
         return Vec::new();
     }
-    numbered(
-        report,
-        &report.company.name,
-        report.tongue.strategy(),
-        blocks,
-    )
+    let (company, title) = (&report.company.name, report.tongue.strategy());
+    let mut slides = numbered(report, company, title, blocks);
+    slides.iter_mut().for_each(|slide| slide.class = "thoughts");
+    slides
 }
 
 /// Every objective in a line, the company's and those of each team.
@@ -202,31 +200,25 @@ fn changes(report: &Report) -> Vec<Slide> {
     let mut all = Vec::new();
     for told in report.objectives().filter(|told| told.has_changed()) {
         let owner = told.team.as_deref().unwrap_or_else(|| t.company_level());
-        all.extend(blocks::group(&format!(
-            "{} · {owner}",
-            told.card.objective.title
-        )));
-        all.extend(
-            report
-                .turn(told)
-                .iter()
-                .flat_map(|turn| blocks::point(turn)),
-        );
+        let title = &told.card.objective.title;
+        all.extend(blocks::heading(&format!("{title} ({owner})")));
+        let turn = report.turn(told);
+        all.extend(turn.iter().flat_map(|turn| blocks::point(turn)));
         for (kr, changes) in told.changes() {
-            all.extend(blocks::item(&kr.card.key_result.title));
             let sentences = changes.iter().map(|change| report.change(change, kr));
-            all.extend(sentences.flat_map(|sentence| blocks::point(&sentence)));
+            let points = sentences.flat_map(|sentence| blocks::point(&sentence));
+            all.extend(blocks::item(&kr.card.key_result.title, points.collect()));
         }
     }
     if !report.said.is_empty() {
-        all.extend(blocks::group(t.noted_of_all()));
+        all.extend(blocks::heading(t.noted_of_all()));
         let said = report.said.iter().map(|said| report.said(said));
         all.extend(said.flat_map(|said| blocks::point(&said)));
     }
     if all.is_empty() {
         all.extend(blocks::words(t.nothing_changed()));
     }
-    numbered(report, "", &report.period(), all)
+    numbered(report, &report.period(), t.what_changed(), all)
 }
 
 /// Scores and verdicts of the cycle before.
@@ -288,19 +280,18 @@ fn lessons(report: &Report, part: &Part) -> Vec<Slide> {
         let mut of_it = Vec::new();
         for initiative in told.learned() {
             let learned = initiative.learned.as_deref().unwrap_or_default();
-            of_it.extend(blocks::item(&initiative.title));
-            of_it.extend(blocks::point(learned));
+            of_it.extend(blocks::item(&initiative.title, blocks::point(learned)));
         }
         for kr in &told.key_results {
-            let notes: Vec<_> = kr.said.iter().filter(|said| said.is_note).collect();
+            let notes = kr.said.iter().filter(|said| said.is_note);
+            let notes = notes.map(|note| report.said(note));
+            let notes: Vec<_> = notes.flat_map(|note| blocks::point(&note)).collect();
             if !notes.is_empty() {
-                of_it.extend(blocks::item(&kr.card.key_result.title));
-                let notes = notes.into_iter().map(|note| report.said(note));
-                of_it.extend(notes.flat_map(|note| blocks::point(&note)));
+                of_it.extend(blocks::item(&kr.card.key_result.title, notes));
             }
         }
         if !of_it.is_empty() {
-            all.extend(blocks::group(&told.card.objective.title));
+            all.extend(blocks::heading(&told.card.objective.title));
             all.extend(of_it);
         }
     }
