@@ -66,15 +66,20 @@ pub fn read(config: Option<&Path>, asked: &Asked<'_>) -> Result<Period, Failure>
         Err(StoreError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let known = Known::read(reader.as_ref(), &config, is_wanted, since)?;
+    let Known { lore, mut today } = Known::read(reader.as_ref(), &config, is_wanted, since)?;
     let said = said(reader.as_ref(), &config, &cycles, last, (since, until))?;
-    let mut past = Retrace::new(&config.goals, is_wanted, known.lore, &known.today);
+    let mut past = Retrace::new(&config.goals, is_wanted, lore, &today);
     let before = past.at(since);
-    let after = if until < now {
-        past.at(until)
-    } else {
-        score(&config.goals, &known.today, now)
-    };
+    let mut after = past.at(until);
+    if until == now {
+        // Of now more is known: what came with the values, and how the newest attempts ended. Since when each status
+        // stands the past tells, also where no daemon was there to note it.
+        for (_, card) in after.key_results() {
+            let stands = Some((card.status, card.status_since));
+            today.record(&card.key_result.id).status_since = stands;
+        }
+        after = score(&config.goals, &today, now);
+    }
     Ok(Period {
         material: Material {
             before,
@@ -126,7 +131,11 @@ impl Known {
         for (_, key_result) in goals.key_results() {
             let lore: &mut Lore = lore.entry(key_result.id.clone()).or_default();
             // What was agreed is told of before anything is known of it.
-            lore.begins = Some(lore.begins.map_or(since, |begins| begins.min(since)));
+            let start = goals.cycles.get(&key_result.id.cycle).map(Cycle::start);
+            lore.begins = [Some(since), start, lore.begins]
+                .into_iter()
+                .flatten()
+                .min();
         }
         Ok(Self { lore, today })
     }

@@ -93,6 +93,7 @@ fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTold) -> Mark
     let (card, agreed) = (&kr.card, &kr.card.key_result);
     let ambition = told.card.objective.ambition;
     let words = t.made_and_expected(card, ambition);
+    let beside = report.beside(kr).join(" ");
     html! {
         div.text {
             h4 {
@@ -112,12 +113,14 @@ fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTold) -> Mark
             }
             p.goal { (t.goal(card)) }
         }
-        div.way {
-            (bar(card.made(), card.planned(ambition), card.status.as_str(), &words))
-            p.goal { (words) }
+        @if card.made().is_some() {
+            div.way {
+                (bar(card.made(), card.planned(ambition), card.status.as_str(), &words))
+                p.goal { (words) }
+            }
         }
         p.reason { (badge(card.status, &t.ended(t.status(card.status), card.closing))) " " (t.reason(card)) }
-        p.note { (report.beside(kr).join(" ")) }
+        @if !beside.is_empty() { p.note { (beside) } }
     }
 }
 
