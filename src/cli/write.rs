@@ -39,6 +39,29 @@ pub fn replace(path: &Path, was: &str, text: &str) -> Result<(), String> {
     std::fs::rename(&unfinished.0, &real).map_err(failed)
 }
 
+/// Writes a file that is made anew each time, in the place of an earlier one: whoever reads it meanwhile finds the one or
+/// the other. A link stays a link; what is no file, such as a terminal or a pipe, is written to.
+///
+/// # Errors
+/// What the system says, with the path. Then the earlier file is as it was.
+pub fn put(path: &Path, text: &str) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
+    if path.exists() {
+        let was = std::fs::metadata(path).map_err(failed)?;
+        if !was.is_file() {
+            return std::fs::write(path, text).map_err(failed);
+        }
+    }
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let unfinished = Unfinished::beside(&real).map_err(failed)?;
+    let mut file = unfinished.open(0o666).map_err(failed)?;
+    if let Ok(old) = std::fs::metadata(&real) {
+        file.set_permissions(old.permissions()).map_err(failed)?;
+    }
+    finish(&mut file, text).map_err(failed)?;
+    std::fs::rename(&unfinished.0, &real).map_err(failed)
+}
+
 /// Makes files that are not there yet, by their paths in a folder: all of them or none. Each is complete and on disk
 /// before the first gets its name, and none takes the name of a file that came meanwhile. Folders are made where needed.
 ///

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
-use super::goals::Objective;
+use super::goals::{Objective, ParentLink};
 use super::history::History;
 use super::method::Terms;
 use super::rollup::{Missing, Part, roll_up};
@@ -42,6 +42,37 @@ impl ObjectiveCard {
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.closing.map(|closing| closing.as_amended.verdict)
+    }
+
+    /// The title of what makes its status what it is, where that asks for attention and there are several that could: a
+    /// key result or contributing objective that has that status, or else the guardrail that caps it. `all` are the
+    /// objectives of its cycle.
+    #[must_use]
+    pub fn decided_by<'a>(&'a self, all: &[&'a Self]) -> Option<&'a str> {
+        let asks = matches!(
+            self.status,
+            Status::OffTrack | Status::AtRisk | Status::Stale | Status::NoData
+        );
+        let id = &self.objective.id.objective;
+        let contributes = |child: &&&'a Self| {
+            let parent = child.objective.parent.as_ref();
+            parent.is_some_and(|p| p.objective == *id && p.link == ParentLink::Contributes)
+        };
+        let children: Vec<_> = all.iter().filter(contributes).collect();
+        if !asks || self.key_results.len() + children.len() < 2 {
+            return None;
+        }
+        let own = || self.key_results.iter();
+        let counts = own().find(|kr| kr.weight() > 0.0 && kr.status == self.status);
+        let child = || children.iter().find(|child| child.status == self.status);
+        let guards = |kr: &&Arc<KeyResultCard>| {
+            kr.guardrail()
+                .is_some_and(|guard| guard.is_breached() || guard.status == self.status)
+        };
+        counts
+            .map(|kr| kr.key_result.title.as_str())
+            .or_else(|| child().map(|child| child.objective.title.as_str()))
+            .or_else(|| own().find(guards).map(|kr| kr.key_result.title.as_str()))
     }
 }
 

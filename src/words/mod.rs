@@ -2,14 +2,18 @@
 //! the values of the domain, no markup and no message; whoever speaks to people stands above it. A phrase for a new face
 //! is a line of a table in a file of its own, listed in [`tables`].
 
+mod card;
 mod figures;
 mod forecast;
 mod judged;
 mod page;
 mod phrase;
+mod printable;
 mod reason;
+mod report;
 
 pub use self::phrase::Phrase;
+pub use self::printable::{one_line, printable};
 use crate::domain::language::Language;
 
 /// How okrd speaks: all phrases and figures in one language.
@@ -35,13 +39,14 @@ impl Tongue {
 
 /// Every table of phrases, with what it is for.
 #[must_use]
-pub fn tables() -> [(&'static str, &'static [Phrase]); 5] {
+pub fn tables() -> [(&'static str, &'static [Phrase]); 6] {
     [
         ("figures", figures::PHRASES),
         ("judged", judged::PHRASES),
         ("reason", reason::PHRASES),
         ("forecast", forecast::PHRASES),
         ("page", page::PHRASES),
+        ("report", report::PHRASES),
     ]
 }
 

@@ -1,0 +1,294 @@
+//! What `okrd report` and `okrd present` tell of: the cycles, the team and the period that are asked for, how everything
+//! stood at both of its ends, and what people said. Reads the store beside whoever writes it; asks no source.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use super::exit::{Failure, say};
+use super::{configuration, lore, when, write};
+use crate::config::spec::Config;
+use crate::domain::cycle::Cycle;
+use crate::domain::goals::Goals;
+use crate::domain::history::History;
+use crate::domain::id::{CycleName, Slug};
+use crate::domain::retrace::{Lore, Retrace};
+use crate::domain::scorecard::score;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::report::{Material, Said, Scope};
+use crate::store::{Reader, StoreError};
+
+/// What is asked for, as it was typed.
+pub struct Asked<'a> {
+    /// A cycle.
+    pub cycle: Option<&'a str>,
+    /// A team.
+    pub team: Option<&'a str>,
+    /// The beginning.
+    pub since: Option<&'a str>,
+    /// The end.
+    pub until: Option<&'a str>,
+    /// How long before the end the period begins where nothing else is said.
+    pub usual: SignedDuration,
+}
+
+/// A period with all that is told of it.
+pub struct Period {
+    /// What is told.
+    pub material: Material,
+    /// Of which cycles and team.
+    pub scope: Scope,
+    /// The cycle before those.
+    pub last: Option<CycleName>,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// When the configuration, what is asked for or the store is at fault.
+pub fn read(config: Option<&Path>, asked: &Asked<'_>) -> Result<Period, Failure> {
+    let config = configuration::valid(config)?;
+    let now = SystemClock.now();
+    let until = until(&config, asked, now)?;
+    let cycles = cycles(&config.goals, asked.cycle, until)?;
+    let team = asked.team.map(|id| team(&config.goals, id)).transpose()?;
+    let since = since(&config, asked, &cycles, until)?;
+    let last = before(&config.goals, &cycles, until);
+    let is_wanted = |cycle: &Cycle| {
+        let mut all = cycles.iter().copied().chain(last);
+        all.any(|wanted| wanted.name == cycle.name)
+    };
+    let reader = match Reader::open(&config.store.path) {
+        Ok(reader) => Some(reader),
+        // Nothing was ever recorded: the goals are told all the same.
+        Err(StoreError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Known { lore, mut today } = Known::read(reader.as_ref(), &config, is_wanted, since)?;
+    let said = said(reader.as_ref(), &config, &cycles, last, (since, until))?;
+    let mut past = Retrace::new(&config.goals, is_wanted, lore, &today);
+    let before = past.at(since);
+    let mut after = past.at(until);
+    if until == now {
+        // Of now more is known: what came with the values, and how the newest attempts ended. Since when each status
+        // stands the past tells, also where no daemon was there to note it.
+        for (_, card) in after.key_results() {
+            let stands = Some((card.status, card.status_since));
+            today.record(&card.key_result.id).status_since = stands;
+        }
+        after = score(&config.goals, &today, now);
+    }
+    Ok(Period {
+        material: Material {
+            before,
+            after,
+            said,
+            boundaries: config.goals.method.boundaries,
+            zone: config.zone.clone(),
+        },
+        scope: Scope {
+            cycles: cycles.iter().map(|cycle| cycle.name.clone()).collect(),
+            team,
+        },
+        last: last.map(|cycle| cycle.name.clone()),
+    })
+}
+
+/// Writes a text where it is wanted.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn hand_over(text: &str, output: Option<&Path>) -> Result<(), Failure> {
+    match output {
+        Some(file) => write::put(file, text).map_err(Failure::usage),
+        None => say(text),
+    }
+}
+
+/// What the store knows, by the time it became known and as of today.
+struct Known {
+    lore: HashMap<crate::domain::id::KeyResultId, Lore>,
+    today: History,
+}
+
+impl Known {
+    fn read(
+        reader: Option<&Reader>,
+        config: &Config,
+        wanted: impl Fn(&Cycle) -> bool,
+        since: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let goals = &config.goals;
+        let (mut lore, today) = match reader {
+            Some(reader) => (
+                lore::read(reader, goals, &config.zone, wanted)?,
+                reader.load(goals)?.history,
+            ),
+            None => Default::default(),
+        };
+        for (_, key_result) in goals.key_results() {
+            let lore: &mut Lore = lore.entry(key_result.id.clone()).or_default();
+            // What was agreed is told of before anything is known of it.
+            let start = goals.cycles.get(&key_result.id.cycle).map(Cycle::start);
+            lore.begins = [Some(since), start, lore.begins]
+                .into_iter()
+                .flatten()
+                .min();
+        }
+        Ok(Self { lore, today })
+    }
+}
+
+/// Where the period ends: now, or the end of the day that is named.
+fn until(config: &Config, asked: &Asked<'_>, now: Timestamp) -> Result<Timestamp, Failure> {
+    let Some(text) = asked.until else {
+        return Ok(now);
+    };
+    let first = when::parse(text, now, &config.zone)?;
+    if first > now {
+        return Err(Failure::usage(format!(
+            "--until {} lies in the future: nothing is known of it yet",
+            text.escape_debug()
+        )));
+    }
+    let next = text.parse::<Date>().ok();
+    let next = next.and_then(|day| day.checked_add(1.day()).ok());
+    let next = next.and_then(|day| config.zone.to_zoned(day.at(0, 0, 0, 0)).ok());
+    Ok(next.map_or(first, |next| next.timestamp()).min(now))
+}
+
+fn since(
+    config: &Config,
+    asked: &Asked<'_>,
+    cycles: &[&Cycle],
+    until: Timestamp,
+) -> Result<Timestamp, Failure> {
+    if let Some(text) = asked.since {
+        let since = when::parse(text, until, &config.zone)?;
+        if since < until {
+            return Ok(since);
+        }
+        return Err(Failure::usage(format!(
+            "the period has no length: --since is {}, and it ends at {}",
+            when::show(since, &config.zone),
+            when::show(until, &config.zone)
+        )));
+    }
+    let starts = cycles.iter().map(|cycle| cycle.start()).min();
+    let all_over = cycles.iter().all(|cycle| cycle.end() <= until);
+    let usual = until.saturating_sub(asked.usual).unwrap_or(until);
+    let found = match starts {
+        Some(start) if all_over => start,
+        Some(start) => usual.max(start),
+        None => usual,
+    };
+    // A cycle to come has no past.
+    Ok(if found < until { found } else { usual })
+}
+
+/// The cycles that are told of: the named one, or those that run, or else the one that ended last, or else the next one.
+fn cycles<'g>(
+    goals: &'g Goals,
+    named: Option<&str>,
+    until: Timestamp,
+) -> Result<Vec<&'g Cycle>, Failure> {
+    let all = || goals.cycles.values();
+    if let Some(text) = named {
+        let found = CycleName::parse(text).ok();
+        let found = found.and_then(|name| goals.cycles.get(&name));
+        let known = all().map(|cycle| cycle.name.as_str());
+        return found
+            .map(|cycle| vec![cycle])
+            .ok_or_else(|| unknown("cycle", text, known));
+    }
+    let mut open: Vec<_> = all().filter(|cycle| cycle.is_open(until)).collect();
+    // A year stands before its quarters.
+    open.sort_by_key(|cycle| (cycle.start(), std::cmp::Reverse(cycle.end())));
+    if !open.is_empty() {
+        return Ok(open);
+    }
+    let ended = all().filter(|cycle| cycle.end() <= until);
+    let ended = ended.max_by_key(|cycle| cycle.end());
+    let next = all().min_by_key(|cycle| cycle.start());
+    Ok(ended.or(next).into_iter().collect())
+}
+
+/// The cycle that ended last before these: of their length if there is one.
+fn before<'g>(goals: &'g Goals, cycles: &[&Cycle], until: Timestamp) -> Option<&'g Cycle> {
+    let newest = cycles.iter().max_by_key(|cycle| cycle.start())?;
+    let earlier = goals.cycles.values();
+    let earlier = earlier.filter(|c| c.end() <= newest.start() && c.end() <= until);
+    earlier.max_by_key(|cycle| (cycle.length() == newest.length(), cycle.end()))
+}
+
+fn team(goals: &Goals, text: &str) -> Result<Slug, Failure> {
+    let found = Slug::parse(text)
+        .ok()
+        .filter(|id| goals.teams.contains_key(id));
+    let known = goals.teams.keys().map(Slug::as_str);
+    found.ok_or_else(|| unknown("team", text, known))
+}
+
+/// That there is no such thing, and what there is.
+fn unknown<'a>(what: &str, text: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
+    let there = match known.as_slice() {
+        [] => format!("the configuration has no {what}"),
+        known => format!("there is {}", known.join(", ")),
+    };
+    Failure::usage(format!("no {what} `{}`: {there}", text.escape_debug()))
+}
+
+/// What people said in the period of the key results of these cycles, and what was noted of those of the last one at any
+/// time.
+fn said(
+    reader: Option<&Reader>,
+    config: &Config,
+    cycles: &[&Cycle],
+    last: Option<&Cycle>,
+    (since, until): (Timestamp, Timestamp),
+) -> Result<Vec<Said>, StoreError> {
+    let mut all = Vec::new();
+    let Some(reader) = reader else {
+        return Ok(all);
+    };
+    for (_, key_result) in config.goals.key_results() {
+        let id = &key_result.id;
+        let is_asked = cycles.iter().any(|cycle| cycle.name == id.cycle);
+        let is_last = last.is_some_and(|cycle| cycle.name == id.cycle);
+        if !is_asked && !is_last {
+            continue;
+        }
+        let told = reader.check_ins(id)?.into_iter().filter(|_| is_asked);
+        let told = told.filter(|told| since <= told.said.at && told.said.at <= until);
+        all.extend(told.map(|told| Said {
+            about: Some(id.clone()),
+            at: told.said.at,
+            confidence: told.said.confidence,
+            text: told.said.note,
+            is_note: false,
+        }));
+        let noted = reader.annotations(id)?.into_iter().filter(|noted| {
+            let reaches = noted.from <= until && since <= noted.to.unwrap_or(noted.from);
+            noted.told_at <= until && (reaches || is_last && noted.key_result.is_some())
+        });
+        all.extend(noted.map(|noted| Said {
+            about: noted.key_result,
+            at: noted.from,
+            confidence: None,
+            text: Some(noted.text),
+            is_note: true,
+        }));
+    }
+    all.sort_by_key(|said| said.at);
+    // What is about everything was read with each key result.
+    let mut seen: Vec<Said> = Vec::new();
+    for said in all {
+        if said.about.is_some() || !seen.contains(&said) {
+            seen.push(said);
+        }
+    }
+    Ok(seen)
+}

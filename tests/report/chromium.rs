@@ -1,0 +1,191 @@
+//! Report and slides in a real Chromium (Debian: `chromium`): nothing is cut, nothing reaches over its edge, each slide is
+//! a page, and nothing is asked for outside.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use okrd::domain::language::Language;
+use okrd::report::deck::deck;
+use okrd::report::html::html;
+
+use crate::sample::{last, material, report, with_text};
+
+/// Runs Chromium to its end with a home of its own.
+fn chromium(folder: &Path, arguments: &[&str]) -> String {
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    let done = Command::new("chromium")
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+        ])
+        .args([
+            "--disable-background-networking",
+            "--hide-scrollbars",
+            &profile,
+        ])
+        .args(arguments)
+        .env("HOME", folder)
+        .output()
+        .unwrap_or_else(|error| panic!("chromium is not there ({error}): tests/install-servers"));
+    assert!(done.status.success(), "{arguments:?}: {done:?}");
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    format!("file://{}", path.display())
+}
+
+/// The sizes of the pages of what Chromium prints, in points.
+fn printed(folder: &Path, text: &str) -> Vec<(f64, f64)> {
+    let (page, pdf) = (write(folder, "page.html", text), folder.join("page.pdf"));
+    let to = format!("--print-to-pdf={}", pdf.display());
+    chromium(folder, &["--no-pdf-header-footer", &to, &page]);
+    let pdf = fs::read(pdf).unwrap();
+    let pdf = String::from_utf8_lossy(&pdf).into_owned();
+    let boxes = pdf.split("/MediaBox [").skip(1).map(|rest| {
+        let numbers = rest.split(']').next().unwrap().split_whitespace();
+        let numbers: Vec<f64> = numbers.map(|number| number.parse().unwrap()).collect();
+        (numbers[2], numbers[3])
+    });
+    let boxes: Vec<_> = boxes.collect();
+    let pages = pdf.matches("/Type /Page\n").count();
+    assert_eq!(boxes.len(), pages, "each page tells its size");
+    boxes
+}
+
+/// What a script finds in a page that is shown so wide and high; the page's own policy would not let it run.
+fn found(folder: &Path, text: &str, (width, height): (u32, u32), script: &str) -> String {
+    let (before, policy) = text.split_once("<meta http-equiv").unwrap();
+    let open = format!("{before}{}", policy.split_once('>').unwrap().1);
+    let quoted = open.replace('&', "&amp;").replace('"', "&quot;");
+    // A window is never as narrow as a phone; a frame is.
+    let outside = format!(
+        "<!DOCTYPE html><iframe width={width} height={height} style='border:0' srcdoc=\"{quoted}\"></iframe>\
+         <pre id=found></pre><script>onload = () => {{\
+         const page = document.querySelector('iframe').contentDocument;\
+         document.querySelector('#found').textContent = String((() => {{ {script} }})()); }}</script>"
+    );
+    let page = write(folder, "measure.html", &outside);
+    let dom = chromium(folder, &["--window-size=1400,900", "--dump-dom", &page]);
+    let found = dom.rsplit_once("<pre id=\"found\">").unwrap().1;
+    let found = found.split_once("</pre>").unwrap().0.to_owned();
+    assert!(!found.is_empty(), "the script ran");
+    found
+}
+
+/// How many pixels lie right of the edge.
+const OVER: &str = "return page.documentElement.scrollWidth - page.documentElement.clientWidth";
+
+/// What reaches below its slide or out of its sides; what a slide hides on purpose is its running foot alone.
+const CUT: &str = "
+    const wrong = [];
+    for (const slide of page.querySelectorAll('.slide')) {
+        const edge = slide.getBoundingClientRect();
+        if (edge.height > 720.5) wrong.push(slide.id + ' is ' + edge.height + ' high');
+        for (const inside of slide.querySelectorAll('*:not(footer *)')) {
+            const own = inside.getBoundingClientRect();
+            if (own.right > edge.right + 1 || own.bottom > edge.bottom + 1)
+                wrong.push(slide.id + ': ' + inside.className + ' ' + inside.textContent.slice(0, 40));
+        }
+        const foot = slide.querySelector('footer').getBoundingClientRect();
+        const body = slide.querySelector('.body').getBoundingClientRect();
+        if (body.bottom > foot.top + 1) wrong.push(slide.id + ': text runs into the foot');
+    }
+    return wrong.length ? wrong.join('; ') : 'nothing'";
+
+fn slides_of(text: &str) -> usize {
+    text.matches("<section class=\"slide ").count()
+}
+
+/// Words as people write them, and far more of them than anybody should.
+fn endless() -> String {
+    "Whoever reads this to the end has earned Wörter, MWWWM, 日本語の文章, andaveryverylongwordthatnobodyeverbreaks. ".repeat(14)
+}
+
+#[test]
+fn each_slide_is_a_page_and_nothing_on_it_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut decks = Vec::new();
+    for language in [Language::English, Language::Dutch] {
+        let material = material(language);
+        decks.push(deck(&report(&material, None), Some(&last(&material))));
+    }
+    for text in [crate::HOSTILE.to_owned(), endless()] {
+        let material = with_text(&text);
+        decks.push(deck(&report(&material, None), Some(&last(&material))));
+    }
+    assert!(slides_of(&decks[0]) >= 10 && slides_of(&decks[3]) > 2 * slides_of(&decks[0]));
+    for (nth, text) in decks.into_iter().enumerate() {
+        let cut = found(folder.path(), &text, (1280, 720), CUT);
+        assert_eq!(cut, "nothing", "deck {nth}");
+        let pages = printed(folder.path(), &text);
+        assert_eq!(pages.len(), slides_of(&text), "deck {nth}");
+        for (width, height) in pages {
+            assert!(
+                (width - 960.0).abs() < 1.0 && (height - 540.0).abs() < 1.0,
+                "{width} x {height}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_report_and_slides_fit_a_phone_and_a_desk() {
+    let folder = tempfile::tempdir().unwrap();
+    for material in [material(Language::Dutch), with_text(crate::HOSTILE)] {
+        let report = report(&material, None);
+        for page in [html(&report), deck(&report, Some(&last(&material)))] {
+            for size in [(360, 740), (1280, 720)] {
+                assert_eq!(found(folder.path(), &page, size, OVER), "0", "{size:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_measure_of_this_test_sees_what_is_too_wide() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = "<html><head><meta http-equiv=x content=x></head><body style='margin:0'><p style='width:400px'>x";
+    assert_eq!(found(folder.path(), wide, (360, 740), OVER), "40");
+}
+
+#[test]
+fn nothing_is_asked_for_outside() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("--proxy-server=http://{}", proxy.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(String::new()));
+    let heard = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        use std::io::Read as _;
+        for stream in proxy.incoming() {
+            let mut head = [0; 2048];
+            let length = stream
+                .and_then(|mut stream| stream.read(&mut head))
+                .unwrap_or(0);
+            *heard.lock().unwrap() += &String::from_utf8_lossy(&head[..length]);
+        }
+    });
+    let material = with_text(crate::HOSTILE);
+    let report = report(&material, None);
+    for text in [html(&report), deck(&report, Some(&last(&material)))] {
+        let page = write(folder.path(), "page.html", &text);
+        chromium(folder.path(), &[&address, "--dump-dom", &page]);
+        assert!(!asked.lock().unwrap().contains("outside.example"));
+    }
+    // A page that asks is heard.
+    let page = write(
+        folder.path(),
+        "asks.html",
+        "<img src='http://outside.example/z'>",
+    );
+    chromium(folder.path(), &[&address, "--dump-dom", &page]);
+    assert!(asked.lock().unwrap().contains("outside.example/z"));
+}
