@@ -292,3 +292,75 @@ fn said(
     }
     Ok(seen)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+    use jiff::tz::TimeZone;
+
+    fn goals(cycles: &[(&str, Date, Date)]) -> Goals {
+        let cycles = cycles.iter().map(|(name, first, last)| {
+            let name = CycleName::parse(name).unwrap();
+            let cycle = Cycle::new(name.clone(), *first, *last, TimeZone::UTC).unwrap();
+            (name, cycle)
+        });
+        Goals {
+            cycles: cycles.collect(),
+            ..Goals::default()
+        }
+    }
+
+    /// A year with its quarters, the year before, and a month.
+    fn years() -> Goals {
+        goals(&[
+            ("2026-Q3", date(2026, 7, 1), date(2026, 9, 30)),
+            ("2026-Q4", date(2026, 10, 1), date(2026, 12, 31)),
+            ("2027-Q1", date(2027, 1, 1), date(2027, 3, 31)),
+            ("year", date(2026, 1, 1), date(2026, 12, 31)),
+            ("2025", date(2025, 1, 1), date(2025, 12, 31)),
+            ("sprint", date(2026, 9, 1), date(2026, 9, 30)),
+        ])
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn told(goals: &Goals, named: Option<&str>, until: &str) -> (Vec<String>, Option<String>) {
+        let until = at(until);
+        let found = cycles(goals, named, until).unwrap();
+        let last = before(goals, &found, until);
+        let names = found.iter().map(|cycle| cycle.name.to_string());
+        (names.collect(), last.map(|cycle| cycle.name.to_string()))
+    }
+
+    #[test]
+    fn what_runs_is_told_of_and_the_cycle_of_its_kind_before_it() {
+        let goals = years();
+        let some = |name: &str| Some(name.to_owned());
+        let now = "2026-11-26T12:00:00Z";
+        let running = vec!["year".to_owned(), "2026-Q4".to_owned()];
+        assert_eq!(told(&goals, None, now), (running, some("2026-Q3")));
+        let named = |name: &str| vec![name.to_owned()];
+        assert_eq!(
+            told(&goals, Some("year"), now),
+            (named("year"), some("2025"))
+        );
+        assert_eq!(told(&goals, Some("2025"), now), (named("2025"), None));
+        // Of a cycle to come the one before has not ended yet.
+        assert_eq!(
+            told(&goals, Some("2027-Q1"), now),
+            (named("2027-Q1"), some("2026-Q3"))
+        );
+        // Nothing runs: what ended last, or else what comes first.
+        let after = "2030-01-01T00:00:00Z";
+        assert_eq!(
+            told(&goals, None, after),
+            (named("2027-Q1"), some("2026-Q4"))
+        );
+        let before = "2020-01-01T00:00:00Z";
+        assert_eq!(told(&goals, None, before), (named("2025"), None));
+        assert_eq!(told(&Goals::default(), None, now), (Vec::new(), None));
+    }
+}

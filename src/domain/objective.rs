@@ -179,3 +179,71 @@ fn due_at_end(card: &KeyResultCard, terms: Terms) -> f64 {
         Aim::Hold(hold) => hold.compliance,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{
+        at_most, day, goals, guardrail, history, key_result, objective, reach, under,
+    };
+    use crate::domain::goals::KeyResult;
+    use crate::domain::scorecard::score;
+    use crate::domain::target::{Baseline, Target};
+
+    fn to(path: &str) -> KeyResult {
+        key_result(
+            path,
+            "",
+            reach(Baseline::Fixed(0.0), Target::Absolute(100.0)),
+        )
+    }
+
+    /// What decides the status of the first of these objectives, halfway through the cycle.
+    fn decided(objectives: Vec<Objective>, values: &[(&str, f64)]) -> Option<String> {
+        let samples: Vec<_> = values
+            .iter()
+            .map(|(path, x)| (*path, [(44.0, *x)]))
+            .collect();
+        let samples: Vec<_> = samples.iter().map(|(path, x)| (*path, &x[..])).collect();
+        let card = score(&goals(objectives), &history(&samples), day(45.0));
+        let all: Vec<&ObjectiveCard> = card.objectives().collect();
+        all[0].decided_by(&all).map(str::to_owned)
+    }
+
+    #[test]
+    fn what_makes_a_status_what_it_is_is_named() {
+        let two = || objective("o", vec![to("o/a"), to("o/b")]);
+        assert_eq!(
+            decided(vec![two()], &[("o/a", 60.0), ("o/b", 5.0)]).as_deref(),
+            Some("o/b")
+        );
+        assert_eq!(
+            decided(vec![two()], &[("o/a", 60.0)]).as_deref(),
+            Some("o/b")
+        );
+        // What is well needs no cause, and what is alone no name.
+        assert_eq!(decided(vec![two()], &[("o/a", 60.0), ("o/b", 60.0)]), None);
+        let one = objective("o", vec![to("o/a")]);
+        assert_eq!(decided(vec![one], &[("o/a", 5.0)]), None);
+    }
+
+    #[test]
+    fn children_that_contribute_and_guardrails_decide_too() {
+        let child = |link| under("o", link, objective("child", vec![to("child/a")]));
+        let of = |link| {
+            let own = objective("o", vec![to("o/a")]);
+            decided(vec![own, child(link)], &[("o/a", 60.0), ("child/a", 5.0)])
+        };
+        assert_eq!(of(ParentLink::Contributes).as_deref(), Some("child"));
+        assert_eq!(of(ParentLink::Supports), None);
+        let guarded = objective(
+            "o",
+            vec![
+                to("o/a"),
+                guardrail(key_result("o/guard", "", at_most(3.0))),
+            ],
+        );
+        let found = decided(vec![guarded], &[("o/a", 60.0), ("o/guard", 5.0)]);
+        assert_eq!(found.as_deref(), Some("o/guard"));
+    }
+}

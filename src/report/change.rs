@@ -107,7 +107,10 @@ impl Report {
             t.objective_status(from, had(before)),
             t.objective_status(to, had(&objective.card)),
         );
+        // With another part of it known, the two shares are of different things.
+        let is_whole = before.coverage >= 1.0 && objective.card.coverage >= 1.0;
         let made = before.progress.zip(objective.card.progress);
+        let made = made.filter(|_| is_whole);
         let made = made.map(|(from, to)| t.progress_went(t.percent(from), t.percent(to)));
         Some(made.map_or_else(|| status.clone(), |made| format!("{status} ({made})")))
     }

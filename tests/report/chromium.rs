@@ -13,7 +13,7 @@ use okrd::report::html::html;
 
 use crate::sample::{last, material, report, with_text};
 
-/// Runs Chromium to its end with a home of its own.
+/// Runs Chromium to its end with a home of its own. A page that complains on its console fails.
 fn chromium(folder: &Path, arguments: &[&str]) -> String {
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
     let done = Command::new("chromium")
@@ -28,11 +28,14 @@ fn chromium(folder: &Path, arguments: &[&str]) -> String {
             "--hide-scrollbars",
             &profile,
         ])
+        .args(["--enable-logging=stderr"])
         .args(arguments)
         .env("HOME", folder)
         .output()
         .unwrap_or_else(|error| panic!("chromium is not there ({error}): tests/install-servers"));
+    let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{arguments:?}: {done:?}");
+    assert!(!said.contains("CONSOLE"), "{arguments:?}: {said}");
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
@@ -60,24 +63,29 @@ fn printed(folder: &Path, text: &str) -> Vec<(f64, f64)> {
     boxes
 }
 
-/// What a script finds in a page that is shown so wide and high; the page's own policy would not let it run.
-fn found(folder: &Path, text: &str, (width, height): (u32, u32), script: &str) -> String {
-    let (before, policy) = text.split_once("<meta http-equiv").unwrap();
-    let open = format!("{before}{}", policy.split_once('>').unwrap().1);
-    let quoted = open.replace('&', "&amp;").replace('"', "&quot;");
-    // A window is never as narrow as a phone; a frame is.
+/// What a script finds in a page that is shown in windows so wide and high.
+fn found(folder: &Path, text: &str, sizes: &[(u32, u32)], script: &str) -> Vec<String> {
+    let quoted = text.replace('&', "&amp;").replace('"', "&quot;");
+    // A window of Chromium is never as narrow as a phone; a frame is. Its policy holds for the page, not for who looks.
+    let frames = sizes.iter().map(|(width, height)| {
+        format!(
+            "<iframe width={width} height={height} style='border:0' srcdoc=\"{quoted}\"></iframe>"
+        )
+    });
+    let frames: String = frames.collect();
     let outside = format!(
-        "<!DOCTYPE html><iframe width={width} height={height} style='border:0' srcdoc=\"{quoted}\"></iframe>\
-         <pre id=found></pre><script>onload = () => {{\
-         const page = document.querySelector('iframe').contentDocument;\
-         document.querySelector('#found').textContent = String((() => {{ {script} }})()); }}</script>"
+        "<!DOCTYPE html>{frames}<script>onload = () => {{\
+         for (const frame of document.querySelectorAll('iframe')) {{\
+         const page = frame.contentDocument; const answer = document.createElement('code');\
+         answer.textContent = String((() => {{ {script} }})()); document.body.append(answer); }} }}</script>"
     );
     let page = write(folder, "measure.html", &outside);
     let dom = chromium(folder, &["--window-size=1400,900", "--dump-dom", &page]);
-    let found = dom.rsplit_once("<pre id=\"found\">").unwrap().1;
-    let found = found.split_once("</pre>").unwrap().0.to_owned();
-    assert!(!found.is_empty(), "the script ran");
-    found
+    let answers = dom.split("<code>").skip(1);
+    let answers = answers.map(|rest| rest.split("</code>").next().unwrap().to_owned());
+    let answers: Vec<_> = answers.collect();
+    assert_eq!(answers.len(), sizes.len(), "{dom}");
+    answers
 }
 
 /// How many pixels lie right of the edge.
@@ -123,8 +131,8 @@ fn each_slide_is_a_page_and_nothing_on_it_is_cut() {
     }
     assert!(slides_of(&decks[0]) >= 10 && slides_of(&decks[3]) > 2 * slides_of(&decks[0]));
     for (nth, text) in decks.into_iter().enumerate() {
-        let cut = found(folder.path(), &text, (1280, 720), CUT);
-        assert_eq!(cut, "nothing", "deck {nth}");
+        let cut = found(folder.path(), &text, &[(1280, 720)], CUT);
+        assert_eq!(cut, ["nothing"], "deck {nth}");
         let pages = printed(folder.path(), &text);
         assert_eq!(pages.len(), slides_of(&text), "deck {nth}");
         for (width, height) in pages {
@@ -142,9 +150,8 @@ fn a_report_and_slides_fit_a_phone_and_a_desk() {
     for material in [material(Language::Dutch), with_text(crate::HOSTILE)] {
         let report = report(&material, None);
         for page in [html(&report), deck(&report, Some(&last(&material)))] {
-            for size in [(360, 740), (1280, 720)] {
-                assert_eq!(found(folder.path(), &page, size, OVER), "0", "{size:?}");
-            }
+            let over = found(folder.path(), &page, &[(360, 740), (1280, 720)], OVER);
+            assert_eq!(over, ["0", "0"]);
         }
     }
 }
@@ -152,8 +159,31 @@ fn a_report_and_slides_fit_a_phone_and_a_desk() {
 #[test]
 fn the_measure_of_this_test_sees_what_is_too_wide() {
     let folder = tempfile::tempdir().unwrap();
-    let wide = "<html><head><meta http-equiv=x content=x></head><body style='margin:0'><p style='width:400px'>x";
-    assert_eq!(found(folder.path(), wide, (360, 740), OVER), "40");
+    let wide = "<body style='margin:0'><p style='width:400px'>x";
+    assert_eq!(found(folder.path(), wide, &[(360, 740)], OVER), ["40"]);
+}
+
+/// Where a window stands after each of these keys, in slides from the first.
+const KEYS: &str = "
+    const view = page.defaultView;
+    const slides = [...page.querySelectorAll('.slide')];
+    const at = (view.innerHeight - slides[0].offsetHeight) / 2;
+    const stands = (key, more) => {
+        view.dispatchEvent(new view.KeyboardEvent('keydown', { key, cancelable: true, ...more }));
+        return slides.findIndex((slide) => Math.abs(slide.getBoundingClientRect().top - at) < 2);
+    };
+    const back = { shiftKey: true };
+    return [stands('ArrowRight'), stands(' '), stands('ArrowLeft'), stands('PageDown'), stands(' ', back),
+        stands('Home'), stands('ArrowUp'), stands('x'), stands('ArrowRight', { ctrlKey: true })].join(' ')
+        + ' ' + (stands('End') === slides.length - 1)";
+
+#[test]
+fn keys_lead_from_slide_to_slide() {
+    let folder = tempfile::tempdir().unwrap();
+    let material = material(Language::English);
+    let slides = deck(&report(&material, None), Some(&last(&material)));
+    let stands = found(folder.path(), &slides, &[(1280, 720), (1024, 768)], KEYS);
+    assert_eq!(stands, ["1 2 1 2 1 0 0 0 0 true"; 2]);
 }
 
 #[test]

@@ -130,6 +130,21 @@ fn what_is_not_known_is_no_figure() {
     );
 }
 
+/// What was measured otherwise at the beginning, or of which another part was known, is not set beside what is now.
+#[test]
+fn what_cannot_be_compared_is_not() {
+    let text = markdown(&report(&material(Language::English), None));
+    assert!(
+        text.contains("  - Value: 9.7 hours, measured otherwise than at the beginning"),
+        "{text}"
+    );
+    assert!(text.contains("\n- Off track → Stale\n"), "{text}");
+    let told = json(&report(&material(Language::English), Some("care")));
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let kr = &told["cycles"][0]["objectives"][0]["key_results"][0];
+    assert_eq!(kr["at_start"]["comparable"], false, "{kr}");
+}
+
 /// F73: text that wants to be markup, a link, a heading or a formula.
 const HOSTILE: &str = "\"><script>alert(1)</script>\\ \n\r\u{2028}<img src=http://outside.example/x onerror=alert(2)>' \
     | a | `b` **c** [d](javascript:alert(3)) @everyone #1 $x$ </style><style>@import 'http://outside.example/y'\n# E\n- F\u{202e}";

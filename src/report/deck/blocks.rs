@@ -117,8 +117,15 @@ pub(super) fn row(report: &Report, told: &ObjectiveTold) -> Vec<Block> {
     let t = report.tongue;
     let (title, rest) = cut(&told.card.objective.title, &ITEM, ROW, 2);
     let status = told.status(t);
-    let made = told.card.progress.filter(|_| told.card.closing.is_none());
-    let made = made.map(|share| t.percent(share)).unwrap_or_default();
+    // A share of what is known alone says little of the whole.
+    let is_whole = told.card.coverage >= 1.0;
+    let made = match told.card.closing {
+        Some(_) => t.objective_progress(&told.card),
+        None => {
+            let made = told.card.progress.filter(|_| is_whole);
+            made.map(|share| t.percent(share)).unwrap_or_default()
+        }
+    };
     let right = TEXT.height(&format!("{status}{AROUND}{made}"), RIGHT);
     let height = ITEM.height(&title, ROW).max(right) + 1.1;
     let markup = html! {

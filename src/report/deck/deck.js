@@ -2,7 +2,8 @@
   const slides = [...document.querySelectorAll('.slide')];
   const steps = { ArrowRight: 1, ArrowDown: 1, PageDown: 1, ' ': 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1 };
   const nearest = () => {
-    const away = slides.map((slide) => Math.abs(slide.getBoundingClientRect().top));
+    const middle = ({ top, bottom }) => Math.abs(top + bottom - innerHeight);
+    const away = slides.map((slide) => middle(slide.getBoundingClientRect()));
     return away.indexOf(Math.min(...away));
   };
   addEventListener('keydown', (event) => {
@@ -12,6 +13,6 @@
     const to = event.key in ends ? ends[event.key] : step && nearest() + step;
     if (to === undefined) return;
     event.preventDefault();
-    slides[Math.max(0, Math.min(slides.length - 1, to))].scrollIntoView();
+    slides[Math.max(0, Math.min(slides.length - 1, to))].scrollIntoView({ block: 'center' });
   });
 })();
