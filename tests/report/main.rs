@@ -217,7 +217,7 @@ fn f73_hostile_text_stays_text() {
     let bars = |line: &str| line.replace("\\|", "").matches('|').count();
     let rows = text.lines().filter(|line| line.starts_with('|'));
     assert!(rows.clone().count() > 10);
-    assert!(rows.clone().all(|row| bars(row) == 7), "{text}");
+    assert!(rows.clone().all(|row| bars(row) == 8), "{text}");
 }
 
 #[test]
