@@ -13,12 +13,12 @@ use crate::config::spec::Config;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::Goals;
 use crate::domain::history::History;
-use crate::domain::id::{CycleName, Slug};
+use crate::domain::id::{CycleName, KeyResultId, Slug};
 use crate::domain::retrace::{Lore, Retrace};
-use crate::domain::scorecard::score;
+use crate::domain::scorecard::{Scorecard, score};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::report::{Material, Said, Scope};
-use crate::store::{Reader, StoreError};
+use crate::store::{Annotation, Reader, StoreError, ToldCheckIn};
 
 /// What is asked for, as it was typed.
 pub struct Asked<'a> {
@@ -66,20 +66,9 @@ pub fn read(config: Option<&Path>, asked: &Asked<'_>) -> Result<Period, Failure>
         Err(StoreError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let Known { lore, mut today } = Known::read(reader.as_ref(), &config, is_wanted, since)?;
+    let known = Known::read(reader.as_ref(), &config, is_wanted, since)?;
     let said = said(reader.as_ref(), &config, &cycles, last, (since, until))?;
-    let mut past = Retrace::new(&config.goals, is_wanted, lore, &today);
-    let before = past.at(since);
-    let mut after = past.at(until);
-    if until == now {
-        // Of now more is known: what came with the values, and how the newest attempts ended. Since when each status
-        // stands the past tells, also where no daemon was there to note it.
-        for (_, card) in after.key_results() {
-            let stands = Some((card.status, card.status_since));
-            today.record(&card.key_result.id).status_since = stands;
-        }
-        after = score(&config.goals, &today, now);
-    }
+    let (before, after) = known.judged(&config.goals, is_wanted, (since, until), now);
     Ok(Period {
         material: Material {
             before,
@@ -109,7 +98,7 @@ pub fn hand_over(text: &str, output: Option<&Path>) -> Result<(), Failure> {
 
 /// What the store knows, by the time it became known and as of today.
 struct Known {
-    lore: HashMap<crate::domain::id::KeyResultId, Lore>,
+    lore: HashMap<KeyResultId, Lore>,
     today: History,
 }
 
@@ -138,6 +127,28 @@ impl Known {
                 .min();
         }
         Ok(Self { lore, today })
+    }
+
+    /// How everything stood at both ends of the period.
+    fn judged(
+        mut self,
+        goals: &Goals,
+        wanted: impl Fn(&Cycle) -> bool,
+        (since, until): (Timestamp, Timestamp),
+        now: Timestamp,
+    ) -> (Scorecard, Scorecard) {
+        let mut past = Retrace::new(goals, wanted, self.lore, &self.today);
+        let (before, after) = (past.at(since), past.at(until));
+        if until < now {
+            return (before, after);
+        }
+        // Of now more is known: what came with the values, and how the newest attempts ended. Since when each status
+        // stands the past tells, also where no daemon was there to note it.
+        for (_, card) in after.key_results() {
+            let stands = Some((card.status, card.status_since));
+            self.today.record(&card.key_result.id).status_since = stands;
+        }
+        (before, score(goals, &self.today, now))
     }
 }
 
@@ -256,31 +267,19 @@ fn said(
     };
     for (_, key_result) in config.goals.key_results() {
         let id = &key_result.id;
-        let is_asked = cycles.iter().any(|cycle| cycle.name == id.cycle);
-        let is_last = last.is_some_and(|cycle| cycle.name == id.cycle);
-        if !is_asked && !is_last {
+        if cycles.iter().any(|cycle| cycle.name == id.cycle) {
+            let told = reader.check_ins(id)?.into_iter();
+            let told = told.filter(|told| since <= told.said.at && told.said.at <= until);
+            all.extend(told.map(checked_in));
+        } else if last.is_none_or(|cycle| cycle.name != id.cycle) {
             continue;
         }
-        let told = reader.check_ins(id)?.into_iter().filter(|_| is_asked);
-        let told = told.filter(|told| since <= told.said.at && told.said.at <= until);
-        all.extend(told.map(|told| Said {
-            about: Some(id.clone()),
-            at: told.said.at,
-            confidence: told.said.confidence,
-            text: told.said.note,
-            is_note: false,
-        }));
+        let is_last = last.is_some_and(|cycle| cycle.name == id.cycle);
         let noted = reader.annotations(id)?.into_iter().filter(|noted| {
             let reaches = noted.from <= until && since <= noted.to.unwrap_or(noted.from);
             noted.told_at <= until && (reaches || is_last && noted.key_result.is_some())
         });
-        all.extend(noted.map(|noted| Said {
-            about: noted.key_result,
-            at: noted.from,
-            confidence: None,
-            text: Some(noted.text),
-            is_note: true,
-        }));
+        all.extend(noted.map(annotated));
     }
     all.sort_by_key(|said| said.at);
     // What is about everything was read with each key result.
@@ -291,6 +290,26 @@ fn said(
         }
     }
     Ok(seen)
+}
+
+fn checked_in(told: ToldCheckIn) -> Said {
+    Said {
+        about: Some(told.key_result),
+        at: told.said.at,
+        confidence: told.said.confidence,
+        text: told.said.note,
+        is_note: false,
+    }
+}
+
+fn annotated(noted: Annotation) -> Said {
+    Said {
+        about: noted.key_result,
+        at: noted.from,
+        confidence: None,
+        text: Some(noted.text),
+        is_note: true,
+    }
 }
 
 #[cfg(test)]

@@ -213,6 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_made_anew_takes_the_place_of_an_earlier_one() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a"), folder.path().join("b"));
+        put(&file, "one").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&file, &link).unwrap();
+        put(&link, "two").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+        assert!(link.is_symlink());
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        // What is no file stays what it is.
+        put(Path::new("/dev/null"), "three").unwrap();
+        assert!(!Path::new("/dev/null").is_file());
+        assert!(put(&folder.path().join("gone/a"), "x").is_err());
+        assert!(put(folder.path(), "x").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
     fn a_replaced_file_keeps_its_mode_and_its_links() {
         let folder = tempfile::tempdir().unwrap();
         let (real, link) = (

@@ -63,6 +63,24 @@ pub fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever strangers write: one line, no markup, and in a table no cell of its own.
+        #[test]
+        fn no_text_gets_out_of_its_place(text in any::<String>()) {
+            let shown = cell(&text);
+            prop_assert!(!shown.contains(['<', '>', '$']) && !shown.chars().any(char::is_control));
+            let mut before = None;
+            for c in shown.chars() {
+                if matches!(c, '`' | '*' | '_' | '[' | ']' | '~' | '|') {
+                    prop_assert_eq!(before, Some('\\'), "{}", shown);
+                }
+                // A backslash behind a backslash escapes nothing.
+                before = (before != Some('\\') || c != '\\').then_some(c);
+            }
+        }
+    }
 
     #[test]
     fn what_begins_a_line_makes_no_block() {

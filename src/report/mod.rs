@@ -140,8 +140,7 @@ impl Report {
         };
         let parts = scope.cycles.iter().filter_map(|name| after.cycle(name));
         let parts = parts.map(|cycle| Part::new(material, cycle, scope.team.as_ref()));
-        let of_all = material.said.iter();
-        let of_all = of_all.filter(|said| said.about.is_none() && said.at >= before.at);
+        let of_all = material.said.iter().filter(|said| said.about.is_none());
         Self {
             tongue: Tongue::of(after.company.language),
             company: Arc::clone(&after.company),

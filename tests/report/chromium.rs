@@ -11,7 +11,7 @@ use okrd::domain::language::Language;
 use okrd::report::deck::deck;
 use okrd::report::html::html;
 
-use crate::sample::{last, material, report, with_text};
+use crate::sample::{last, material, of_cycles, report, with_text};
 
 /// Runs Chromium to its end with a home of its own. A page that complains on its console fails.
 fn chromium(folder: &Path, arguments: &[&str]) -> String {
@@ -129,6 +129,10 @@ fn each_slide_is_a_page_and_nothing_on_it_is_cut() {
         let material = with_text(&text);
         decks.push(deck(&report(&material, None), Some(&last(&material))));
     }
+    // Several cycles at once, one of them closed.
+    let material = material(Language::English);
+    let both = of_cycles(&material, &["2026-Q3", "2026-Q4"], None);
+    decks.push(deck(&both, None));
     assert!(slides_of(&decks[0]) >= 10 && slides_of(&decks[3]) > 2 * slides_of(&decks[0]));
     for (nth, text) in decks.into_iter().enumerate() {
         let cut = found(folder.path(), &text, &[(1280, 720)], CUT);

@@ -5,6 +5,7 @@
 mod chromium;
 mod sample;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use okrd::domain::language::Language;
@@ -12,7 +13,7 @@ use okrd::report::deck::deck;
 use okrd::report::html::html;
 use okrd::report::json::json;
 use okrd::report::markdown::markdown;
-use sample::{last, material, report, with_text};
+use sample::{last, material, of_cycles, report, with_text};
 
 fn golden(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -55,6 +56,37 @@ fn programs_read_the_same_whatever_the_language() {
     let english = json(&report(&material(Language::English), None));
     golden("report.json", &english);
     assert_eq!(english, json(&report(&material(Language::Dutch), None)));
+}
+
+/// Whoever reads the JSON by its page finds each field there.
+#[test]
+fn every_field_is_described() {
+    fn names(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    found.insert(name.clone());
+                    names(value, found);
+                }
+            }
+            serde_json::Value::Array(values) => values.iter().for_each(|v| names(v, found)),
+            _ => {}
+        }
+    }
+    let material = material(Language::English);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reports.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut found = BTreeSet::new();
+    for cycle in ["2026-Q3", "2026-Q4"] {
+        let told = json(&of_cycles(&material, &[cycle], None));
+        names(&serde_json::from_str(&told).unwrap(), &mut found);
+    }
+    assert!(found.len() > 60, "{found:?}");
+    let missing = found.iter().filter(|name| {
+        !page.contains(&format!("`{name}`")) && !page.contains(&format!("`{name}[]`"))
+    });
+    let missing: Vec<_> = missing.collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

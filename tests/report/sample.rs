@@ -218,8 +218,14 @@ fn history(goals: &Goals) -> History {
 
 /// A report of the running cycle.
 pub(crate) fn report(material: &Material, team: Option<&str>) -> Report {
+    of_cycles(material, &["2026-Q4"], team)
+}
+
+/// A report of these cycles.
+pub(crate) fn of_cycles(material: &Material, cycles: &[&str], team: Option<&str>) -> Report {
+    let cycles = cycles.iter().map(|name| CycleName::parse(name).unwrap());
     let scope = Scope {
-        cycles: vec![CycleName::parse("2026-Q4").unwrap()],
+        cycles: cycles.collect(),
         team: team.map(|team| Slug::parse(team).unwrap()),
     };
     Report::new(material, &scope)

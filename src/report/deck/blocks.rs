@@ -156,48 +156,38 @@ pub(super) fn cut(text: &str, set: &Type, width: f64, most: usize) -> (String, O
 
 /// A key result with its figures.
 pub(super) fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTold) -> Vec<Block> {
+    let (sentences, left, rest) = sentences(report, kr);
+    let ambition = told.card.objective.ambition;
+    let (figures, right) = figures(report.tongue, &kr.card, ambition);
+    let markup = html! { div.kr { div { (sentences) } div { (figures) } } };
+    let mut blocks = vec![block(left.max(right) + 1.6, markup)];
+    blocks.extend(rest.iter().flat_map(|rest| words(rest)));
+    blocks
+}
+
+/// Title, status with its reason, and what stands beside: with their height, and what they have no room for.
+fn sentences(report: &Report, kr: &KeyResultTold) -> (Markup, f64, Vec<String>) {
     let t = report.tongue;
     let (card, agreed) = (&*kr.card, &kr.card.key_result);
-    let ambition = told.card.objective.ambition;
     let named = match agreed.role {
         Role::Guardrail => format!("{} ({})", agreed.title, t.guardrail()),
         Role::Contributes => agreed.title.clone(),
     };
-    let (title, mut rest) = cut(&named, &ITEM, LEFT, 3);
+    let (title, rest) = cut(&named, &ITEM, LEFT, 3);
     let status = t.ended(t.status(card.status), card.closing);
-    let (reason, more) = cut(
-        &format!("{status}{AROUND} {}", t.reason(card)),
-        &TEXT,
-        LEFT,
-        5,
-    );
-    let reason = reason
-        .strip_prefix(&format!("{status}{AROUND}"))
-        .map_or_else(String::new, str::to_owned);
+    let before = format!("{status}{AROUND}");
+    let (reason, more) = cut(&format!("{before} {}", t.reason(card)), &TEXT, LEFT, 5);
     let (beside, further) = cut(&beside(report, kr), &SMALL, LEFT, 4);
-    rest = [rest, more, further]
-        .into_iter()
-        .flatten()
-        .reduce(|all, next| format!("{all} {next}"));
-    let left = ITEM.height(&title, LEFT)
-        + TEXT.height(&format!("{status}{AROUND}{reason}"), LEFT)
-        + SMALL.height(&beside, LEFT)
-        + 0.6;
-    let (figures, right) = figures(t, card, ambition);
+    let height =
+        ITEM.height(&title, LEFT) + TEXT.height(&reason, LEFT) + SMALL.height(&beside, LEFT) + 0.6;
+    let reason = reason.strip_prefix(&before).unwrap_or_default().trim();
     let markup = html! {
-        div.kr {
-            div {
-                h3.t-item { (title) }
-                p.t-text { (badge(card.status, &status)) " " (reason.trim()) }
-                @if !beside.is_empty() { p.t-small { (beside) } }
-            }
-            div { (figures) }
-        }
+        h3.t-item { (title) }
+        p.t-text { (badge(card.status, &status)) " " (reason) }
+        @if !beside.is_empty() { p.t-small { (beside) } }
     };
-    let first = block(left.max(right) + 1.6, markup);
-    std::iter::once(first)
-        .chain(rest.iter().flat_map(|rest| words(rest)))
-        .collect()
+    let rest = [rest, more, further].into_iter().flatten();
+    (markup, height, rest.collect())
 }
 
 /// Forecast and remarks; of which day a value is where it is not that of the meeting.

@@ -142,6 +142,7 @@ impl Type {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_text_stands_in_as_many_lines_as_it_needs() {
@@ -158,6 +159,17 @@ mod tests {
         let lines = TEXT.lines(&long, 10.0);
         assert!(lines.len() > 5, "{lines:?}");
         assert_eq!(lines.concat().trim(), long);
+    }
+
+    proptest! {
+        /// Whatever is written, its pieces say all of it and stand where they are to.
+        #[test]
+        fn no_text_is_lost(text in any::<String>(), width in 4.0..80.0_f64, most in 1_usize..6) {
+            let letters = |text: &str| -> String { text.split_whitespace().collect() };
+            let pieces = ITEM.pieces(&text, width, most);
+            prop_assert_eq!(letters(&pieces.concat()), letters(&text));
+            prop_assert!(pieces.iter().all(|piece| ITEM.fits(piece, width, most)));
+        }
     }
 
     #[test]

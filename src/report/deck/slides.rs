@@ -202,9 +202,12 @@ fn changes(report: &Report) -> Vec<Slide> {
         let owner = told.team.as_deref().unwrap_or_else(|| t.company_level());
         let title = &told.card.objective.title;
         all.extend(blocks::heading(&format!("{title} ({owner})")));
-        let turn = report.turn(told);
-        all.extend(turn.iter().flat_map(|turn| blocks::point(turn)));
-        for (kr, changes) in told.changes() {
+        let (turn, changed) = (report.turn(told), told.changes());
+        let mut turn: Vec<_> = turn.iter().flat_map(|turn| blocks::point(turn)).collect();
+        let leads = !changed.is_empty();
+        turn.iter_mut().for_each(|block| block.leads = leads);
+        all.extend(turn);
+        for (kr, changes) in changed {
             let sentences = changes.iter().map(|change| report.change(change, kr));
             let points = sentences.flat_map(|sentence| blocks::point(&sentence));
             all.extend(blocks::item(&kr.card.key_result.title, points.collect()));
