@@ -125,6 +125,7 @@ impl Report {
                 t.status_turned_on(t.status(*from), t.status(*to), self.date(*since))
             }
             Change::Value { from, to } => t.value_went(t.number(*from), t.quantity(*to, unit)),
+            Change::First(value) if kr.before.is_some() => t.value_first(t.quantity(*value, unit)),
             Change::First(value) => t.value_came(t.quantity(*value, unit)),
             Change::Anew(value) => t.value_anew(t.quantity(*value, unit)),
             Change::Amended(amendment) => {

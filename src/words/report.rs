@@ -33,6 +33,7 @@ phrases! {
     status_turned_on(from, to, day) = "{from} → {to}, since {day}", "{from} → {to}, sinds {day}";
     progress_went(from, to) = "{from} → {to} of the way", "{from} → {to} van de weg";
     value_went(from, to) = "Value: {from} → {to}", "Waarde: {from} → {to}";
+    value_first(value) = "First value: {value}", "Eerste waarde: {value}";
     value_came(value) = "First comparable value: {value}", "Eerste vergelijkbare waarde: {value}";
     value_anew(value) = "Value: {value}, measured otherwise than at the beginning", "Waarde: {value}, anders gemeten dan aan het begin";
     amended_on(field, from, to, day) = "{field}: {from} → {to}, agreed on {day}", "{field}: {from} → {to}, afgesproken op {day}";

@@ -63,11 +63,11 @@ fn printed(folder: &Path, text: &str) -> Vec<(f64, f64)> {
     boxes
 }
 
-/// What a script finds in a page that is shown in windows so wide and high.
-fn found(folder: &Path, text: &str, sizes: &[(u32, u32)], script: &str) -> Vec<String> {
-    let quoted = text.replace('&', "&amp;").replace('"', "&quot;");
+/// What a script finds in each of these pages, shown in a window so wide and high.
+fn found(folder: &Path, pages: &[(&str, (u32, u32))], script: &str) -> Vec<String> {
     // A window of Chromium is never as narrow as a phone; a frame is. Its policy holds for the page, not for who looks.
-    let frames = sizes.iter().map(|(width, height)| {
+    let frames = pages.iter().map(|(text, (width, height))| {
+        let quoted = text.replace('&', "&amp;").replace('"', "&quot;");
         format!(
             "<iframe width={width} height={height} style='border:0' srcdoc=\"{quoted}\"></iframe>"
         )
@@ -84,7 +84,7 @@ fn found(folder: &Path, text: &str, sizes: &[(u32, u32)], script: &str) -> Vec<S
     let answers = dom.split("<code>").skip(1);
     let answers = answers.map(|rest| rest.split("</code>").next().unwrap().to_owned());
     let answers: Vec<_> = answers.collect();
-    assert_eq!(answers.len(), sizes.len(), "{dom}");
+    assert_eq!(answers.len(), pages.len(), "{dom}");
     answers
 }
 
@@ -134,16 +134,18 @@ fn each_slide_is_a_page_and_nothing_on_it_is_cut() {
     let both = of_cycles(&material, &["2026-Q3", "2026-Q4"], None);
     decks.push(deck(&both, None));
     assert!(slides_of(&decks[0]) >= 10 && slides_of(&decks[3]) > 2 * slides_of(&decks[0]));
-    for (nth, text) in decks.into_iter().enumerate() {
-        let cut = found(folder.path(), &text, &[(1280, 720)], CUT);
-        assert_eq!(cut, ["nothing"], "deck {nth}");
-        let pages = printed(folder.path(), &text);
-        assert_eq!(pages.len(), slides_of(&text), "deck {nth}");
+    let shown: Vec<_> = decks
+        .iter()
+        .map(|text| (text.as_str(), (1280, 720)))
+        .collect();
+    let cut = found(folder.path(), &shown, CUT);
+    assert!(cut.iter().all(|found| found == "nothing"), "{cut:#?}");
+    for (nth, text) in decks.iter().enumerate() {
+        let pages = printed(folder.path(), text);
+        assert_eq!(pages.len(), slides_of(text), "deck {nth}");
         for (width, height) in pages {
-            assert!(
-                (width - 960.0).abs() < 1.0 && (height - 540.0).abs() < 1.0,
-                "{width} x {height}"
-            );
+            let is_slide = (width - 960.0).abs() < 1.0 && (height - 540.0).abs() < 1.0;
+            assert!(is_slide, "{width} x {height}");
         }
     }
 }
@@ -151,20 +153,24 @@ fn each_slide_is_a_page_and_nothing_on_it_is_cut() {
 #[test]
 fn a_report_and_slides_fit_a_phone_and_a_desk() {
     let folder = tempfile::tempdir().unwrap();
+    let mut texts = Vec::new();
     for material in [material(Language::Dutch), with_text(crate::HOSTILE)] {
         let report = report(&material, None);
-        for page in [html(&report), deck(&report, Some(&last(&material)))] {
-            let over = found(folder.path(), &page, &[(360, 740), (1280, 720)], OVER);
-            assert_eq!(over, ["0", "0"]);
-        }
+        texts.push(html(&report));
+        texts.push(deck(&report, Some(&last(&material))));
     }
+    let pages = texts
+        .iter()
+        .flat_map(|text| [(360, 740), (1280, 720)].map(|size| (text.as_str(), size)));
+    let pages: Vec<_> = pages.collect();
+    assert_eq!(found(folder.path(), &pages, OVER), ["0"; 8]);
 }
 
 #[test]
 fn the_measure_of_this_test_sees_what_is_too_wide() {
     let folder = tempfile::tempdir().unwrap();
     let wide = "<body style='margin:0'><p style='width:400px'>x";
-    assert_eq!(found(folder.path(), wide, &[(360, 740)], OVER), ["40"]);
+    assert_eq!(found(folder.path(), &[(wide, (360, 740))], OVER), ["40"]);
 }
 
 /// Where a window stands after each of these keys, in slides from the first.
@@ -186,7 +192,8 @@ fn keys_lead_from_slide_to_slide() {
     let folder = tempfile::tempdir().unwrap();
     let material = material(Language::English);
     let slides = deck(&report(&material, None), Some(&last(&material)));
-    let stands = found(folder.path(), &slides, &[(1280, 720), (1024, 768)], KEYS);
+    let pages = [(1280, 720), (1024, 768)].map(|size| (slides.as_str(), size));
+    let stands = found(folder.path(), &pages, KEYS);
     assert_eq!(stands, ["1 2 1 2 1 0 0 0 0 true"; 2]);
 }
 
