@@ -98,12 +98,13 @@ fn objective(report: &Report, told: &ObjectiveTold) -> String {
 fn table(report: &Report, told: &ObjectiveTold) -> String {
     let t = report.tongue;
     let mut out = format!(
-        "\n| {} | {} | {} | {} | {} | {} |\n| --- | ---: | ---: | ---: | ---: | --- |\n",
+        "\n| {} | {} | {} | {} | {} | {} | {} |\n| --- | ---: | ---: | ---: | ---: | ---: | --- |\n",
         t.head_key_result(),
         t.head_value(),
         t.head_goal(),
         t.head_progress(),
         t.head_expected(),
+        t.head_forecast(),
         t.head_status(),
     );
     let ambition = told.card.objective.ambition;
@@ -111,13 +112,17 @@ fn table(report: &Report, told: &ObjectiveTold) -> String {
         let (card, key_result) = (&kr.card, &kr.card.key_result);
         let percent = |share: Option<f64>| share.map_or_else(|| "–".into(), |s| t.percent(s));
         let value = (card.value).map(|(value, _)| t.quantity(value, &key_result.unit));
+        let forecast = card.forecast.as_ref().ok();
+        let forecast =
+            forecast.map(|found| format!("≈\u{a0}{}", t.number(found.rounded(found.value))));
+        let forecast = forecast.unwrap_or_else(|| "–".to_owned());
         let mut title = cell(&key_result.title);
         if key_result.role == Role::Guardrail {
             let _ = write!(title, " ({})", t.guardrail());
         }
         let _ = writeln!(
             out,
-            "| {title} | {} | {} | {} | {} | {} |",
+            "| {title} | {} | {} | {} | {} | {forecast} | {} |",
             value.map_or_else(|| "–".to_owned(), |value| cell(&value)),
             cell(&t.goal(card)),
             percent(card.made()),

@@ -23,7 +23,6 @@ phrases! {
     head_expected = "Expected by now", "Nu verwacht";
     head_forecast = "Forecast", "Prognose";
     head_status = "Status", "Status";
-    head_score = "Score", "Score";
     measured_on(day) = "Measured on {day}.", "Gemeten op {day}.";
     last_measured_on(day) = "Last measured on {day}, too long ago to judge by.", "Voor het laatst gemeten op {day}, te lang geleden voor een oordeel.";
     newest_failed_on(day, class) = "The newest attempt, on {day}, gave no number ({class}).", "De laatste poging, op {day}, gaf geen getal ({class}).";

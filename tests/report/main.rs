@@ -13,6 +13,7 @@ use okrd::report::deck::deck;
 use okrd::report::html::html;
 use okrd::report::json::json;
 use okrd::report::markdown::markdown;
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag};
 use sample::{last, material, of_cycles, report, with_text};
 
 fn golden(name: &str, found: &str) {
@@ -213,11 +214,49 @@ fn f73_hostile_text_stays_text() {
             "{line}"
         );
     }
+    as_its_readers_see_it(&text);
     // Each row of a table has the columns of its head.
     let bars = |line: &str| line.replace("\\|", "").matches('|').count();
     let rows = text.lines().filter(|line| line.starts_with('|'));
     assert!(rows.clone().count() > 10);
-    assert!(rows.clone().all(|row| bars(row) == 7), "{text}");
+    assert!(rows.clone().all(|row| bars(row) == 8), "{text}");
+}
+
+/// What a parser makes of it: headings, lists, tables and our own emphasis, and of what was written nothing but text.
+fn as_its_readers_see_it(text: &str) {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_MATH;
+    let mut headings = 0;
+    for event in Parser::new_ext(text, options) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. }) => {
+                assert!(
+                    dest_url.starts_with("https://wiki.acme.example/"),
+                    "{dest_url}"
+                );
+            }
+            Event::Start(Tag::Heading { level, .. }) => {
+                headings += 1;
+                assert!(level <= HeadingLevel::H3, "{level}");
+            }
+            Event::Start(
+                Tag::Paragraph
+                | Tag::List(None)
+                | Tag::Item
+                | Tag::Strong
+                | Tag::Table(_)
+                | Tag::TableHead
+                | Tag::TableRow
+                | Tag::TableCell,
+            )
+            | Event::End(_)
+            | Event::Text(_)
+            | Event::SoftBreak => {}
+            other => panic!("{other:?} in {text}"),
+        }
+    }
+    // Vision, a cycle, its objectives, what changed, what was learned.
+    let objectives = text.matches("\n### ").count();
+    assert_eq!(headings, 1 + 1 + objectives + 2);
 }
 
 #[test]
