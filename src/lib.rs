@@ -16,6 +16,7 @@ pub mod engine;
 pub mod http;
 pub mod metrics;
 pub mod notify;
+pub mod report;
 
 pub mod cli;
 pub mod demo;

@@ -60,6 +60,16 @@ So a new Prometheus gets the whole cycle; --label must say what its scrape will 
   okrd export --openmetrics --label instance=okrd.example.com:10650 -o cycle.om
   promtool tsdb create-blocks-from openmetrics --max-block-duration=744h cycle.om /var/lib/prometheus";
 
+const REPORT_EXAMPLE: &str = "\
+A document tells of all that runs now and of the last 7 days; of a named cycle that is over, of the whole cycle:
+
+  okrd report                                                  all of it as Markdown
+  okrd report --team content --since 2026-11-01 --until 2026-11-30 --format html -o november.html
+  okrd report --cycle 2026-Q3 --format json";
+
+const PRESENT_EXAMPLE: &str = "\
+  okrd present -o meeting.html                                 open it in a browser: arrow keys, or print to PDF";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -96,6 +106,12 @@ pub enum Command {
     Checkin(CheckinArgs),
     /// Keep a few words about a key result, or about everything, at an instant or over a stretch of time
     Annotate(AnnotateArgs),
+    /// Tell of a period as a document: vision, strategy, objectives and their key results, what changed, what was learned
+    #[command(after_help = REPORT_EXAMPLE)]
+    Report(ReportArgs),
+    /// Make the slides of a strategy meeting: one HTML file that needs nothing else and prints one slide a page
+    #[command(after_help = PRESENT_EXAMPLE)]
+    Present(PresentArgs),
     /// Keep for good how a cycle ended, seven days after its end, and show scores and verdicts
     Close(CloseArgs),
     /// Write the past as /metrics would have shown it, for a Prometheus that did not scrape it
@@ -499,6 +515,62 @@ pub struct AnnotateArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Formats of `report`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For wikis, tickets and mail
+    #[default]
+    Markdown,
+    /// One page that needs nothing else, to read or print
+    Html,
+    /// For programs
+    Json,
+}
+
+/// Options of `report`.
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    /// Only the objectives of this team, by its id under `teams` [default: the company and all teams]
+    #[arg(long, value_name = "TEAM")]
+    pub team: Option<String>,
+    /// Name of the cycle, such as 2026-Q4 [default: all that run; if none does, the one that ended last]
+    #[arg(long, value_name = "CYCLE")]
+    pub cycle: Option<String>,
+    /// Tell what changed since then: a day (2026-11-01, in the configuration's `timezone`), an instant
+    /// (2026-11-01T06:00:00Z) or an age (7d) [default: 7d, but not before the cycle begins; of a cycle that is over, its
+    /// first day]
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Tell how everything stood then, written likewise; a day is included [default: now]
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ReportFormat,
+    /// The file to write, in the place of an earlier one [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `present`.
+#[derive(Debug, clap::Args)]
+pub struct PresentArgs {
+    /// Name of the cycle, such as 2026-Q4 [default: all that run; if none does, the one that ended last]
+    #[arg(long, value_name = "CYCLE")]
+    pub cycle: Option<String>,
+    /// When you last met: what changed is told since then. A day (2026-11-01, in the configuration's `timezone`), an
+    /// instant (2026-11-01T06:00:00Z) or an age (7d) [default: 30d, but not before the cycle begins; of a cycle that is
+    /// over, its first day]
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Show how everything stood then, written likewise; a day is included [default: now]
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// The file to write, in the place of an earlier one [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Options of `close`.

@@ -314,6 +314,8 @@ okrd demo: the Acme content team, measured by the real daemon.
     {okrd} --config {at} probe --all
     {okrd} --config {at} history more-visitors/subscribers
     {okrd} --config {at} record reflex/recommend 34
+    {okrd} --config {at} report
+    {okrd} --config {at} present -o slides.html
 
 Values move every few seconds. Ctrl-C ends it.
 

@@ -1,9 +1,11 @@
-//! Markdown for a comment on a pull or merge request: what others wrote stays the text it is, whatever it looks like, nobody
-//! is notified by it, and the whole keeps the size that the services take. Knows no content.
+//! Markdown for a comment on a pull or merge request: what others wrote stays the text it is, and the whole keeps the size
+//! that the services take. Knows no content.
 
 use std::fmt::Write;
 
 use super::table::printable;
+use crate::report::escape::inline;
+use crate::words::one_line;
 
 /// The largest comment in bytes: GitHub takes 65,536 characters, and no character is less than a byte.
 pub const LARGEST: usize = 65_536;
@@ -14,37 +16,7 @@ const LONGEST_CELL: usize = 300;
 /// The text as one line in which nothing is markup, a link or a mention.
 #[must_use]
 pub fn escape(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let text = shorten(text);
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '&' => shown.push_str("&amp;"),
-            '<' => shown.push_str("&lt;"),
-            '>' => shown.push_str("&gt;"),
-            // Between two of them GitHub sets formulas.
-            '$' => shown.push_str("&#36;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '~' => {
-                shown.push('\\');
-                shown.push(c);
-            }
-            _ => shown.push(c),
-        }
-        // A name behind one of these is a mention or a reference; an invisible space keeps them apart.
-        let opens = match c {
-            '@' | '#' | '!' | '%' | '&' | '$' | '~' => true,
-            ':' => rest.peek() == Some(&'/'),
-            _ => false,
-        };
-        let begins = |next: &char| next.is_alphanumeric() || matches!(next, '"' | '_' | '/');
-        if opens && rest.peek().is_some_and(begins) {
-            shown.push('\u{200b}');
-        }
-        if shown.ends_with("www.") {
-            shown.insert(shown.len() - 1, '\u{200b}');
-        }
-    }
-    shown
+    inline(&shorten(text))
 }
 
 /// The text as code.
@@ -161,8 +133,7 @@ fn open_fence(text: &str) -> Option<String> {
 }
 
 fn shorten(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = printable(&line);
+    let line = one_line(text);
     if line.chars().count() <= LONGEST_CELL {
         return line;
     }

@@ -27,13 +27,17 @@ pub mod key_results;
 pub mod keys;
 pub mod knock;
 pub mod log;
+pub mod lore;
 pub mod markdown;
 pub mod notify;
 pub mod online;
+pub mod period;
+pub mod present;
 pub mod probe;
 pub mod rebase;
 pub mod record;
 pub mod reload;
+pub mod report;
 pub mod resume;
 pub mod run;
 pub mod runtime;
@@ -84,6 +88,8 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Rebase(args) => rebase::run(config, &args),
         Command::Checkin(args) => checkin::run(config, &args),
         Command::Annotate(args) => annotate::run(config, &args),
+        Command::Report(args) => report::run(config, &args),
+        Command::Present(args) => present::run(config, &args),
         Command::Close(args) => close::run(config, &args),
         Command::Export(args) => export::run(config, &args),
         Command::Backup(args) => backup::run(config, &args),

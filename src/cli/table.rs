@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::fault::is_bidi_control;
+pub use crate::words::printable;
 
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,20 +66,6 @@ impl Table {
         }
         text
     }
-}
-
-/// The text with control and direction characters escaped, so that it stays where it is put.
-pub fn printable(text: &str) -> String {
-    let unsafe_ = |c: char| c.is_control() || is_bidi_control(c);
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if unsafe_(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -39,6 +39,29 @@ pub fn replace(path: &Path, was: &str, text: &str) -> Result<(), String> {
     std::fs::rename(&unfinished.0, &real).map_err(failed)
 }
 
+/// Writes a file that is made anew each time, in the place of an earlier one: whoever reads it meanwhile finds the one or
+/// the other. A link stays a link; what is no file, such as a terminal or a pipe, is written to.
+///
+/// # Errors
+/// What the system says, with the path. Then the earlier file is as it was.
+pub fn put(path: &Path, text: &str) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
+    if path.exists() {
+        let was = std::fs::metadata(path).map_err(failed)?;
+        if !was.is_file() {
+            return std::fs::write(path, text).map_err(failed);
+        }
+    }
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let unfinished = Unfinished::beside(&real).map_err(failed)?;
+    let mut file = unfinished.open(0o666).map_err(failed)?;
+    if let Ok(old) = std::fs::metadata(&real) {
+        file.set_permissions(old.permissions()).map_err(failed)?;
+    }
+    finish(&mut file, text).map_err(failed)?;
+    std::fs::rename(&unfinished.0, &real).map_err(failed)
+}
+
 /// Makes files that are not there yet, by their paths in a folder: all of them or none. Each is complete and on disk
 /// before the first gets its name, and none takes the name of a file that came meanwhile. Folders are made where needed.
 ///
@@ -187,6 +210,27 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn what_is_made_anew_takes_the_place_of_an_earlier_one() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a"), folder.path().join("b"));
+        put(&file, "one").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&file, &link).unwrap();
+        put(&link, "two").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+        assert!(link.is_symlink());
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        // What is no file stays what it is.
+        put(Path::new("/dev/null"), "three").unwrap();
+        assert!(!Path::new("/dev/null").is_file());
+        assert!(put(&folder.path().join("gone/a"), "x").is_err());
+        assert!(put(folder.path(), "x").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::card::KeyResultCard;
 use super::cycle::Cycle;
-use super::goals::Objective;
+use super::goals::{Objective, ParentLink};
 use super::history::History;
 use super::method::Terms;
 use super::rollup::{Missing, Part, roll_up};
@@ -42,6 +42,37 @@ impl ObjectiveCard {
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {
         self.closing.map(|closing| closing.as_amended.verdict)
+    }
+
+    /// The title of what makes its status what it is, where that asks for attention and there are several that could: a
+    /// key result or contributing objective that has that status, or else the guardrail that caps it. `all` are the
+    /// objectives of its cycle.
+    #[must_use]
+    pub fn decided_by<'a>(&'a self, all: &[&'a Self]) -> Option<&'a str> {
+        let asks = matches!(
+            self.status,
+            Status::OffTrack | Status::AtRisk | Status::Stale | Status::NoData
+        );
+        let id = &self.objective.id.objective;
+        let contributes = |child: &&&'a Self| {
+            let parent = child.objective.parent.as_ref();
+            parent.is_some_and(|p| p.objective == *id && p.link == ParentLink::Contributes)
+        };
+        let children: Vec<_> = all.iter().filter(contributes).collect();
+        if !asks || self.key_results.len() + children.len() < 2 {
+            return None;
+        }
+        let own = || self.key_results.iter();
+        let counts = own().find(|kr| kr.weight() > 0.0 && kr.status == self.status);
+        let child = || children.iter().find(|child| child.status == self.status);
+        let guards = |kr: &&Arc<KeyResultCard>| {
+            kr.guardrail()
+                .is_some_and(|guard| guard.is_breached() || guard.status == self.status)
+        };
+        counts
+            .map(|kr| kr.key_result.title.as_str())
+            .or_else(|| child().map(|child| child.objective.title.as_str()))
+            .or_else(|| own().find(guards).map(|kr| kr.key_result.title.as_str()))
     }
 }
 
@@ -146,5 +177,73 @@ fn due_at_end(card: &KeyResultCard, terms: Terms) -> f64 {
             terms.method.pace.expected_at_end(terms.ambition)
         }
         Aim::Hold(hold) => hold.compliance,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{
+        at_most, day, goals, guardrail, history, key_result, objective, reach, under,
+    };
+    use crate::domain::goals::KeyResult;
+    use crate::domain::scorecard::score;
+    use crate::domain::target::{Baseline, Target};
+
+    fn to(path: &str) -> KeyResult {
+        key_result(
+            path,
+            "",
+            reach(Baseline::Fixed(0.0), Target::Absolute(100.0)),
+        )
+    }
+
+    /// What decides the status of the first of these objectives, halfway through the cycle.
+    fn decided(objectives: Vec<Objective>, values: &[(&str, f64)]) -> Option<String> {
+        let samples: Vec<_> = values
+            .iter()
+            .map(|(path, x)| (*path, [(44.0, *x)]))
+            .collect();
+        let samples: Vec<_> = samples.iter().map(|(path, x)| (*path, &x[..])).collect();
+        let card = score(&goals(objectives), &history(&samples), day(45.0));
+        let all: Vec<&ObjectiveCard> = card.objectives().collect();
+        all[0].decided_by(&all).map(str::to_owned)
+    }
+
+    #[test]
+    fn what_makes_a_status_what_it_is_is_named() {
+        let two = || objective("o", vec![to("o/a"), to("o/b")]);
+        assert_eq!(
+            decided(vec![two()], &[("o/a", 60.0), ("o/b", 5.0)]).as_deref(),
+            Some("o/b")
+        );
+        assert_eq!(
+            decided(vec![two()], &[("o/a", 60.0)]).as_deref(),
+            Some("o/b")
+        );
+        // What is well needs no cause, and what is alone no name.
+        assert_eq!(decided(vec![two()], &[("o/a", 60.0), ("o/b", 60.0)]), None);
+        let one = objective("o", vec![to("o/a")]);
+        assert_eq!(decided(vec![one], &[("o/a", 5.0)]), None);
+    }
+
+    #[test]
+    fn children_that_contribute_and_guardrails_decide_too() {
+        let child = |link| under("o", link, objective("child", vec![to("child/a")]));
+        let of = |link| {
+            let own = objective("o", vec![to("o/a")]);
+            decided(vec![own, child(link)], &[("o/a", 60.0), ("child/a", 5.0)])
+        };
+        assert_eq!(of(ParentLink::Contributes).as_deref(), Some("child"));
+        assert_eq!(of(ParentLink::Supports), None);
+        let guarded = objective(
+            "o",
+            vec![
+                to("o/a"),
+                guardrail(key_result("o/guard", "", at_most(3.0))),
+            ],
+        );
+        let found = decided(vec![guarded], &[("o/a", 60.0), ("o/guard", 5.0)]);
+        assert_eq!(found.as_deref(), Some("o/guard"));
     }
 }

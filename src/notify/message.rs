@@ -198,7 +198,7 @@ impl KeyResultNote {
             value: card.value.map(|(value, _)| value),
             unit: key_result.unit.clone(),
             as_of: card.value.map(|(_, as_of)| as_of),
-            goal: t.agreed(card),
+            goal: t.goal(card),
             source: key_result.feed.source().to_owned(),
             reason: t.reason(card),
             ended: (card.closing).map(|closing| t.outcome(closing.as_amended)),

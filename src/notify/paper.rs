@@ -81,7 +81,9 @@ fn subject(t: Tongue, message: &Message) -> String {
     };
     match (message.kind, message.objectives.as_slice()) {
         (Kind::Digest, _) => {
-            let part = message.part.map(|(n, all)| t.part_of(n, all));
+            let part = message
+                .part
+                .map(|(n, all)| format!(" ({})", t.part_of(n, all)));
             of(t.how_we_stand().to_owned() + &part.unwrap_or_default())
         }
         (Kind::Test, _) => of(t.a_test().to_owned()),

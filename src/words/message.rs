@@ -1,10 +1,8 @@
-//! The words of messages: what changed, how everything stands, what was agreed, where to look.
+//! The words of messages: what changed, how everything stands, where to look.
 
 use super::Tongue;
 use super::phrase::phrases;
-use crate::domain::card::KeyResultCard;
 use crate::domain::status::Status;
-use crate::domain::target::{Aim, Band};
 
 phrases! {
     stands_closed = "closed", "afgesloten";
@@ -25,7 +23,6 @@ phrases! {
     ended_at(outcome) = "ended at {outcome}", "eindigde op {outcome}";
     told_of(whom, subject) = "{whom}: {subject}", "{whom}: {subject}";
     how_we_stand = "how our objectives stand", "hoe onze objectives ervoor staan";
-    part_of(n, all) = " ({n} of {all})", " ({n} van {all})";
     a_test = "a test of okrd", "een test van okrd";
     has_closed(objective) = "{objective}: closed", "{objective}: afgesloten";
     one_changed(objective, title, turned) = "{objective}: {title} {turned}", "{objective}: {title} {turned}";
@@ -83,32 +80,6 @@ impl Tongue {
             (Some(Status::Stale), _) => self.is_measured_again(stands),
             (Some(was), _) => self.is_and_was(stands, self.stands(was)),
             (None, _) => self.is_so_now(stands),
-        }
-    }
-
-    /// What was agreed, in a few words: "from 640 to 1,000".
-    #[must_use]
-    pub fn agreed(self, card: &KeyResultCard) -> String {
-        let number = |x| self.number(x);
-        match &card.key_result.aim {
-            Aim::Hold(hold) => match hold.band {
-                Band::Between(low, high) if !hold.strict => self.between(number(low), number(high)),
-                _ => self.hold(hold),
-            },
-            Aim::Milestones(milestones) => self.so_many_milestones(milestones.steps().len()),
-            Aim::Done => self.to_be_so().to_owned(),
-            Aim::Baseline(days) => self.baseline_of_days(days),
-            Aim::Reach(reach) => match (card.baseline, card.target) {
-                (Some(from), Some(to)) if reach.strict && to < from => {
-                    self.from_to(number(from), self.less_than(number(to)))
-                }
-                (Some(from), Some(to)) if reach.strict => {
-                    self.from_to(number(from), self.more_than(number(to)))
-                }
-                (Some(from), Some(to)) => self.from_to(number(from), number(to)),
-                (_, Some(to)) => self.to_target(number(to)),
-                _ => self.first_sets_baseline().to_owned(),
-            },
         }
     }
 }

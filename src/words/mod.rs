@@ -2,15 +2,19 @@
 //! the values of the domain, no markup and no message; whoever speaks to people stands above it. A phrase for a new face
 //! is a line of a table in a file of its own, listed in [`tables`].
 
+mod card;
 mod figures;
 mod forecast;
 mod judged;
 mod message;
 mod page;
 mod phrase;
+mod printable;
 mod reason;
+mod report;
 
 pub use self::phrase::Phrase;
+pub use self::printable::{one_line, printable};
 use crate::domain::language::Language;
 
 /// How okrd speaks: all phrases and figures in one language.
@@ -36,7 +40,7 @@ impl Tongue {
 
 /// Every table of phrases, with what it is for.
 #[must_use]
-pub fn tables() -> [(&'static str, &'static [Phrase]); 6] {
+pub fn tables() -> [(&'static str, &'static [Phrase]); 7] {
     [
         ("figures", figures::PHRASES),
         ("judged", judged::PHRASES),
@@ -44,6 +48,7 @@ pub fn tables() -> [(&'static str, &'static [Phrase]); 6] {
         ("forecast", forecast::PHRASES),
         ("page", page::PHRASES),
         ("message", message::PHRASES),
+        ("report", report::PHRASES),
     ]
 }
 

@@ -56,6 +56,8 @@ fn the_demo_moves_on_any_ports_and_ends_well() {
         vec!["probe", "--all"],
         vec!["history", SUBSCRIBERS],
         vec!["record", "reflex/recommend", "34"],
+        vec!["report"],
+        vec!["present", "-o", "slides.html"],
     ] {
         let shown = format!("okrd --config first {}", args.join(" "));
         assert!(welcome.contains(&shown), "{shown} in {welcome}");

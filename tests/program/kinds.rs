@@ -245,6 +245,27 @@ fn all_faces_tell_the_same_figures() {
             assert_eq!(by_api[key], by_status[key], "{}: {key}", by_api["id"]);
         }
     }
+    let report = home.ends(0, &["report", "--format", "json"]).out;
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let cycle = &report["cycles"][0];
+    let mut compared = 0;
+    for by_api in objectives(&api) {
+        let of = |found: &&Value| found["id"] == by_api["id"];
+        let by_report = objectives(cycle).find(of).unwrap();
+        for key in ["progress", "coverage", "status"] {
+            assert_eq!(by_api[key], by_report[key], "{}: {key}", by_api["id"]);
+        }
+        for (by_api, by_report) in of_objective(by_api).zip(of_objective(by_report)) {
+            assert_eq!(by_api["key_result"], by_report["id"]);
+            for key in [
+                "value", "baseline", "target", "progress", "status", "stale", "reason",
+            ] {
+                assert_eq!(by_api[key], by_report[key], "{}: {key}", by_api["id"]);
+                compared += usize::from(!by_report[key].is_null());
+            }
+        }
+    }
+    assert!(compared > 40, "only {compared} were compared");
     daemon.end();
 }
 
@@ -253,7 +274,11 @@ fn objectives(scorecard: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn key_results(scorecard: &Value) -> impl Iterator<Item = &Value> {
-    objectives(scorecard).flat_map(|o| o["key_results"].as_array().unwrap())
+    objectives(scorecard).flat_map(of_objective)
+}
+
+fn of_objective(objective: &Value) -> impl Iterator<Item = &Value> {
+    objective["key_results"].as_array().unwrap().iter()
 }
 
 /// The number that stands behind the labels of a key result.

@@ -28,6 +28,7 @@ mod politeness;
 mod push;
 mod record;
 mod reload;
+mod report;
 mod review;
 mod secrets;
 mod server;

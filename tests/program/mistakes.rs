@@ -112,6 +112,8 @@ fn nothing_is_ever_written_into_the_files() {
     for args in [
         &["check"][..],
         &["status"],
+        &["report"],
+        &["present"],
         &["probe", "--all"],
         &["history", "growth/told"],
     ] {

@@ -411,6 +411,10 @@ fn f71_no_secret_comes_out_anywhere_whatever_fails() {
             1
         );
     }
+    for format in ["markdown", "html", "json"] {
+        assert_eq!(evidence.run(&home, &["report", "--format", format]), 0);
+    }
+    assert_eq!(evidence.run(&home, &["present"]), 0);
     for channel in &channels {
         let sent = evidence.run(&home, &["notify", "test", channel]);
         assert_eq!(sent, 1, "nobody took it: {channel}");

@@ -99,12 +99,14 @@ fn a_taken_port_ends_with_2() {
 }
 
 /// A store with one measurement, and every command that opens it with the code it must end with.
-fn commands_that_open_the_store() -> [Vec<&'static str>; 6] {
+fn commands_that_open_the_store() -> [Vec<&'static str>; 8] {
     [
         vec!["backup", "okrd-copy.db"],
         vec!["run"],
         vec!["run", "--once"],
         vec!["status"],
+        vec!["report"],
+        vec!["present"],
         vec!["history", "growth/recommend"],
         vec!["record", "growth/recommend", "1"],
     ]
@@ -242,6 +244,7 @@ fn every_command_explains_itself_and_tells_its_version() {
     let home = Home::new(&[]);
     let commands = [
         "run", "check", "probe", "status", "history", "record", "backfill", "schema", "demo",
+        "report", "present",
     ];
     let help = home.ends(0, &["--help"]).out;
     for command in commands {

@@ -1,8 +1,6 @@
 //! `okrd export`: what `/metrics` would have shown at each step of the past, for a Prometheus that did not scrape it.
 //! Reads the store beside whoever writes it; asks no source.
 
-mod lore;
-
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::args::ExportArgs;
 use super::exit::{Failure, Verdict, complain, stream};
-use super::{close, configuration, when};
+use super::{close, configuration, lore, when};
 use crate::config::schedule::parse_duration;
 use crate::config::spec::{Config, is_label_name};
 use crate::domain::cycle::Cycle;

@@ -181,6 +181,9 @@ fn a_digest_of_many_objectives_comes_in_parts_that_slack_takes() {
         let sent = post::open(&spec, &jiff::tz::TimeZone::UTC).preview(to, message);
         assert!(!sent.contains("no room here"), "{sent}");
         let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
+        let subject = sent["text"].as_str().unwrap();
+        let part = format!("stand ({} of {})", n + 1, messages.len());
+        assert!(subject.ends_with(&part), "{subject}");
         let blocks = sent["blocks"].as_array().unwrap();
         let texts = blocks.iter().filter_map(|b| b["text"]["text"].as_str());
         let length: usize = texts.map(|text| text.chars().count()).sum();

@@ -22,7 +22,7 @@ const AFTER: SignedDuration = SignedDuration::from_hours(24);
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) fn read(
+pub fn read(
     reader: &Reader,
     goals: &Goals,
     zone: &TimeZone,
