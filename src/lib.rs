@@ -4,6 +4,7 @@
 
 pub mod domain;
 
+pub mod chart;
 pub mod config;
 pub mod net;
 pub mod words;

@@ -1093,6 +1093,57 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
     }
 }
 
+/// The choice is in the address: a team with what it serves, a cycle, one key result with all that is known of it.
+#[tokio::test]
+async fn the_page_shows_what_its_address_asks_for() {
+    let mut board = sample::board();
+    let id = board.scorecard.objectives[1].key_results[0]
+        .key_result
+        .id
+        .clone();
+    let asked = "{\"query\":\"SELECT count(*) <b>\"}".to_owned();
+    board.config.asked = Arc::new([(id.clone(), asked)].into());
+    let house = start(board).await;
+    let all = house.get("/").await.text();
+    let team = house.get("/?team=content").await.text();
+    for text in [
+        "More people find their way",
+        "becomes the reflex",
+        "aria-current=\"page\">Content",
+    ] {
+        assert!(team.contains(text), "{text}");
+    }
+    assert!(!team.contains("Readers feel taken seriously"));
+    assert!(all.contains("href=\"?team=content\"") && all.contains("Readers feel taken"));
+    assert!(team.contains("href=\"?cycle=2026-Q3&amp;team=content\""));
+    let link = format!("href=\"?key_result={}\"", id.full());
+    assert!(all.contains(&link) && team.contains(&link));
+    for name in [id.full(), id.to_string()] {
+        let one = house.get(&format!("/?key_result={name}")).await.text();
+        for text in [
+            "Looking it up on our website",
+            "Pass 1,000 subscribers",
+            "How it is measured",
+            "SELECT count(*) &lt;b&gt;",
+            "A weekly letter worth opening",
+            "Nothing since it was agreed.",
+        ] {
+            assert!(one.contains(text), "{text}");
+        }
+        assert!(!one.contains("Half as many visitors again</a>"));
+        assert!(!one.contains("A glossary of the trade"), "it moves another");
+    }
+    for odd in [
+        "team=nobody",
+        "cycle=1999-Q1",
+        "key_result=a/b",
+        "key_result=%3Cb%3E",
+    ] {
+        let detail = problem(&house.get(&format!("/?{odd}")).await, 404);
+        assert!(detail.contains("`/` shows all"), "{detail}");
+    }
+}
+
 /// A fault that is the source's is told where the page speaks of the source, once.
 #[tokio::test]
 async fn a_source_s_fault_is_told_once() {
@@ -1134,9 +1185,12 @@ async fn the_page_speaks_the_language_of_the_company() {
         }
     }
     let house = start(board).await;
+    // What people wrote is in their own words.
+    let own = |page: String| page.replace("No more than 300", "Hoogstens 300");
     let pages = [
-        house.get("/").await.text(),
-        house.get("/?cycle=2026-Q3").await.text(),
+        own(house.get("/").await.text()),
+        own(house.get("/?cycle=2026-Q3").await.text()),
+        own(house.get("/?key_result=more-visitors/subscribers").await.text()),
     ];
     for text in [
         "<html lang=\"nl\">",

@@ -1,6 +1,7 @@
 //! `okrd status`: the scorecard from the recorded values, with or without a daemon beside it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -74,6 +75,7 @@ pub fn json(config: &Config, scorecard: Scorecard) -> Result<String, Failure> {
             last_load_accepted: true,
             loaded_at: scorecard.at,
             warnings: config.warnings,
+            asked: Arc::default(),
         },
         scorecard,
         sources: Vec::new(),

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::forecast::{Forecast, ForecastError, NoForecast, Rate};
 use super::goals::{Ambition, KeyResult, Role};
-use super::history::{CheckIn, LastAttempt};
+use super::history::{CheckIn, LastAttempt, Point};
 use super::method::PaceBy;
 use super::quality::Quality;
 use super::reason::Reason;
@@ -31,6 +31,8 @@ pub struct KeyResultCard {
     pub stale: bool,
     /// Until when `value` is believed, that instant included; `None` when there is none, or when it does not age.
     pub believed_until: Option<Timestamp>,
+    /// What was measured in its cycle, thinned for a chart; the newest may come a minute late.
+    pub curve: Arc<[Point]>,
     /// Which way is good, as far as known by now.
     pub direction: Direction,
     /// The baseline, once known; `None` for a band.

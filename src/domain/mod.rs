@@ -7,6 +7,7 @@ pub mod band;
 pub mod card;
 pub mod committed;
 pub mod contributions;
+pub mod course;
 pub mod cycle;
 pub mod derive;
 pub mod effect;

@@ -386,6 +386,9 @@ fn midnight(cycle: &Cycle, day: Date) -> Timestamp {
 fn in_units_of_then(card: &mut KeyResultCard, factor: f64) {
     let turn = |number: &mut f64| *number /= factor;
     card.value.iter_mut().for_each(|(value, _)| turn(value));
+    let mut curve = card.curve.to_vec();
+    curve.iter_mut().for_each(|point| turn(&mut point.value));
+    card.curve = curve.into();
     let numbers = [
         &mut card.baseline,
         &mut card.target,

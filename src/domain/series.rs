@@ -1,5 +1,7 @@
 //! Numbers in the order of the instants they describe. Plain values; knows no key result, no store and no clock.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::cycle::Cycle;
@@ -68,6 +70,25 @@ impl Series {
         &self.0
     }
 
+    /// The points from `from` to `until`, both included, for a chart: where there are more than four for each of so many
+    /// stretches of equal length, each of them keeps its first, least, greatest and newest, so that no peak is lost.
+    #[must_use]
+    pub fn for_chart(&self, from: Timestamp, until: Timestamp, stretches: u32) -> Arc<[Point]> {
+        let (first, end) = (
+            self.0.partition_point(|p| p.as_of < from),
+            self.0.partition_point(|p| p.as_of <= until),
+        );
+        let within = self.0.get(first..end).unwrap_or_default();
+        let most = usize::try_from(stretches).unwrap_or(usize::MAX);
+        if within.len() <= most.saturating_mul(4) {
+            return within.into();
+        }
+        let length = until.duration_since(from).as_millis() / i128::from(stretches.max(1));
+        let place = |p: &Point| p.as_of.duration_since(from).as_millis() / length.max(1);
+        let all = within.chunk_by(|a, b| place(a) == place(b));
+        all.flat_map(outline).collect()
+    }
+
     /// The newest point not after `until`.
     #[must_use]
     pub fn latest(&self, until: Timestamp) -> Option<Point> {
@@ -93,6 +114,24 @@ impl Series {
             .get(self.0.partition_point(|p| p.as_of < from))
             .copied()
     }
+}
+
+/// First, least, greatest and newest of a stretch, in their order, none twice.
+fn outline(stretch: &[Point]) -> Vec<Point> {
+    let by_value = |a: &&Point, b: &&Point| a.value.total_cmp(&b.value);
+    let mut kept: Vec<Point> = [
+        stretch.first(),
+        stretch.iter().min_by(by_value),
+        stretch.iter().max_by(by_value),
+        stretch.last(),
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+    .collect();
+    kept.sort_by_key(|p| p.as_of);
+    kept.dedup_by_key(|p| p.as_of);
+    kept
 }
 
 impl Extend<Point> for Series {
@@ -196,5 +235,30 @@ mod tests {
         let kept: Vec<f64> = series.points().iter().map(|p| p.value).collect();
         assert_eq!(kept, [1.0, 2.0, 3.0, 5.0, 7.0, 6.0]);
         assert_eq!(series.first_since(cycle.start()).unwrap().value, 3.0);
+    }
+
+    #[test]
+    fn a_chart_keeps_every_peak_and_few_points() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let series: Series = (0..10_000)
+            .map(|second| match second {
+                4_321 => point(second, 99.0),
+                7_777 => point(second, -99.0),
+                _ => point(second, (second % 60) as f64 / 60.0),
+            })
+            .collect();
+        let shown = series.for_chart(at(1_000), at(9_000), 50);
+        assert!((100..=204).contains(&shown.len()), "{}", shown.len());
+        assert!(shown.is_sorted_by(|a, b| a.as_of < b.as_of));
+        for (second, value) in [(4_321, 99.0), (7_777, -99.0)] {
+            assert!(shown.contains(&point(second, value)));
+        }
+        let ends = [shown.first(), shown.last()].map(|p| p.unwrap().as_of);
+        assert_eq!(ends, [at(1_000), at(9_000)]);
+        // What is short is shown as it is.
+        let few = series.for_chart(at(0), at(199), 50);
+        assert_eq!(few[..], series.points()[..200]);
+        assert!(series.for_chart(at(20_000), at(30_000), 50).is_empty());
+        assert!(series.for_chart(at(5), at(4), 50).is_empty());
     }
 }

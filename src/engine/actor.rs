@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::board::{Board, ConfigBoard};
+use super::board::{Asked, Board, ConfigBoard};
 use super::books::{Books, Report};
 use super::clock::Clock;
 use super::ending::Ending;
@@ -27,6 +27,7 @@ use super::rota::{Changed, Remembered, Rota};
 use super::sources::Open;
 use super::ticker::{Tick, Ticker, TickerError};
 use super::vitals::Vitals;
+use crate::config;
 use crate::config::spec::Config;
 use crate::store::{Entry, Loaded, Store, StoreError};
 
@@ -250,6 +251,7 @@ impl Engine {
             last_load_accepted: true,
             loaded_at: now,
             warnings: setup.config.warnings,
+            asked: asked(&setup.config),
         };
         let changes = books.ledger().judge(now);
         books.take_statuses(changes);
@@ -776,6 +778,7 @@ impl Engine {
         let begins = self.now();
         self.rota.begin(begins);
         self.config.warnings = config.warnings;
+        self.config.asked = asked(&config);
         self.config.loaded_at = now;
         self.reloaded(true);
         self.judge(now);
@@ -853,4 +856,9 @@ impl Engine {
             Err(EngineError::Unwritten)
         }
     }
+}
+
+/// What a configuration asks, for those who want to know how a number is made.
+fn asked(config: &Config) -> Asked {
+    Arc::new(config::asked::asked(config).into_iter().collect())
 }

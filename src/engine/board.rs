@@ -1,12 +1,14 @@
 //! The board: one immutable picture of everything, made anew after each change and read by every face. Reading it
 //! never waits for a source or the store. Knows no face.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::lane::Held;
-use crate::domain::id::Slug;
+use crate::domain::id::{KeyResultId, Slug};
 use crate::domain::scorecard::Scorecard;
 
 /// One picture of everything.
@@ -49,6 +51,9 @@ pub struct SourceBoard {
     pub fault: Option<String>,
 }
 
+/// What is asked for each key result that is polled: a JSON object without secrets, see [`crate::config::asked`].
+pub type Asked = Arc<HashMap<KeyResultId, String>>;
+
 /// The configuration in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigBoard {
@@ -58,6 +63,8 @@ pub struct ConfigBoard {
     pub loaded_at: Timestamp,
     /// Lint warnings in it.
     pub warnings: usize,
+    /// What it asks.
+    pub asked: Asked,
 }
 
 /// How the store does.

@@ -6,6 +6,7 @@ mod ahead;
 pub mod api;
 pub mod body;
 mod conditional;
+mod detail;
 mod guard;
 pub mod hosts;
 mod house;

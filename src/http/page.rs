@@ -10,12 +10,13 @@ use maud::{DOCTYPE, Markup, html};
 use sha2::{Digest as _, Sha256};
 
 use super::words;
+use crate::chart::chart;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Company, Initiative, Objective, ParentLink, Role};
 use crate::domain::id::Slug;
 use crate::domain::scorecard::{KeyResultCard, ObjectiveCard};
 use crate::domain::status::Status;
-use crate::domain::target::{Aim, Band};
+use crate::domain::target::Aim;
 use crate::engine::board::{Board, SourceBoard};
 use crate::words::Tongue;
 
@@ -35,33 +36,56 @@ pub(super) fn style_version() -> &'static str {
 }
 
 /// The language that the company reads.
-fn tongue(board: &Board) -> Tongue {
+pub(super) fn tongue(board: &Board) -> Tongue {
     Tongue::of(board.scorecard.company.language)
 }
 
-/// The whole page as of `now`: cycles that run or are to come, and links to those that ended.
+/// What a page is to show; everything that runs when nothing is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct View<'v> {
+    /// Of one cycle, such as one that ended.
+    pub cycle: Option<&'v Cycle>,
+    /// Of one team, with the objectives that its own serve.
+    pub team: Option<&'v Slug>,
+}
+
+impl View<'_> {
+    /// The address of a page like this one.
+    fn address(self) -> String {
+        let cycle = self.cycle.map(|cycle| format!("cycle={}", cycle.name));
+        let team = self.team.map(|team| format!("team={team}"));
+        match (cycle, team) {
+            (Some(cycle), Some(team)) => format!("?{cycle}&{team}"),
+            (Some(one), None) | (None, Some(one)) => format!("?{one}"),
+            (None, None) => "./".into(),
+        }
+    }
+}
+
+/// The page as of `now`: cycles that run or are to come, with links to those that ended; or the cycle of the view.
 #[must_use]
-pub fn page(board: &Board, now: Timestamp) -> String {
+pub fn page(board: &Board, view: View<'_>, now: Timestamp) -> String {
     let t = tongue(board);
     let cycles = board.scorecard.in_reading_order(now);
-    let (ended, current): (Vec<_>, Vec<_>) =
+    let (ended, current): (Vec<&Cycle>, Vec<&Cycle>) =
         cycles.into_iter().partition(|cycle| cycle.end() <= now);
-    let ended: Vec<_> = ended
-        .into_iter()
-        .filter(|c| has_objectives(board, c))
-        .collect();
+    let shown = view.cycle.map_or(current, |cycle| vec![cycle]);
+    let ended = ended.into_iter().filter(|c| has_objectives(board, c));
+    let ended: Vec<_> = ended.filter(|_| view.cycle.is_none()).collect();
     frame(
         board,
         now,
         &html! {
+            (choices(board, view))
             @if board.scorecard.objectives.is_empty() {
                 p.empty { (t.no_objectives_yet()) }
             }
-            @for cycle in current { (cycle_section(board, cycle, now)) }
+            @for cycle in shown { (cycle_section(board, cycle, view, now)) }
             @if !ended.is_empty() {
                 nav.ended aria-label=(t.cycles_that_ended()) {
                     @for cycle in ended {
-                        a href={ "?cycle=" (cycle.name) } { (cycle.name) ", " (dates(t, cycle)) } " "
+                        @let other = View { cycle: Some(cycle), ..view };
+                        a href=(other.address()) { (cycle.name) ", " (t.cycle_days(cycle)) } " "
                     }
                 }
             }
@@ -69,16 +93,60 @@ pub fn page(board: &Board, now: Timestamp) -> String {
     )
 }
 
-/// The page of one cycle, under an address of its own, so that renewing itself does not lead elsewhere.
-#[must_use]
-pub fn of_cycle(board: &Board, name: &str, now: Timestamp) -> Option<String> {
-    let mut cycles = board.scorecard.cycles.iter();
-    let cycle = cycles.find(|cycle| cycle.name.as_str() == name)?;
-    let inside = html! {
-        nav.ended { a href="./" { (tongue(board).all_that_runs_now()) } }
-        (cycle_section(board, cycle, now))
+/// Links to the same for each team, and from one cycle to all that runs.
+fn choices(board: &Board, view: View<'_>) -> Markup {
+    let t = tongue(board);
+    let teams = &board.scorecard.teams;
+    let link = |other: View<'_>, name: &str| {
+        let is_here = other.team == view.team && other.cycle.is_some() == view.cycle.is_some();
+        html! { a href=(other.address()) aria-current=[is_here.then_some("page")] { (name) } " " }
     };
-    Some(frame(board, now, &inside))
+    html! {
+        @if view.cycle.is_some() {
+            nav.ended { (link(View { cycle: None, ..view }, t.all_that_runs_now())) }
+        }
+        @if !teams.is_empty() {
+            nav.ended.teams aria-label=(t.teams()) {
+                (link(View { team: None, ..view }, t.everyone()))
+                @for (id, team) in teams.iter() {
+                    (link(View { team: Some(id), ..view }, &team.name))
+                }
+            }
+        }
+    }
+}
+
+/// The objectives of a team, and those that they serve, however far up.
+fn of_team<'c>(cards: Vec<&'c ObjectiveCard>, team: Option<&Slug>) -> Vec<&'c ObjectiveCard> {
+    let Some(team) = team else {
+        return cards;
+    };
+    let own = cards
+        .iter()
+        .filter(|card| card.objective.team.as_ref() == Some(team));
+    let mut kept: BTreeSet<&Slug> = own.map(|card| &card.objective.id.objective).collect();
+    loop {
+        let before = kept.len();
+        let inside = cards
+            .iter()
+            .filter(|card| kept.contains(&card.objective.id.objective));
+        let parents: Vec<&Slug> = inside
+            .filter_map(|card| {
+                card.objective
+                    .parent
+                    .as_ref()
+                    .map(|parent| &parent.objective)
+            })
+            .collect();
+        kept.extend(parents);
+        if kept.len() == before {
+            break;
+        }
+    }
+    let cards = cards.into_iter();
+    cards
+        .filter(|card| kept.contains(&card.objective.id.objective))
+        .collect()
 }
 
 fn has_objectives(board: &Board, cycle: &Cycle) -> bool {
@@ -86,7 +154,7 @@ fn has_objectives(board: &Board, cycle: &Cycle) -> bool {
     all.any(|card| card.objective.id.cycle == cycle.name)
 }
 
-fn frame(board: &Board, now: Timestamp, inside: &Markup) -> String {
+pub(super) fn frame(board: &Board, now: Timestamp, inside: &Markup) -> String {
     let company = &board.scorecard.company;
     let t = tongue(board);
     let title = if company.name.is_empty() {
@@ -137,16 +205,17 @@ fn masthead(t: Tongue, company: &Company) -> Markup {
     }
 }
 
-fn cycle_section(board: &Board, cycle: &Cycle, now: Timestamp) -> Markup {
+fn cycle_section(board: &Board, cycle: &Cycle, view: View<'_>, now: Timestamp) -> Markup {
     let all = board.scorecard.objectives();
     let cards: Vec<_> = all
         .filter(|card| card.objective.id.cycle == cycle.name)
         .collect();
+    let cards = of_team(cards, view.team);
     if cards.is_empty() {
         return html! {};
     }
     let t = tongue(board);
-    let passed = passed(t, cycle, now);
+    let passed = t.passed(cycle, now);
     let inside = html! {
         @for (depth, card) in tree(&cards) { (objective(board, card, &cards, depth, now)) }
     };
@@ -154,25 +223,11 @@ fn cycle_section(board: &Board, cycle: &Cycle, now: Timestamp) -> Markup {
         section.cycle {
             header {
                 h2 { (cycle.name) }
-                p.dates { (dates(t, cycle)) " · " (passed) }
+                p.dates { (t.cycle_days(cycle)) " · " (passed) }
                 (bar(Some(cycle.elapsed(now)), None, "elapsed", &passed))
             }
             (inside)
         }
-    }
-}
-
-fn dates(t: Tongue, cycle: &Cycle) -> String {
-    t.first_to_last(t.date(cycle.first_day), t.date(cycle.last_day))
-}
-
-fn passed(t: Tongue, cycle: &Cycle, now: Timestamp) -> String {
-    if now < cycle.start() {
-        t.not_begun().into()
-    } else if cycle.end() <= now {
-        t.ended_already().into()
-    } else {
-        t.time_passed(t.percent(cycle.elapsed(now)))
     }
 }
 
@@ -245,13 +300,13 @@ fn objective(
                 h3 { (objective.title) }
                 @if let Some(why) = &objective.why { p.why { (why) } }
                 p.state {
-                    (badge_of(card.status, status)) " " span { (objective_progress(t, card)) }
-                    @if let Some(decides) = decides(card, all) { span.decides { (t.decided_by(decides)) } }
+                    (badge_of(card.status, status)) " " span { (t.objective_progress(card)) }
+                    @if let Some(decides) = card.decided_by(all) { span.decides { (t.decided_by(decides)) } }
                 }
             }
             @if !card.key_results.is_empty() {
                 ul.key-results {
-                    @for kr in &card.key_results { li { (key_result(board, card, kr, now)) } }
+                    @for kr in &card.key_results { li { (key_result(board, card, kr, "small", now)) } }
                 }
             }
             (initiatives(t, objective))
@@ -259,64 +314,12 @@ fn objective(
     }
 }
 
-/// Which of several makes the objective's status what it is: a key result or contributing objective that has that status,
-/// or else the guardrail that caps it.
-fn decides<'a>(card: &'a ObjectiveCard, all: &[&'a ObjectiveCard]) -> Option<&'a str> {
-    let is_cause = matches!(
-        card.status,
-        Status::OffTrack | Status::AtRisk | Status::Stale | Status::NoData
-    );
-    let id = &card.objective.id.objective;
-    let contributes = |child: &&&ObjectiveCard| {
-        let parent = child.objective.parent.as_ref();
-        parent.is_some_and(|p| p.objective == *id && p.link == ParentLink::Contributes)
-    };
-    let children = all.iter().filter(contributes);
-    let own = card.key_results.iter();
-    if !is_cause || own.len() + children.clone().count() < 2 {
-        return None;
-    }
-    let mut counting = own.clone().filter(|kr| kr.weight() > 0.0);
-    let of_own = counting.find(|kr| kr.status == card.status);
-    let title = |kr: &'a std::sync::Arc<KeyResultCard>| kr.key_result.title.as_str();
-    let of_child = || {
-        let mut children = children.clone();
-        let child = children.find(|child| child.status == card.status)?;
-        Some(child.objective.title.as_str())
-    };
-    let of_guardrail = || {
-        let breached = |kr: &&'a std::sync::Arc<KeyResultCard>| {
-            kr.guardrail()
-                .is_some_and(|g| g.is_breached() || g.status == card.status)
-        };
-        own.clone().find(breached).map(title)
-    };
-    of_own.map(title).or_else(of_child).or_else(of_guardrail)
-}
-
-fn objective_progress(t: Tongue, card: &ObjectiveCard) -> String {
-    if let Some(closing) = card.closing {
-        let first = closing.committed_otherwise();
-        let first = first.map(|first| t.as_first_committed(t.outcome(first)));
-        return t.outcome(closing.as_amended) + &first.unwrap_or_default();
-    }
-    let Some(progress) = card.progress else {
-        return t.nothing_measured_yet().into();
-    };
-    let mut text = t.made_of_the_way(t.percent(progress));
-    if let Some(expected) = card.expected {
-        text += &t.expected_by_now(t.percent(expected));
-    }
-    if card.coverage < 1.0 {
-        text += &t.has_fresh_data(t.percent(card.coverage));
-    }
-    text
-}
-
-fn key_result(
+/// A key result with its chart in that size, `small` or `large`.
+pub(super) fn key_result(
     board: &Board,
     objective: &ObjectiveCard,
     card: &KeyResultCard,
+    size: &str,
     now: Timestamp,
 ) -> Markup {
     let t = tongue(board);
@@ -328,7 +331,7 @@ fn key_result(
     html! {
         div.text {
             h4 {
-                (key_result.title)
+                a href={ "?key_result=" (key_result.id.full()) } { (key_result.title) }
                 @if key_result.role == Role::Guardrail { " " span.tag { (t.guardrail()) } }
                 @else if (key_result.weight - 1.0).abs() > f64::EPSILON { " " span.tag { (t.weight(t.number(key_result.weight))) } }
             }
@@ -344,7 +347,8 @@ fn key_result(
             }
             p.goal { (goal(t, card)) }
         }
-        (bar(share, expected, card.status.as_str(), &bar_words(t, card, share, expected)))
+        (bar(share, expected, card.status.as_str(), &t.made_and_expected(card, objective.objective.ambition)))
+        (drawn(t, board, card, now, size))
         div.state {
             p { (badge_of(card.status, t.status(card.status))) " " span.reason { (t.reason(card)) } }
             @if let Some((_, as_of)) = card.value {
@@ -393,38 +397,40 @@ fn is_told_below(board: &Board, card: &KeyResultCard, message: &str) -> bool {
     fault.is_some_and(|fault| fault.contains(message))
 }
 
-fn bar_words(t: Tongue, card: &KeyResultCard, share: Option<f64>, expected: Option<f64>) -> String {
-    let share = share.map_or_else(|| t.share_unknown().to_owned(), |share| t.percent(share));
-    let made = match card.key_result.aim {
-        Aim::Hold(_) => t.bar_hold(share),
-        Aim::Reach(_) => t.made_of_the_way(share),
-        Aim::Milestones(_) => t.bar_milestones(share),
-        Aim::Done => t.bar_done(share),
-        Aim::Baseline(_) => t.bar_baseline(share),
-    };
-    let expected = expected.map(|expected| t.expected_by_now(t.percent(expected)));
-    made + &expected.unwrap_or_default()
+/// What the key result aims for, in a few words; with its unit where no value shows that.
+fn goal(t: Tongue, card: &KeyResultCard) -> String {
+    match (&card.key_result.aim, card.baseline, card.target) {
+        (Aim::Reach(reach), Some(from), Some(to)) if card.value.is_none() && !reach.strict => {
+            t.from_to(t.number(from), t.quantity(to, &card.key_result.unit))
+        }
+        _ => t.goal(card),
+    }
 }
 
-/// What the key result aims for, in a few words.
-fn goal(t: Tongue, card: &KeyResultCard) -> String {
-    let number = |x| t.number(x);
-    let unit = card.key_result.unit.as_str();
-    match &card.key_result.aim {
-        Aim::Hold(hold) => match hold.band {
-            Band::AtLeast(low) => t.at_least(number(low)),
-            Band::AtMost(high) => t.at_most(number(high)),
-            Band::Between(low, high) => t.between(number(low), number(high)),
-        },
-        Aim::Milestones(milestones) => t.so_many_milestones(milestones.steps().len()),
-        Aim::Done => t.to_be_so().into(),
-        Aim::Baseline(days) => t.baseline_of_days(days),
-        Aim::Reach(_) => match (card.baseline, card.target) {
-            (Some(from), Some(to)) if card.value.is_some() => t.from_to(number(from), number(to)),
-            (Some(from), Some(to)) => t.from_to(number(from), t.quantity(to, unit)),
-            (_, Some(to)) => t.to_target(number(to)),
-            _ => t.first_sets_baseline().into(),
-        },
+/// The chart with the numbers between which it is drawn, and the days.
+pub(super) fn drawn(
+    t: Tongue,
+    board: &Board,
+    card: &KeyResultCard,
+    now: Timestamp,
+    class: &str,
+) -> Markup {
+    let name = &card.key_result.id.cycle;
+    let mut cycles = board.scorecard.cycles.iter();
+    let cycle = cycles.find(|cycle| cycle.name == *name);
+    let Some((chart, cycle)) = cycle.and_then(|cycle| {
+        let label = t.chart_of(&card.key_result.title, t.goal(card));
+        Some((chart(card, cycle, now, &label)?, cycle))
+    }) else {
+        return html! {};
+    };
+    html! {
+        figure class={ "drawn " (class) } {
+            span.high { (t.number(chart.greatest)) }
+            (chart.drawing)
+            span.low { (t.number(chart.least)) }
+            figcaption { span { (t.date(cycle.first_day)) } span { (t.date(cycle.last_day)) } }
+        }
     }
 }
 
@@ -450,7 +456,15 @@ fn badge_of(status: Status, words: &str) -> Markup {
 }
 
 fn initiatives(t: Tongue, objective: &Objective) -> Markup {
-    let all = &objective.initiatives;
+    initiatives_of(t, objective, None)
+}
+
+/// Those that are meant to move one key result, or all.
+pub(super) fn initiatives_of(t: Tongue, objective: &Objective, of: Option<&Slug>) -> Markup {
+    let all = objective.initiatives.iter();
+    let all: Vec<_> = all
+        .filter(|one| of.is_none_or(|key_result| one.key_results.contains(key_result)))
+        .collect();
     if all.is_empty() {
         return html! {};
     }

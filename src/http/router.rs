@@ -31,7 +31,7 @@ use super::problem::Problem;
 pub use super::state::{Exposition, Headers, HistoryReader, Reload, State};
 use super::tries::Tries;
 use super::wishes::Wishes;
-use super::{api, page, words};
+use super::{api, detail, page, words};
 use crate::domain::cycle::Cycle;
 use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::KeyResultCard;
@@ -146,29 +146,50 @@ pub(super) type Shared = Given<Arc<House>>;
 #[derive(Deserialize)]
 struct Look {
     cycle: Option<String>,
+    team: Option<String>,
+    key_result: Option<String>,
 }
 
-/// The page; with `?cycle=NAME` that of one cycle, such as one that ended.
+/// The page; with `?cycle=NAME` that of one cycle, such as one that ended, with `?team=NAME` that of a team, with
+/// `?key_result=NAME` that of one key result.
 async fn landing(
     Given(house): Shared,
     Query(look): Query<Look>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (board, now) = (house.board(), house.now());
-    let text = match look.cycle {
-        None => house.page.get(&board, now, || page::page(&board, now)),
-        Some(name) => page::of_cycle(&board, &name, now)
+    let scorecard = &board.scorecard;
+    let cycle = look.cycle.as_deref().map(|name| {
+        let mut all = scorecard.cycles.iter();
+        all.find(|cycle| cycle.name.as_str() == name)
+            .ok_or_else(|| nothing_called("cycle", name))
+    });
+    let team = look.team.as_deref().map(|name| {
+        let mut all = scorecard.teams.keys();
+        all.find(|team| team.as_str() == name)
+            .ok_or_else(|| nothing_called("team", name))
+    });
+    let (cycle, team) = (cycle.transpose()?, team.transpose()?);
+    let text = match (look.key_result.as_deref(), cycle, team) {
+        (Some(name), ..) => detail::page(&board, name, now)
             .map(Arc::from)
-            .ok_or_else(|| {
-                let found: String = name.chars().take(60).collect();
-                let detail = format!(
-                    "there is no cycle `{}`; `/` shows all",
-                    found.escape_debug()
-                );
-                Problem::new(StatusCode::NOT_FOUND, detail)
-            })?,
+            .ok_or_else(|| nothing_called("key result", name))?,
+        (None, None, None) => {
+            let whole = || page::page(&board, page::View::default(), now);
+            house.page.get(&board, now, whole)
+        }
+        (None, cycle, team) => Arc::from(page::page(&board, page::View { cycle, team }, now)),
     };
     Ok(house.shared(&headers, "text/html; charset=utf-8", text))
+}
+
+fn nothing_called(what: &str, name: &str) -> Problem {
+    let found: String = name.chars().take(60).collect();
+    let detail = format!(
+        "there is no {what} `{}`; `/` shows all",
+        found.escape_debug()
+    );
+    Problem::new(StatusCode::NOT_FOUND, detail)
 }
 
 #[derive(Deserialize)]

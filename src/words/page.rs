@@ -57,6 +57,18 @@ phrases! {
     held_patience(until) = "polling is held back until {until}, as it asked", "er wordt tot {until} niets gevraagd, zoals de bron wil";
     held_trouble(until) = "it failed several times in a row; {until} one question tells whether it is back", "de bron faalde meermaals achter elkaar; {until} blijkt met één vraag of zij er weer is";
     page_as_of(at, seconds) = "As of {at}. The page renews itself every {seconds} seconds. A mark on a bar shows what the plan expects by now; for bounds to keep, which share of the time they should hold.", "Stand van {at}. De pagina vernieuwt zichzelf elke {seconds} seconden. Een streep op een balk toont wat het plan nu verwacht; bij grenzen welk deel van de tijd de waarde erbinnen hoort te blijven.";
+    teams = "Teams", "Teams";
+    everyone = "Everyone", "Iedereen";
+    chart_of(title, goal) = "{title}: what was measured, beside the plan and the goal ({goal}), from the first to the last day of the cycle", "{title}: wat er is gemeten, naast het plan en het doel ({goal}), van de eerste tot de laatste dag van de cyclus";
+    chart_legend = "Thick: what was measured; a gap where nothing was. Dashed: what the plan expects. Thin: the goal; a band is what is to be kept. Dotted: where it plausibly ends, with its range.", "Dik: wat er is gemeten; een gat waar dat niet is gebeurd. Gestreept: wat het plan verwacht. Dun: het doel; een vlak is wat bewaard moet blijven. Gestippeld: waar het vermoedelijk eindigt, met de marge.";
+    how_it_is_measured = "How it is measured", "Hoe het wordt gemeten";
+    measured_by(source) = "By {source}", "Door {source}";
+    counts_for(span) = "A value counts for {span}", "Een waarde geldt {span}";
+    what_was_changed = "What was changed", "Wat er is veranderd";
+    rebased_on(day, old, new, reason) = "Measured otherwise since {day}, {old} became {new}: “{reason}”", "Anders gemeten sinds {day}, {old} werd {new}: “{reason}”";
+    nothing_was_changed = "Nothing since it was agreed.", "Niets sinds het is afgesproken.";
+    stands_so_since(status, ago) = "{status} since {ago}", "{status} sinds {ago}";
+    all_objectives = "All objectives", "Alle objectives";
     metrics_link = "Metrics", "Metrics";
     health_link = "Health", "Gezondheid";
 }

@@ -128,6 +128,7 @@ pub(crate) fn card(key_result: KeyResult) -> KeyResultCard {
         quality: Quality::default(),
         stale: false,
         believed_until: None,
+        curve: Vec::new().into(),
         direction,
         in_band: None,
         coverage: None,
@@ -264,6 +265,13 @@ pub(crate) fn with_objectives(objectives: Vec<ObjectiveCard>) -> Board {
             last_load_accepted: true,
             loaded_at: ago(3_600),
             warnings: 2,
+            asked: Arc::new(
+                [(
+                    KeyResultId::parse_full("2026-Q4:more-visitors/subscribers").unwrap(),
+                    r#"{"source":"shop","type":"sqlite","window":"cycle_to_date","query":"SELECT count(*) FROM subscribers WHERE confirmed"}"#.to_owned(),
+                )]
+                .into(),
+            ),
         },
         store: StoreBoard {
             up: true,

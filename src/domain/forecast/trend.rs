@@ -7,18 +7,25 @@ use super::theil_sen::TheilSen;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{KeyResult, Kind};
 use crate::domain::progress::EPSILON;
-use crate::domain::series::Series;
+use crate::domain::series::{Point, Series};
 use crate::domain::target::{Aim, Direction};
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+
+/// The stretches of a cycle that a chart tells apart: about a day each of a quarter.
+const STRETCHES: u32 = 30;
 
 /// The fewest days from which a line is drawn.
 pub const LEAST_DAYS: usize = 6;
 
 /// What the measured days come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trend {
+    /// What was measured, for a chart.
+    pub(super) curve: Arc<[Point]>,
     /// How many local days were measured.
     pub(super) days: usize,
     /// From the first of these days to the last, in days.
@@ -58,12 +65,17 @@ impl Trend {
     /// change.
     #[must_use]
     pub fn draw(key_result: &KeyResult, cycle: &Cycle, series: &Series, now: Timestamp) -> Self {
+        let curve = series.for_chart(cycle.start(), now.min(cycle.end()), STRETCHES);
         if matches!(key_result.aim, Aim::Hold(_)) || !cycle.is_open(now) {
-            return Self::default();
+            return Self {
+                curve,
+                ..Self::default()
+            };
         }
         let days = days(cycle, series, now);
         let ends = days.first().zip(days.last());
         Self {
+            curve,
             days: days.len(),
             span: ends.map_or(0.0, |(first, last)| days_between(first.date, last.date)),
             line: match key_result.kind {
@@ -74,6 +86,12 @@ impl Trend {
             },
             corrected: corrected(key_result, &days),
         }
+    }
+
+    /// What was measured in the cycle, thinned for a chart.
+    #[must_use]
+    pub fn curve(&self) -> &Arc<[Point]> {
+        &self.curve
     }
 
     /// The newest day on which a flow was corrected downward; `None` where none was, and for what is no flow.
@@ -286,8 +304,9 @@ mod tests {
         assert_eq!((trend.days, trend.span, trend.pairs()), (7, 42.0, 21));
         assert_eq!(line.method, Method::TheilSen);
         assert!((line.at_end - 929.285_714_3).abs() < 1e-6, "{line:?}");
-        // Before and after its cycle there is nothing to tell.
-        assert_eq!(drawn(&samples, 90.0), Trend::default());
+        // Before and after its cycle there is nothing to tell, but to show.
+        let after = drawn(&samples, 90.0);
+        assert_eq!((after.days, after.line, after.curve.len()), (0, None, 7));
         assert_eq!(drawn(&samples, -1.0), Trend::default());
     }
 }

@@ -90,6 +90,7 @@ pub fn judge_along(
         quality: sight.quality(),
         stale: sight.stale,
         believed_until: sight.believed_until,
+        curve: Arc::clone(trend.curve()),
         direction: figures.direction,
         baseline: figures.baseline,
         target: figures.target,

@@ -120,6 +120,7 @@ fn board(status: Status, since: Timestamp) -> Arc<Board> {
             last_load_accepted: true,
             loaded_at: since,
             warnings: 0,
+            asked: std::sync::Arc::default(),
         },
         store: StoreBoard::default(),
     })
