@@ -1190,7 +1190,10 @@ async fn the_page_speaks_the_language_of_the_company() {
     let pages = [
         own(house.get("/").await.text()),
         own(house.get("/?cycle=2026-Q3").await.text()),
-        own(house.get("/?key_result=more-visitors/subscribers").await.text()),
+        own(house
+            .get("/?key_result=more-visitors/subscribers")
+            .await
+            .text()),
     ];
     for text in [
         "<html lang=\"nl\">",
