@@ -49,7 +49,7 @@ pub fn format(file: &File) -> Result<String, Unformatted> {
 pub fn changed_lines(text: &str, formatted: &str) -> Vec<usize> {
     let (before, after) = (lines(text), lines(formatted));
     let changed = before.iter().zip(&after).filter(|(one, other)| {
-        (one.text, one.end, one.blanks) != (other.text, other.end, other.blanks)
+        (one.text, one.end, one.above) != (other.text, other.end, other.above)
     });
     changed.map(|(line, _)| line.number).collect()
 }
@@ -57,35 +57,34 @@ pub fn changed_lines(text: &str, formatted: &str) -> Vec<usize> {
 /// A line that holds something, or what stands below the last of them.
 struct Seen<'a> {
     number: usize,
-    /// How many blank lines stand above it.
-    blanks: usize,
+    /// The blank lines above it, with the white space in them.
+    above: &'a str,
     text: &'a str,
     end: bool,
 }
 
 fn lines(text: &str) -> Vec<Seen<'_>> {
     let mut seen = Vec::new();
-    let mut blanks = 0;
+    // Where the blank lines begin, and where this line does.
+    let (mut from, mut here) = (0, 0);
     let mut last = 1;
     for (at, line) in text.split_inclusive('\n').enumerate() {
         last = at + 1;
-        let (text, end) = (line.trim_end_matches('\n'), line.ends_with('\n'));
-        if text.trim().is_empty() {
-            blanks += 1;
-        } else {
-            let number = last;
+        let next = here + line.len();
+        if !line.trim().is_empty() {
             seen.push(Seen {
-                number,
-                blanks,
-                text,
-                end,
+                number: last,
+                above: text.get(from..here).unwrap_or_default(),
+                text: line.trim_end_matches('\n'),
+                end: line.ends_with('\n'),
             });
-            blanks = 0;
+            from = next;
         }
+        here = next;
     }
     seen.push(Seen {
         number: last,
-        blanks,
+        above: text.get(from..).unwrap_or_default(),
         text: "",
         end: false,
     });
@@ -610,6 +609,13 @@ mod tests {
                     _ => (format!("{a}{name}.n"), format!("{b}={c}{value}{remark}")),
                 }
             })
+    }
+
+    #[test]
+    fn white_space_in_a_blank_line_is_a_change() {
+        let text = "#a\n \n#b\n";
+        assert_eq!(formatted(text), "#a\n\n#b\n");
+        assert_eq!(changed_lines(text, &formatted(text)), [3]);
     }
 
     proptest! {

@@ -210,6 +210,7 @@ fn cycle_section(board: &Board, cycle: &Cycle, view: View<'_>, now: Timestamp) -
     let cards: Vec<_> = all
         .filter(|card| card.objective.id.cycle == cycle.name)
         .collect();
+    let all = cards.clone();
     let cards = of_team(cards, view.team);
     if cards.is_empty() {
         return html! {};
@@ -217,7 +218,7 @@ fn cycle_section(board: &Board, cycle: &Cycle, view: View<'_>, now: Timestamp) -
     let t = tongue(board);
     let passed = t.passed(cycle, now);
     let inside = html! {
-        @for (depth, card) in tree(&cards) { (objective(board, card, &cards, depth, now)) }
+        @for (depth, card) in tree(&cards) { (objective(board, card, &all, depth, now)) }
     };
     html! {
         section.cycle {
