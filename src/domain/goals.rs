@@ -97,6 +97,17 @@ pub enum ParentLink {
     Contributes,
 }
 
+impl ParentLink {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Supports => "supports",
+            Self::Contributes => "contributes",
+        }
+    }
+}
+
 /// One measured number that proves an objective.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyResult {

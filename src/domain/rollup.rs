@@ -13,6 +13,17 @@ pub enum Role {
     Guardrail,
 }
 
+impl Role {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contributes => "contributes",
+            Self::Guardrail => "guardrail",
+        }
+    }
+}
+
 /// What goes into a roll-up: a key result, or a child objective that contributes (weight 1).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Part {

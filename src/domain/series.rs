@@ -9,6 +9,9 @@ use super::cycle::Cycle;
 /// Of how many how many were counted: k of n.
 pub type Counts = (f64, f64);
 
+/// The stretches of a cycle that a chart tells apart: about three days each of a quarter.
+pub const STRETCHES: u32 = 30;
+
 /// One good measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {

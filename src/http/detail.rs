@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::api;
-use super::page::{frame, initiatives_of, key_result, tongue};
+use super::page::{Size, frame, initiatives, key_result, tongue};
 use crate::domain::card::KeyResultCard;
 use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::ObjectiveCard;
@@ -24,9 +24,8 @@ pub(super) fn page(board: &Board, name: &str, now: Timestamp) -> Option<String> 
             header { h2 { (id.cycle) } }
             section.objective {
                 header { h3 { (objective.objective.title) } }
-                ul.key-results { li { (key_result(board, objective, card, "large", now)) } }
-                @if !card.curve.is_empty() { p.legend { (t.chart_legend()) } }
-                (initiatives_of(t, &objective.objective, Some(&id.key_result)))
+                ul.key-results { li { (key_result(board, objective, card, Size::Large, now)) } }
+                (initiatives(t, &objective.objective, Some(&id.key_result)))
             }
         }
         (measured(t, board, card, now))
@@ -57,7 +56,7 @@ fn measured(t: Tongue, board: &Board, card: &KeyResultCard, now: Timestamp) -> M
             h2 { (t.how_it_is_measured()) }
             ul {
                 li { (t.measured_by(key_result.feed.source())) }
-                @if seconds > 0 && seconds < 366 * 86_400 { li { (t.counts_for(t.span(seconds))) } }
+                @if card.believed_until.is_some() { li { (t.counts_for(t.span(seconds))) } }
                 li { (t.stands_so_since(t.status(card.status), t.ago(card.status_since, now))) }
                 @if let Some(asked) = asked { li { pre { code { (format!("{asked:#}")) } } } }
             }

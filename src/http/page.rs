@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, html};
 use sha2::{Digest as _, Sha256};
 
 use super::words;
-use crate::chart::chart;
+use crate::chart::{bar, chart};
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{Company, Initiative, Objective, ParentLink, Role};
 use crate::domain::id::Slug;
@@ -117,36 +117,28 @@ fn choices(board: &Board, view: View<'_>) -> Markup {
 }
 
 /// The objectives of a team, and those that they serve, however far up.
-fn of_team<'c>(cards: Vec<&'c ObjectiveCard>, team: Option<&Slug>) -> Vec<&'c ObjectiveCard> {
-    let Some(team) = team else {
-        return cards;
+fn of_team<'c>(cards: &[&'c ObjectiveCard], team: &Slug) -> Vec<&'c ObjectiveCard> {
+    let parent = |id: &Slug| {
+        let mut all = cards.iter();
+        let card = all.find(|card| card.objective.id.objective == *id)?;
+        card.objective
+            .parent
+            .as_ref()
+            .map(|parent| &parent.objective)
     };
     let own = cards
         .iter()
         .filter(|card| card.objective.team.as_ref() == Some(team));
-    let mut kept: BTreeSet<&Slug> = own.map(|card| &card.objective.id.objective).collect();
-    loop {
-        let before = kept.len();
-        let inside = cards
-            .iter()
-            .filter(|card| kept.contains(&card.objective.id.objective));
-        let parents: Vec<&Slug> = inside
-            .filter_map(|card| {
-                card.objective
-                    .parent
-                    .as_ref()
-                    .map(|parent| &parent.objective)
-            })
-            .collect();
-        kept.extend(parents);
-        if kept.len() == before {
-            break;
+    let mut kept = BTreeSet::new();
+    for card in own {
+        let mut next = Some(&card.objective.id.objective);
+        // What was kept before has its parents already, also where they lead round in a circle.
+        while let Some(id) = next.filter(|id| kept.insert((*id).clone())) {
+            next = parent(id);
         }
     }
-    let cards = cards.into_iter();
-    cards
-        .filter(|card| kept.contains(&card.objective.id.objective))
-        .collect()
+    let is_kept = |card: &&&ObjectiveCard| kept.contains(&card.objective.id.objective);
+    cards.iter().filter(is_kept).copied().collect()
 }
 
 fn has_objectives(board: &Board, cycle: &Cycle) -> bool {
@@ -207,11 +199,12 @@ fn masthead(t: Tongue, company: &Company) -> Markup {
 
 fn cycle_section(board: &Board, cycle: &Cycle, view: View<'_>, now: Timestamp) -> Markup {
     let all = board.scorecard.objectives();
-    let cards: Vec<_> = all
+    let all: Vec<_> = all
         .filter(|card| card.objective.id.cycle == cycle.name)
         .collect();
-    let all = cards.clone();
-    let cards = of_team(cards, view.team);
+    let cards = view
+        .team
+        .map_or_else(|| all.clone(), |team| of_team(&all, team));
     if cards.is_empty() {
         return html! {};
     }
@@ -307,20 +300,29 @@ fn objective(
             }
             @if !card.key_results.is_empty() {
                 ul.key-results {
-                    @for kr in &card.key_results { li { (key_result(board, card, kr, "small", now)) } }
+                    @for kr in &card.key_results { li { (key_result(board, card, kr, Size::Small, now)) } }
                 }
             }
-            (initiatives(t, objective))
+            (initiatives(t, objective, None))
         }
     }
 }
 
-/// A key result with its chart in that size, `small` or `large`.
+/// How large a chart is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// One of many.
+    Small,
+    /// The only one, with what its lines are.
+    Large,
+}
+
+/// A key result with its chart.
 pub(super) fn key_result(
     board: &Board,
     objective: &ObjectiveCard,
     card: &KeyResultCard,
-    size: &str,
+    size: Size,
     now: Timestamp,
 ) -> Markup {
     let t = tongue(board);
@@ -349,7 +351,7 @@ pub(super) fn key_result(
             p.goal { (goal(t, card)) }
         }
         (bar(share, expected, card.status.as_str(), &t.made_and_expected(card, objective.objective.ambition)))
-        (drawn(t, board, card, now, size))
+        (drawn(t, board, card, size, now))
         div.state {
             p { (badge_of(card.status, t.status(card.status))) " " span.reason { (t.reason(card)) } }
             @if let Some((_, as_of)) = card.value {
@@ -409,44 +411,20 @@ fn goal(t: Tongue, card: &KeyResultCard) -> String {
 }
 
 /// The chart with the numbers between which it is drawn, and the days.
-pub(super) fn drawn(
-    t: Tongue,
-    board: &Board,
-    card: &KeyResultCard,
-    now: Timestamp,
-    class: &str,
-) -> Markup {
+fn drawn(t: Tongue, board: &Board, card: &KeyResultCard, size: Size, now: Timestamp) -> Markup {
     let name = &card.key_result.id.cycle;
     let mut cycles = board.scorecard.cycles.iter();
     let cycle = cycles.find(|cycle| cycle.name == *name);
-    let Some((chart, cycle)) = cycle.and_then(|cycle| {
-        let label = t.chart_of(&card.key_result.title, t.goal(card));
-        Some((chart(card, cycle, now, &label)?, cycle))
-    }) else {
-        return html! {};
-    };
+    let label = t.chart_of(&card.key_result.title, t.goal(card));
+    let drawn = cycle.and_then(|cycle| Some((cycle, chart(card, cycle, now, &label)?)));
     html! {
-        figure class={ "drawn " (class) } {
-            span.high { (t.number(chart.greatest)) }
-            (chart.drawing)
-            span.low { (t.number(chart.least)) }
-            figcaption { span { (t.date(cycle.first_day)) } span { (t.date(cycle.last_day)) } }
-        }
-    }
-}
-
-/// A bar with a mark where the plan stands. Sizes are attributes of the drawing, so that no inline style is needed.
-fn bar(share: Option<f64>, expected: Option<f64>, class: &str, label: &str) -> Markup {
-    let width = |share: f64| (share.clamp(0.0, 1.0) * 1000.0).round();
-    // Whole even at the ends, which are round.
-    let mark = |share: f64| (width(share) - 3.0).clamp(6.0, 988.0);
-    html! {
-        svg class={ "bar bar-" (class) } viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(label) {
-            rect.track width="1000" height="10" {}
-            @if let Some(share) = share { rect.fill width=(width(share)) height="10" {} }
-            @if let Some(expected) = expected {
-                rect.gap x=(mark(expected) - 4.0) width="14" height="10" {}
-                rect.plan x=(mark(expected)) width="6" height="10" {}
+        @if let Some((cycle, chart)) = drawn {
+            figure class=(if size == Size::Large { "drawn large" } else { "drawn" }) {
+                span.high { (t.number(chart.greatest)) }
+                (chart.drawing)
+                span.low { (t.number(chart.least)) }
+                figcaption { span { (t.date(cycle.first_day)) } span { (t.date(cycle.last_day)) } }
+                @if size == Size::Large { p.legend { (t.chart_legend()) } }
             }
         }
     }
@@ -456,12 +434,8 @@ fn badge_of(status: Status, words: &str) -> Markup {
     html! { span class={ "badge badge-" (status.as_str()) } { (words) } }
 }
 
-fn initiatives(t: Tongue, objective: &Objective) -> Markup {
-    initiatives_of(t, objective, None)
-}
-
-/// Those that are meant to move one key result, or all.
-pub(super) fn initiatives_of(t: Tongue, objective: &Objective, of: Option<&Slug>) -> Markup {
+/// Its initiatives that are meant to move one key result, or all.
+pub(super) fn initiatives(t: Tongue, objective: &Objective, of: Option<&Slug>) -> Markup {
     let all = objective.initiatives.iter();
     let all: Vec<_> = all
         .filter(|one| of.is_none_or(|key_result| one.key_results.contains(key_result)))
@@ -615,7 +589,7 @@ mod tests {
                     crate::domain::link::Link::parse("https://a.example/b?c=1&d=2").unwrap(),
                 ],
             }];
-            let shown = initiatives(ENGLISH, &objective).into_string();
+            let shown = initiatives(ENGLISH, &objective, None).into_string();
             shown.replace(ENGLISH.initiative(state), "…")
         };
         let idea = told(InitiativeState::Idea);
@@ -637,6 +611,30 @@ mod tests {
         let link =
             "href=\"https://a.example/b?c=1&amp;d=2\" rel=\"noopener noreferrer\">a.example/b</a>";
         assert!(idea.contains(link), "{idea}");
+    }
+
+    #[test]
+    fn a_team_stands_with_all_that_it_serves() {
+        let cards = [
+            card("top", false, None),
+            card("middle", false, Some("top")),
+            card("own", true, Some("middle")),
+            card("alone", true, Some("gone")),
+            card("other", false, Some("top")),
+            card("loop-a", true, Some("loop-b")),
+            card("loop-b", false, Some("loop-a")),
+        ];
+        let refs: Vec<_> = cards.iter().collect();
+        let kept = of_team(&refs, &Slug::parse("content").unwrap());
+        let titles: Vec<_> = kept
+            .iter()
+            .map(|card| card.objective.title.as_str())
+            .collect();
+        assert_eq!(
+            titles,
+            ["top", "middle", "own", "alone", "loop-a", "loop-b"]
+        );
+        assert!(of_team(&refs, &Slug::parse("nobody").unwrap()).is_empty());
     }
 
     #[test]

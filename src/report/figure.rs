@@ -50,20 +50,3 @@ pub(super) fn document(
 pub(super) fn badge(status: Status, words: &str) -> Markup {
     html! { span class={ "badge " (status.as_str()) } { (words) } }
 }
-
-/// A bar with a mark where the plan stands, in words for those who do not see it.
-pub(super) fn bar(share: Option<f64>, expected: Option<f64>, class: &str, label: &str) -> Markup {
-    let width = |share: f64| (share.clamp(0.0, 1.0) * 1000.0).round();
-    // Whole even at the ends, which are round.
-    let mark = |share: f64| (width(share) - 3.0).clamp(6.0, 988.0);
-    html! {
-        svg class={ "bar " (class) } viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(label) {
-            rect.track width="1000" height="10" {}
-            @if let Some(share) = share { rect.fill width=(width(share)) height="10" {} }
-            @if let Some(expected) = expected {
-                rect.gap x=(mark(expected) - 4.0) width="14" height="10" {}
-                rect.plan x=(mark(expected)) width="6" height="10" {}
-            }
-        }
-    }
-}

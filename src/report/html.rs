@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::figure::{badge, bar, document};
+use super::figure::{badge, document};
 use super::{KeyResultTold, ObjectiveTold, Part, Report};
+use crate::chart::bar;
 use crate::domain::goals::{Initiative, Role};
 
 const STYLE: &str = include_str!("report.css");

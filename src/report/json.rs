@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::change::Change;
 use super::{KeyResultTold, ObjectiveTold, Part, Report, Said};
-use crate::domain::goals::{Initiative, ParentLink, Role};
-use crate::domain::target::{Aim, Band};
+use crate::domain::goals::Initiative;
+use crate::domain::target::Aim;
 use crate::domain::verdict::{Closing, Outcome};
 use crate::words::ENGLISH;
 
@@ -66,10 +66,7 @@ fn objective(report: &Report, told: &ObjectiveTold) -> Value {
         "parent": objective.parent.as_ref().map(|parent| json!({
             "objective": parent.objective.as_str(),
             "title": told.parent.as_ref().map(|(title, _)| title),
-            "link": match parent.link {
-                ParentLink::Supports => "supports",
-                ParentLink::Contributes => "contributes",
-            },
+            "link": parent.link.as_str(),
         })),
         "ambition": objective.ambition.as_str(),
         "status": card.status.as_str(),
@@ -108,11 +105,8 @@ fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTold) -> Valu
         "title": agreed.title,
         "why": agreed.why,
         "unit": agreed.unit,
-        "aim": aim(&agreed.aim),
-        "role": match agreed.role {
-            Role::Contributes => "contributes",
-            Role::Guardrail => "guardrail",
-        },
+        "aim": agreed.aim.as_str(),
+        "role": agreed.role.as_str(),
         "weight": agreed.weight,
         "value": card.value.map(|(value, _)| value),
         "as_of": card.value.map(|(_, at)| utc(at)),
@@ -147,25 +141,11 @@ fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTold) -> Valu
     })
 }
 
-fn aim(aim: &Aim) -> &'static str {
-    match aim {
-        Aim::Reach(_) => "target",
-        Aim::Hold(_) => "band",
-        Aim::Milestones(_) => "milestones",
-        Aim::Done => "boolean",
-        Aim::Baseline(_) => "baseline",
-    }
-}
-
 fn band(aim: &Aim) -> Option<Value> {
     let Aim::Hold(hold) = aim else {
         return None;
     };
-    let (low, high) = match hold.band {
-        Band::AtLeast(low) => (Some(low), None),
-        Band::AtMost(high) => (None, Some(high)),
-        Band::Between(low, high) => (Some(low), Some(high)),
-    };
+    let (low, high) = hold.band.bounds();
     Some(json!({ "at_least": low, "at_most": high }))
 }
 

@@ -7,7 +7,7 @@ use crate::domain::card::KeyResultCard;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::Ambition;
 use crate::domain::objective::ObjectiveCard;
-use crate::domain::target::Aim;
+use crate::domain::target::{Aim, Band};
 
 impl Tongue {
     /// What a key result aims for: "from 640 to 1,000".
@@ -15,7 +15,11 @@ impl Tongue {
     pub fn goal(self, card: &KeyResultCard) -> String {
         let number = |x| self.number(x);
         match &card.key_result.aim {
-            Aim::Hold(hold) => self.hold(hold),
+            // Beside a value "from … to …" would read as a way to go.
+            Aim::Hold(hold) => match hold.band {
+                Band::Between(low, high) if !hold.strict => self.between(number(low), number(high)),
+                _ => self.hold(hold),
+            },
             Aim::Milestones(milestones) => self.so_many_milestones(milestones.steps().len()),
             Aim::Done => self.to_be_so().to_owned(),
             Aim::Baseline(days) => self.baseline_of_days(days),

@@ -8,7 +8,7 @@ use crate::config::spec::{Noted, Poll};
 use crate::domain::amendment::Amendment;
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::in_first_units;
-use crate::domain::goals::{KeyResult, Role};
+use crate::domain::goals::KeyResult;
 use crate::domain::id::CycleName;
 use crate::domain::milestones::Milestones;
 use crate::domain::number::show;
@@ -304,7 +304,7 @@ impl Comparing<'_> {
     fn standing(&mut self, agreed: &Agreed<'_>, subject: &Subject) {
         let (old, new) = (agreed.old, agreed.new);
         if old.role != new.role {
-            let both = (role(old.role).into(), role(new.role).into());
+            let both = (old.role.as_str().into(), new.role.as_str().into());
             self.moved(agreed, subject, "role", both, Lean::Open);
         } else if !close(old.counts_for(), new.counts_for()) {
             let both = (show(old.counts_for()), show(new.counts_for()));
@@ -428,7 +428,7 @@ fn written(key_result: &KeyResult, field: &str) -> Option<String> {
         (Aim::Hold(hold), "score_by") => format!("\"{}\"", score_by(hold.score_by)),
         (Aim::Baseline(days), "baseline_days") => days.to_string(),
         (_, "weight") => key_result.weight.to_string(),
-        (_, "role") => format!("\"{}\"", role(key_result.role)),
+        (_, "role") => format!("\"{}\"", key_result.role.as_str()),
         _ => return None,
     })
 }
@@ -559,13 +559,6 @@ fn aim(aim: &Aim) -> String {
         Aim::Milestones(milestones) => format!("{} milestones", milestones.steps().len()),
         Aim::Done => "so or not so".to_owned(),
         Aim::Baseline(days) => format!("a baseline of {days} days"),
-    }
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::Contributes => "contributes",
-        Role::Guardrail => "guardrail",
     }
 }
 

@@ -7,16 +7,13 @@ use super::theil_sen::TheilSen;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{KeyResult, Kind};
 use crate::domain::progress::EPSILON;
-use crate::domain::series::{Point, Series};
+use crate::domain::series::{Point, STRETCHES, Series};
 use crate::domain::target::{Aim, Direction};
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-
-/// The stretches of a cycle that a chart tells apart: about a day each of a quarter.
-const STRETCHES: u32 = 30;
 
 /// The fewest days from which a line is drawn.
 pub const LEAST_DAYS: usize = 6;

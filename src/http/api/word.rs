@@ -125,16 +125,17 @@ mod tests {
         for kind in [Kind::Cumulative, Kind::Level, Kind::Window, Kind::Ratio] {
             assert_eq!(kind.as_str(), kind.word());
         }
-        let states = [
-            InitiativeState::Idea,
-            InitiativeState::Doing,
-            InitiativeState::Done,
-            InitiativeState::Dropped,
-        ];
+        let states = InitiativeState::ALL;
         assert_eq!(
             states.map(InitiativeState::as_str),
             <InitiativeState as Word>::ALL
         );
+        for role in [Role::Contributes, Role::Guardrail] {
+            assert_eq!(role.as_str(), role.word());
+        }
+        for link in [ParentLink::Supports, ParentLink::Contributes] {
+            assert_eq!(link.as_str(), link.word());
+        }
         for ambition in [Ambition::Aspirational, Ambition::Committed] {
             assert_eq!(ambition.as_str(), ambition.word());
         }

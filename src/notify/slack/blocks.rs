@@ -12,7 +12,7 @@ use crate::notify::paper::{Paper, Part};
 const MOST: usize = 50;
 /// The most characters of a message. Slack documents none, and refuses blocks beyond some 13,200, of which what holds
 /// a text is a part: "msg_blocks_too_long" (slackapi/bolt-js, issues 2509 and 2867).
-pub(super) const ROOM: usize = 9_000;
+pub(super) const CHARACTERS: usize = 9_000;
 /// What one section may hold, with room for what is counted otherwise.
 const SECTION: usize = 2900;
 
@@ -27,7 +27,10 @@ fn blocks(paper: &Paper) -> Vec<Value> {
     blocks.extend(paper.above.as_deref().map(context));
     let last = last(paper);
     // One block is kept to say what is left out.
-    let mut room = (MOST - last.len() - blocks.len() - 1, ROOM);
+    let mut room = Room {
+        blocks: MOST - last.len() - blocks.len() - 1,
+        characters: CHARACTERS,
+    };
     for block in paper.parts.iter().map(of_part) {
         if !fill(block, &mut room, &mut blocks) {
             blocks.push(section(paper.tongue.left_out()));
@@ -38,15 +41,22 @@ fn blocks(paper: &Paper) -> Vec<Value> {
     blocks
 }
 
-/// Puts blocks beside others while there is room for blocks and characters; whether there was enough.
-fn fill(part: Vec<Value>, room: &mut (usize, usize), blocks: &mut Vec<Value>) -> bool {
+/// What is left of a message.
+struct Room {
+    blocks: usize,
+    characters: usize,
+}
+
+/// Puts blocks beside others while there is room; whether there was enough.
+fn fill(part: Vec<Value>, room: &mut Room, blocks: &mut Vec<Value>) -> bool {
     for block in part {
         let text = block["text"]["text"].as_str().unwrap_or_default();
         let length = text.chars().count();
-        if room.0 == 0 || room.1 < length {
+        if room.blocks == 0 || room.characters < length {
             return false;
         }
-        *room = (room.0 - 1, room.1 - length);
+        room.blocks -= 1;
+        room.characters -= length;
         blocks.push(block);
     }
     true

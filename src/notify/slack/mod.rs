@@ -10,5 +10,5 @@ use super::digest::Room;
 /// How much of a digest stands in one message, so that its blocks stay below Slack's limits.
 pub const ROOM: Room = Room {
     objectives: 12,
-    characters: blocks::ROOM,
+    characters: blocks::CHARACTERS,
 };

@@ -5,10 +5,11 @@ use maud::{Markup, html};
 
 use super::flow::Block;
 use super::measure::{HEADING, ITEM, ITEM_NAME, NUMBER, SMALL, STATE, TEXT, THOUGHT, Type};
+use crate::chart::bar;
 use crate::domain::card::KeyResultCard;
 use crate::domain::goals::{Ambition, Initiative, Role};
 use crate::domain::objective::ObjectiveCard;
-use crate::report::figure::{badge, bar};
+use crate::report::figure::badge;
 use crate::report::{KeyResultTold, ObjectiveTold, Report};
 use crate::words::Tongue;
 
