@@ -255,8 +255,7 @@ fn sets(objectives: &[&ObjectiveCard]) -> Vec<Set> {
         let of_level = objectives
             .iter()
             .filter(|card| card.objective.team.is_some() == team);
-        let score = |card: &&ObjectiveCard| card.closing?.as_amended.score;
-        let scores: Vec<f64> = of_level.filter_map(score).collect();
+        let scores: Vec<f64> = of_level.filter_map(|card| card.final_score()).collect();
         let mean = verdict::mean(scores.iter().copied())?;
         Some(Set {
             level,

@@ -38,6 +38,12 @@ pub struct ObjectiveCard {
 }
 
 impl ObjectiveCard {
+    /// The final score with all amendments, once closed.
+    #[must_use]
+    pub fn final_score(&self) -> Option<f64> {
+        self.closing?.as_amended.score
+    }
+
     /// What its final score says, once the cycle is closed.
     #[must_use]
     pub fn verdict(&self) -> Option<Verdict> {

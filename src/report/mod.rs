@@ -299,7 +299,7 @@ impl ObjectiveTold {
             .collect()
     }
 
-    /// Whose it is, and what it serves: "Content · serves “…”".
+    /// Whose it is, and how high it aims: "Content · aspirational".
     #[must_use]
     pub fn owner(&self, t: Tongue) -> String {
         let owner = self.team.as_deref().unwrap_or_else(|| t.company_level());

@@ -8,7 +8,6 @@ use super::measure::{HEADING, ITEM, ITEM_NAME, NUMBER, SMALL, STATE, TEXT, THOUG
 use crate::chart::bar;
 use crate::domain::card::KeyResultCard;
 use crate::domain::goals::{Ambition, Initiative, Role};
-use crate::domain::objective::ObjectiveCard;
 use crate::report::figure::badge;
 use crate::report::{KeyResultTold, ObjectiveTold, Report};
 use crate::words::Tongue;
@@ -298,9 +297,4 @@ fn score(left: &str, right: &str, set: &Type, class: &str) -> Vec<Block> {
     std::iter::once(first)
         .chain(rest.iter().flat_map(|rest| words(rest)))
         .collect()
-}
-
-/// Whether a cycle's objectives have a score.
-pub(super) fn is_scored(card: &ObjectiveCard) -> Option<f64> {
-    card.closing?.as_amended.score
 }

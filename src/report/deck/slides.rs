@@ -261,7 +261,7 @@ fn readings(report: &Report, part: &Part) -> Vec<String> {
     let of_level = |is_of_team: bool| {
         let all = part.objectives.iter();
         let all = all.filter(|told| told.team.is_some() == is_of_team);
-        let mean = mean(all.filter_map(|told| blocks::is_scored(&told.card)))?;
+        let mean = mean(all.filter_map(|told| told.card.final_score()))?;
         let (mean, reading) = (t.tenths(mean), t.set_reading(SetReading::of(mean)));
         Some(if is_of_team {
             t.team_scores(mean, reading)
