@@ -4,6 +4,7 @@
 
 mod container;
 mod kubernetes;
+mod operations;
 mod supply;
 mod tools;
 

@@ -255,10 +255,7 @@ fn an_archive_holds_everything_and_is_the_same_each_time() {
     said("strip", &["-o", &program, env!("CARGO_BIN_EXE_okrd")]);
     let archive = |name: &str, tag: &str| {
         let to = folder.path().join(name).display().to_string();
-        run(
-            path("deploy/release/archive"),
-            &[&program, &to, tag],
-        )
+        run(path("deploy/release/archive"), &[&program, &to, tag])
     };
     let tag = concat!("v", env!("CARGO_PKG_VERSION"));
     let bytes = ["first", "second"].map(|name| {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::home::{DAEMON, Daemon, Home, PATIENT, SHOP, counted, every_second, growth, swap, within};
+use crate::home::{
+    DAEMON, Daemon, Home, PATIENT, SHOP, counted, every_second, growth, swap, within,
+};
 
 const ACCEPTED: &str = "okrd_config_last_reload_successful";
 
