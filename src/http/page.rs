@@ -50,8 +50,14 @@ pub struct View<'v> {
 }
 
 impl View<'_> {
+    /// Whether everything that runs is shown.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.cycle.is_none() && self.team.is_none()
+    }
+
     /// The address of a page like this one.
-    fn address(self) -> String {
+    pub(super) fn address(self) -> String {
         let cycle = self.cycle.map(|cycle| format!("cycle={}", cycle.name));
         let team = self.team.map(|team| format!("team={team}"));
         match (cycle, team) {
@@ -419,18 +425,18 @@ fn drawn(t: Tongue, board: &Board, card: &KeyResultCard, size: Size, now: Timest
     let drawn = cycle.and_then(|cycle| Some((cycle, chart(card, cycle, now, &label)?)));
     html! {
         @if let Some((cycle, chart)) = drawn {
-            figure class=(if size == Size::Large { "drawn large" } else { "drawn" }) {
-                span.high { (t.number(chart.greatest)) }
-                (chart.drawing)
-                span.low { (t.number(chart.least)) }
-                figcaption { span { (t.date(cycle.first_day)) } span { (t.date(cycle.last_day)) } }
+            div class=[(size == Size::Large).then_some("large")] {
+                (chart.framed(
+                    [&t.number(chart.least), &t.number(chart.greatest)],
+                    [&t.date(cycle.first_day), &t.date(cycle.last_day)],
+                ))
                 @if size == Size::Large { p.legend { (t.chart_legend()) } }
             }
         }
     }
 }
 
-fn badge_of(status: Status, words: &str) -> Markup {
+pub(super) fn badge_of(status: Status, words: &str) -> Markup {
     html! { span class={ "badge badge-" (status.as_str()) } { (words) } }
 }
 
