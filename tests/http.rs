@@ -28,11 +28,13 @@ use okrd::domain::epoch::{Epoch, Measured, Past};
 use okrd::domain::fault::FaultClass;
 use okrd::domain::goals::{KeyResult, Objective};
 use okrd::domain::history::CheckIn;
+use okrd::domain::id::Slug;
 use okrd::domain::language::Language;
 use okrd::domain::method::Method;
 use okrd::domain::quality::Quality;
 use okrd::domain::reason::{Reason, Said};
 use okrd::domain::status::Status;
+use okrd::domain::work::Work;
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::body::Parts;
@@ -1162,8 +1164,12 @@ async fn the_page_shows_what_its_address_asks_for() {
         .clone();
     let asked = "{\"query\":\"SELECT count(*) <b>\"}".to_owned();
     board.config.asked = Arc::new([(id.clone(), asked)].into());
+    let letter = (id.objective_id(), Slug::parse("weekly-letter").unwrap());
+    let counted = (Work { done: 3, of: 8 }, board.scorecard.at);
+    board.works = Arc::new([(letter, counted)].into());
     let house = start(board).await;
     let all = house.get("/").await.text();
+    assert!(all.contains(": 3 of 8 issues done"), "{all}");
     let team = house.get("/?team=content").await.text();
     for text in [
         "More people find their way",

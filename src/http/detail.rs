@@ -60,7 +60,7 @@ pub(super) fn page(
             section.objective {
                 header { h3 { (objective.objective.title) } }
                 ul.key-results { li { (key_result(board, objective, card, Size::Large, now)) } }
-                (initiatives(t, &objective.objective, Some(&id.key_result)))
+                (initiatives(board, &objective.objective, Some(&id.key_result), now))
             }
         }
         (turned(t, past, subject))

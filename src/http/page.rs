@@ -309,7 +309,7 @@ fn objective(
                     @for kr in &card.key_results { li { (key_result(board, card, kr, Size::Small, now)) } }
                 }
             }
-            (initiatives(t, objective, None))
+            (initiatives(board, objective, None, now))
         }
     }
 }
@@ -441,7 +441,14 @@ pub(super) fn badge_of(status: Status, words: &str) -> Markup {
 }
 
 /// Its initiatives that are meant to move one key result, or all.
-pub(super) fn initiatives(t: Tongue, objective: &Objective, of: Option<&Slug>) -> Markup {
+pub(super) fn initiatives(
+    board: &Board,
+    objective: &Objective,
+    of: Option<&Slug>,
+    now: Timestamp,
+) -> Markup {
+    let t = tongue(board);
+    let work = |one: &Initiative| board.works.get(&(objective.id.clone(), one.id.clone()));
     let all = objective.initiatives.iter();
     let all: Vec<_> = all
         .filter(|one| of.is_none_or(|key_result| one.key_results.contains(key_result)))
@@ -457,6 +464,9 @@ pub(super) fn initiatives(t: Tongue, objective: &Objective, of: Option<&Slug>) -
                     li {
                         span.tag { (t.initiative(initiative.state)) } " " (initiative.title)
                         @if let Some(jira) = &initiative.jira { " " span.issue { (jira) } }
+                        @if let Some((work, at)) = work(initiative) {
+                            span.issue title=(t.ago(*at, now)) { ": " (t.work_done(work.done, work.of)) }
+                        }
                         @for link in &initiative.links { " " a.issue href=(link.as_str()) rel="noopener noreferrer" { (link.shown()) } }
                         @if let Some(moves) = moves(objective, initiative) { p.moves { (t.meant_to_move(moves)) } }
                         @if let Some(learned) = &initiative.learned { p.learned { (t.learned(learned)) } }
@@ -583,6 +593,7 @@ mod tests {
     #[test]
     fn initiatives_show_their_state_alike() {
         let mut objective = Objective::clone(&card("a", true, None).objective);
+        let board = crate::metrics::sample::board();
         let mut told = |state| {
             objective.initiatives = vec![Initiative {
                 id: Slug::parse("letter").unwrap(),
@@ -595,7 +606,7 @@ mod tests {
                     crate::domain::link::Link::parse("https://a.example/b?c=1&d=2").unwrap(),
                 ],
             }];
-            let shown = initiatives(ENGLISH, &objective, None).into_string();
+            let shown = initiatives(&board, &objective, None, Timestamp::UNIX_EPOCH).into_string();
             shown.replace(ENGLISH.initiative(state), "…")
         };
         let idea = told(InitiativeState::Idea);

@@ -72,6 +72,7 @@ phrases! {
     no_such_team(name) = "There is no team “{name}”", "Er is geen team “{name}”";
     no_such_key_result(name) = "There is no key result “{name}”", "Er is geen key result “{name}”";
     how_its_status_changed = "How its status changed", "Hoe de status veranderde";
+    work_done(done, of) = "{done} of {of} issues done", "{done} van {of} issues klaar";
     what_was_said = "What was said", "Wat erover is gezegd";
     past_unread = "The history cannot be read just now; the log of okrd says why.", "De geschiedenis is nu niet te lezen; het log van okrd zegt waarom.";
     so_many_earlier(n) = "and {n} earlier", "en {n} eerder";

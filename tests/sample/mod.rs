@@ -223,6 +223,7 @@ fn source(name: &str, kind: &'static str) -> SourceBoard {
 
 pub(crate) fn with_objectives(objectives: Vec<ObjectiveCard>) -> Board {
     Board {
+        works: Arc::default(),
         scorecard: Scorecard {
             method: Default::default(),
             at: now(),
