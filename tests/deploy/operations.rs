@@ -301,15 +301,11 @@ fn each_command_of_the_list_runs_tests_that_are_there() {
         }
     }
     // Each of the fourteen points has its row, and a way to see it.
+    let (_, list) = guide.split_once("\n### The list").unwrap();
     for point in 1..=14 {
-        let row = guide
-            .lines()
-            .find(|line| line.starts_with(&format!("| {point} | ")));
-        let shown = row
-            .unwrap_or_default()
-            .rsplit(" | ")
-            .next()
-            .unwrap_or_default();
+        let head = format!("| {point} | ");
+        let row = list.lines().find(|line| line.starts_with(&head));
+        let (_, shown) = row.unwrap_or_default().rsplit_once(" | ").unwrap();
         assert!(shown.contains('`') || shown.contains(']'), "point {point}");
     }
 }
