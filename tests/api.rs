@@ -34,7 +34,7 @@ use okrd::http::access::{Credential, Keys, Scope, Scopes};
 use okrd::http::hosts::Loopback;
 use okrd::http::measurements::Recorder;
 use okrd::http::paging::{Portion, Stretch};
-use okrd::http::router::{HistoryReader, ROUTES, State, router};
+use okrd::http::router::{Chronicle, HistoryReader, ROUTES, State, router};
 use okrd::metrics::exposition::{Build, Metrics};
 use okrd::store::Entry;
 use proptest::prelude::*;
@@ -126,6 +126,17 @@ impl HistoryReader for Shelf {
         let epochs = epochs.into_iter().collect();
         let past = Past { epochs, values };
         Ok(Portion { past, page, next })
+    }
+
+    async fn chronicle(
+        &self,
+        _: &Arc<Objective>,
+        _: &KeyResult,
+        _: &Cycle,
+        _: okrd::domain::method::Method,
+        _: Timestamp,
+    ) -> Result<Chronicle, String> {
+        Ok(Chronicle::default())
     }
 }
 

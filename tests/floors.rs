@@ -30,13 +30,15 @@ const FLOORS: [(&str, u8); 14] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 30] = [
+const LIBRARIES: [(&str, &[&str]); 32] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
     ("base64", &["http/", "report/"]),
     ("bcrypt", &["http/"]),
     ("chrono", &["engine/ticker.rs"]),
     ("clap", &["cli/"]),
+    ("clap_complete", &["cli/args.rs", "cli/completions.rs"]),
+    ("clap_mangen", &["cli/man.rs"]),
     ("croner", &["config/schedule.rs"]),
     ("glob", &["config/load/"]),
     ("hmac", &["notify/webhook.rs"]),

@@ -21,14 +21,20 @@ use axum::http::Request;
 use flate2::read::GzDecoder;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use okrd::domain::card::KeyResultCard;
 use okrd::domain::cycle::Cycle;
 use okrd::domain::epoch::{Epoch, Measured, Past};
 use okrd::domain::fault::FaultClass;
 use okrd::domain::goals::{KeyResult, Objective};
+use okrd::domain::history::CheckIn;
+use okrd::domain::id::Slug;
 use okrd::domain::language::Language;
+use okrd::domain::method::Method;
 use okrd::domain::quality::Quality;
 use okrd::domain::reason::{Reason, Said};
+use okrd::domain::status::Status;
+use okrd::domain::work::Work;
 use okrd::engine::board::Board;
 use okrd::engine::vitals::Vitals;
 use okrd::http::body::Parts;
@@ -36,7 +42,9 @@ use okrd::http::hosts::Loopback;
 use okrd::http::measurements::Recorder;
 use okrd::http::negotiate::Format;
 use okrd::http::paging::{Portion, Stretch};
-use okrd::http::router::{Exposition, HistoryReader, ROUTES, Reload, State, router};
+use okrd::http::router::{
+    Chronicle, Exposition, HistoryReader, ROUTES, Reload, Saying, State, router,
+};
 use okrd::http::serve::{Limits, serve};
 use okrd::metrics::exposition::{Build, Metrics};
 use okrd::store::{Entry, Origin};
@@ -94,6 +102,59 @@ impl HistoryReader for Measurements {
                 Ok(Portion { past, page, next })
             }
         }
+    }
+
+    async fn chronicle(
+        &self,
+        objective: &Arc<Objective>,
+        key_result: &KeyResult,
+        cycle: &Cycle,
+        _: Method,
+        now: Timestamp,
+    ) -> Result<Chronicle, String> {
+        match key_result.id.key_result.as_str() {
+            "visitors" => return Err("disk on fire at /secret/path".into()),
+            "accounts" => std::panic::panic_any("reader broke"),
+            _ => {}
+        }
+        assert_eq!(objective.id, key_result.id.objective_id());
+        let board = sample::board();
+        let mut all = board.scorecard.key_results();
+        let (_, card) = all
+            .find(|(_, card)| card.key_result.id == key_result.id)
+            .unwrap();
+        let turn = |status, since| {
+            let mut card = KeyResultCard::clone(card);
+            (card.status, card.status_since) = (status, since);
+            card.reason = Reason {
+                said: Said::NothingYet(None),
+                ..Reason::default()
+            };
+            Arc::new(card)
+        };
+        let said = |at, confidence, note: &str, is_note| Saying {
+            said: CheckIn {
+                at,
+                confidence,
+                note: Some(note.into()),
+            },
+            is_note,
+        };
+        let days = |n: i64| now - SignedDuration::from_hours(24 * n);
+        let early =
+            (0..40).map(|n| turn(Status::Stale, cycle.start() + SignedDuration::from_hours(n)));
+        Ok(Chronicle {
+            turns: early
+                .chain([
+                    turn(Status::AtRisk, days(9)),
+                    turn(Status::OnTrack, days(2)),
+                ])
+                .collect(),
+            said: vec![
+                said(days(5), Some(0.4), "We <b>doubt</b> it", false),
+                said(days(3), None, "The site was down", true),
+            ],
+        })
     }
 }
 
@@ -1079,7 +1140,7 @@ async fn the_page_shows_what_matters_and_says_what_it_does_not_know() {
     assert!(ended.contains("0.8, strong; 0.6, achieved as first committed"));
     assert!(ended.contains("People find us") && ended.contains("content=\"30\""));
     assert!(!ended.contains("More people find their way"));
-    problem(&house.get("/?cycle=1999-Q1").await, 404);
+    assert_eq!(house.get("/?cycle=1999-Q1").await.status, 404);
     // Only under its own version is the style sheet kept for ever.
     let style = page
         .split("href=\"")
@@ -1103,8 +1164,12 @@ async fn the_page_shows_what_its_address_asks_for() {
         .clone();
     let asked = "{\"query\":\"SELECT count(*) <b>\"}".to_owned();
     board.config.asked = Arc::new([(id.clone(), asked)].into());
+    let letter = (id.objective_id(), Slug::parse("weekly-letter").unwrap());
+    let counted = (Work { done: 3, of: 8 }, board.scorecard.at);
+    board.works = Arc::new([(letter, counted)].into());
     let house = start(board).await;
     let all = house.get("/").await.text();
+    assert!(all.contains(": 3 of 8 issues done"), "{all}");
     let team = house.get("/?team=content").await.text();
     for text in [
         "More people find their way",
@@ -1127,21 +1192,64 @@ async fn the_page_shows_what_its_address_asks_for() {
             "SELECT count(*) &lt;b&gt;",
             "A weekly letter worth opening",
             "Nothing since it was agreed.",
+            "How its status changed",
+            "and 12 earlier",
+            "confidence 40\u{a0}%: “We &lt;b&gt;doubt&lt;/b&gt; it”",
+            "The site was down",
         ] {
             assert!(one.contains(text), "{text}");
         }
+        let history = one.split_once("How its status changed").unwrap().1;
+        let on_track = history.find("badge-on_track").unwrap();
+        assert!(
+            on_track < history.find("badge-at_risk").unwrap(),
+            "the newest comes first"
+        );
         assert!(!one.contains("Half as many visitors again</a>"));
         assert!(!one.contains("A glossary of the trade"), "it moves another");
     }
-    for odd in [
-        "team=nobody",
-        "cycle=1999-Q1",
-        "key_result=a/b",
-        "key_result=%3Cb%3E",
+    // What the store does not give is missing alone.
+    let unread = house.get("/?key_result=more-visitors/visitors").await;
+    assert_eq!(unread.status, 200);
+    let unread = unread.text();
+    assert!(
+        unread.contains("The history cannot be read just now"),
+        "{unread}"
+    );
+    assert!(unread.contains("How it is measured") && !unread.contains("/secret/path"));
+}
+
+/// Whoever follows an old link reads in the page's own words what is not there, and finds what is.
+#[tokio::test]
+async fn what_is_not_there_is_told_on_a_page() {
+    let house = start(sample::board()).await;
+    for (odd, told) in [
+        ("team=nobody", "There is no team “nobody”"),
+        ("cycle=1999-Q1", "There is no cycle “1999-Q1”"),
+        ("key_result=a/b", "There is no key result “a/b”"),
+        (
+            "key_result=%3Cb%3E%0A",
+            "There is no key result “&lt;b&gt;”",
+        ),
     ] {
-        let detail = problem(&house.get(&format!("/?{odd}")).await, 404);
-        assert!(detail.contains("`/` shows all"), "{detail}");
+        let answer = house.get(&format!("/?{odd}")).await;
+        assert_eq!(answer.status, 404, "{odd}");
+        assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+        let page = answer.text();
+        assert!(
+            page.contains(told) && page.contains("href=\"./\""),
+            "{page}"
+        );
+        assert!(
+            page.contains("is a reflex for everyone"),
+            "the vision stands above it: {page}"
+        );
     }
+    let team = house.get("/?team=nobody").await.text();
+    assert!(team.contains("href=\"?team=content\""));
+    assert!(!team.contains("aria-current"), "nobody is here");
+    let cycle = house.get("/?cycle=nobody").await.text();
+    assert!(cycle.contains("href=\"?cycle=2026-Q3\""));
 }
 
 /// A fault that is the source's is told where the page speaks of the source, once.

@@ -36,6 +36,21 @@ pub struct Chart {
     pub greatest: f64,
 }
 
+impl Chart {
+    /// The drawing between its numbers and its days, told by whoever shows it.
+    #[must_use]
+    pub fn framed(&self, [least, greatest]: [&str; 2], [first, last]: [&str; 2]) -> Markup {
+        html! {
+            figure.drawn {
+                span.high { (greatest) }
+                (self.drawing)
+                span.low { (least) }
+                figcaption { span { (first) } span { (last) } }
+            }
+        }
+    }
+}
+
 /// The chart of a key result, with a `label` for those who do not see it. `None` where there is nothing to draw: fewer than
 /// two values, an aim without numbers, or numbers too far apart for a number.
 #[must_use]

@@ -8,9 +8,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::init::said::Said;
-use super::runtime::{REVISION, RUSTC, VERSION, zone_data};
+use super::runtime::{RUSTC, VERSION, commit, zone_data};
 use crate::config::finding::Code;
 use crate::source::worker::COMMAND;
+use crate::store::sqlite_version;
 
 /// Measures OKRs: polls the sources behind key results, keeps every value, exports progress to Prometheus.
 #[derive(Debug, Parser)]
@@ -32,8 +33,8 @@ pub struct Args {
 
 /// The version with what it was built from.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
-    let zones = zone_data();
-    format!("{VERSION} (revision {REVISION}, rustc {RUSTC}, time zones {zones})")
+    let (commit, sqlite, zones) = (commit(), sqlite_version(), zone_data());
+    format!("{VERSION} ({commit}, SQLite {sqlite}, rustc {RUSTC}, time zones {zones})")
 });
 
 const EXIT_CODES: &str = "\
@@ -69,6 +70,18 @@ A document tells of all that runs now and of the last 7 days; of a named cycle t
 
 const PRESENT_EXAMPLE: &str = "\
   okrd present -o meeting.html                                 open it in a browser: arrow keys, or print to PDF";
+
+const COMPLETIONS_EXAMPLE: &str = "\
+Where shells look for it:
+
+  okrd completions bash > ~/.local/share/bash-completion/completions/okrd
+  okrd completions zsh > ~/.zfunc/_okrd
+  okrd completions fish > ~/.config/fish/completions/okrd.fish";
+
+const MAN_EXAMPLE: &str = "\
+Where man looks for them:
+
+  okrd man ~/.local/share/man/man1 && man okrd-report";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -128,11 +141,33 @@ pub enum Command {
     Schema,
     /// Put the white space of configuration files in order; changes no key, value, comment or order
     Fmt(FmtArgs),
+    /// Print what a shell needs to complete commands and options
+    #[command(after_help = COMPLETIONS_EXAMPLE)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages, one a command
+    #[command(after_help = MAN_EXAMPLE)]
+    Man(ManArgs),
     /// Show okrd at work: example configuration, simulated sources, the real daemon
     Demo(DemoArgs),
     /// What okrd starts by itself to run filters; ends with its input
     #[command(name = COMMAND, hide = true)]
     JqWorker,
+}
+
+/// Options of `completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// The folder to write to, made where it is not there; pages of that name are overwritten
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 /// Text for people or JSON for programs.

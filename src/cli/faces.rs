@@ -13,11 +13,15 @@ use super::exit::Failure;
 use super::keys::Keyring;
 use super::reload::Reloads;
 use super::runtime::{REVISION, RUSTC, VERSION};
-use super::series;
 use super::web::Web;
+use super::{lore, series};
 use crate::domain::cycle::Cycle;
 use crate::domain::epoch::{Measured, Past};
-use crate::domain::goals::{KeyResult, Objective};
+use crate::domain::goals::{Goals, KeyResult, Objective};
+use crate::domain::history::CheckIn;
+use crate::domain::id::KeyResultId;
+use crate::domain::method::Method;
+use crate::domain::retrace::Retrace;
 use crate::engine::actor::Handle;
 use crate::engine::board::Board;
 use crate::engine::clock::{Clock, SystemClock};
@@ -25,7 +29,7 @@ use crate::engine::vitals::Vitals;
 use crate::http::hosts::Loopback;
 use crate::http::measurements::Recorder;
 use crate::http::paging::{Portion, Stretch};
-use crate::http::router::{self, HistoryReader, OTHER, ROUTES, Reload, State};
+use crate::http::router::{self, Chronicle, HistoryReader, OTHER, ROUTES, Reload, Saying, State};
 use crate::metrics::exposition::{Build, Metrics};
 use crate::store::{Entry, Reader, StoreError};
 
@@ -110,12 +114,62 @@ impl HistoryReader for Shelf {
         let portion = self.portion(objective, key_result, cycle, stretch);
         portion.map_err(|error| error.to_string())
     }
+
+    async fn chronicle(
+        &self,
+        objective: &Arc<Objective>,
+        key_result: &KeyResult,
+        cycle: &Cycle,
+        method: Method,
+        now: Timestamp,
+    ) -> Result<Chronicle, String> {
+        let goals = Goals {
+            cycles: [(cycle.name.clone(), cycle.clone())].into(),
+            objectives: vec![Arc::clone(objective)],
+            method,
+            ..Goals::default()
+        };
+        let read = self.read_chronicle(&goals, &key_result.id, cycle, now);
+        read.map_err(|error| error.to_string())
+    }
 }
 
 /// How far around a page values may decide what joins its line: its days, and those that a value's instant and its slot lie apart.
 const AROUND: SignedDuration = SignedDuration::from_hours(72);
 
 impl Shelf {
+    fn read_chronicle(
+        &self,
+        goals: &Goals,
+        id: &KeyResultId,
+        cycle: &Cycle,
+        now: Timestamp,
+    ) -> Result<Chronicle, StoreError> {
+        let reader = Reader::open(&self.0)?;
+        let lore = lore::read(&reader, goals, &cycle.zone, |_| true)?;
+        let today = reader.load(goals)?.history;
+        let mut past = Retrace::new(goals, |_| true, lore, &today);
+        past.at(now);
+        let check_ins = reader.check_ins(id)?.into_iter().map(|told| Saying {
+            said: told.said,
+            is_note: false,
+        });
+        let notes = reader.annotations(id)?.into_iter().map(|noted| Saying {
+            said: CheckIn {
+                at: noted.from,
+                confidence: None,
+                note: Some(noted.text),
+            },
+            is_note: true,
+        });
+        let mut said: Vec<_> = check_ins.chain(notes).collect();
+        said.sort_by_key(|word| word.said.at);
+        Ok(Chronicle {
+            turns: past.turned(id).to_vec(),
+            said,
+        })
+    }
+
     fn portion(
         &self,
         objective: &Objective,

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod check;
 pub mod checkin;
 pub mod close;
+pub mod completions;
 pub mod configuration;
 pub mod demo;
 pub mod diff;
@@ -28,6 +29,7 @@ pub mod keys;
 pub mod knock;
 pub mod log;
 pub mod lore;
+pub mod man;
 pub mod markdown;
 pub mod notify;
 pub mod online;
@@ -98,6 +100,8 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Schema => schema::run(),
         Command::Init(args) => init::run(&args),
         Command::Fmt(args) => fmt::run(config, &args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Demo(args) => demo::run(config, &args),
         Command::JqWorker => filters::serve(),
     }

@@ -13,6 +13,14 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit it was built from; `unknown` outside git.
 pub const REVISION: &str = env!("OKRD_REVISION");
 
+/// The commit in words: `commit 0123456789ab`, or `unknown commit`.
+pub fn commit() -> String {
+    match REVISION {
+        "unknown" => "unknown commit".to_owned(),
+        revision => format!("commit {revision}"),
+    }
+}
+
 /// The compiler that built it.
 pub const RUSTC: &str = env!("OKRD_RUSTC");
 

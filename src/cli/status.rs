@@ -83,6 +83,7 @@ pub fn json(config: &Config, scorecard: Scorecard) -> Result<String, Failure> {
             up: true,
             ..StoreBoard::default()
         },
+        works: Default::default(),
     };
     let document = api::scorecard(&board, now);
     let text = serde_json::to_string_pretty(&document)

@@ -46,3 +46,4 @@ pub mod status;
 pub mod target;
 pub mod verdict;
 pub mod window;
+pub mod work;

@@ -78,6 +78,8 @@ struct Row {
     /// What its figures are divided by to stand in the units of then.
     factor: f64,
     card: Option<Arc<KeyResultCard>>,
+    /// How it stood each time that it had just got another status.
+    turned: Vec<Arc<KeyResultCard>>,
 }
 
 impl<'g> Retrace<'g> {
@@ -155,6 +157,13 @@ impl<'g> Retrace<'g> {
                     .collect()
             });
         self.standings.scorecard(at)
+    }
+
+    /// How a key result stood each time that it had just got another status, oldest first, up to the newest instant asked
+    /// for. A status that stood for no time at all is left out.
+    #[must_use]
+    pub fn turned(&self, key_result: &KeyResultId) -> &[Arc<KeyResultCard>] {
+        self.rows.get(key_result).map_or(&[], |row| &row.turned)
     }
 
     fn all_boundaries(&self) -> BTreeSet<Timestamp> {
@@ -306,6 +315,7 @@ impl<'g> Retrace<'g> {
         if (row.factor - 1.0).abs() > 0.0 {
             in_units_of_then(Arc::make_mut(&mut card), row.factor);
         }
+        row.note_turn(&card);
         row.card = Some(card);
         self.history.record(&key_result.id).status_since = since;
     }
@@ -324,6 +334,23 @@ impl Row {
             kept: known.and_then(|record| record.kept.clone()),
             factor: 1.0,
             card: None,
+            turned: Vec::new(),
+        }
+    }
+
+    fn note_turn(&mut self, card: &Arc<KeyResultCard>) {
+        let turned = &mut self.turned;
+        if turned.last().is_some_and(|last| last.status == card.status) {
+            return;
+        }
+        while turned
+            .last()
+            .is_some_and(|last| last.status_since >= card.status_since)
+        {
+            turned.pop();
+        }
+        if turned.last().is_none_or(|last| last.status != card.status) {
+            turned.push(Arc::clone(card));
         }
     }
 
@@ -465,6 +492,45 @@ mod tests {
         let mut all = scorecard.key_results();
         let found = all.find(|(_, card)| card.key_result.id == id(path));
         Arc::clone(found.unwrap().1)
+    }
+
+    /// Behind, ahead, silent for too long, behind again: each turn with the day on which it came.
+    #[test]
+    fn each_turn_of_a_status_is_remembered() {
+        let silent = 20.0;
+        let kr = KeyResult {
+            stale_after: std::time::Duration::from_secs(20 * 86_400),
+            ..key_result("a/up", "", way(100.0))
+        };
+        let goals = goals(vec![objective("a", vec![kr])]);
+        let values = [(2.0, 1.0), (10.0, 0.5), (11.0, 60.0), (60.0, 20.0)];
+        let mut past = retrace(&goals, vec![("a/up", lore(&values))]);
+        assert!(past.turned(&id("a/up")).is_empty());
+        past.at(day(61.0));
+        let turned = past.turned(&id("a/up"));
+        let found: Vec<_> = turned
+            .iter()
+            .map(|card| (card.status, card.status_since))
+            .collect();
+        // It counts to the end of that instant.
+        let silent_at = |value: f64| day(value + silent) + jiff::SignedDuration::from_millis(1);
+        assert_eq!(
+            found.last().map(|(_, since)| *since),
+            Some(day(60.0)),
+            "{found:?}"
+        );
+        assert!(found.contains(&(Status::OnTrack, day(11.0))), "{found:?}");
+        assert!(
+            found.contains(&(Status::Stale, silent_at(11.0))),
+            "{found:?}"
+        );
+        assert!(
+            found
+                .windows(2)
+                .all(|two| two[0].0 != two[1].0 && two[0].1 < two[1].1),
+            "{found:?}"
+        );
+        assert!(past.turned(&id("a/none")).is_empty());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::goals::{Company, Goals, Objective, Team};
 use super::history::History;
 use super::id::{CycleName, Slug};
 use super::judge::judge;
-use super::method::Terms;
+use super::method::{Method, Terms};
 pub use super::objective::ObjectiveCard;
 use super::objective::judge_objective;
 
@@ -29,6 +29,8 @@ pub struct Scorecard {
     pub teams: Arc<BTreeMap<Slug, Team>>,
     /// All cycles, by start.
     pub cycles: Arc<[Cycle]>,
+    /// The settings of the method that it was judged by.
+    pub method: Method,
     /// All objectives, in the order of their files.
     pub objectives: Vec<Arc<ObjectiveCard>>,
 }
@@ -94,6 +96,7 @@ pub struct Standings {
     company: Arc<Company>,
     teams: Arc<BTreeMap<Slug, Team>>,
     cycles: Arc<[Cycle]>,
+    method: Method,
     objectives: Vec<Arc<Objective>>,
     terms: Vec<Terms>,
     links: Contributions,
@@ -111,6 +114,7 @@ impl Standings {
             company: Arc::new(goals.company.clone()),
             teams: Arc::new(goals.teams.clone()),
             cycles: cycles.into(),
+            method: goals.method,
             links: Contributions::of(&objectives),
             cards: vec![None; objectives.len()],
             terms: objectives.iter().map(|o| goals.terms(o)).collect(),
@@ -158,6 +162,7 @@ impl Standings {
             company: Arc::clone(&self.company),
             teams: Arc::clone(&self.teams),
             cycles: Arc::clone(&self.cycles),
+            method: self.method,
             objectives: self.cards.iter().flatten().cloned().collect(),
         }
     }

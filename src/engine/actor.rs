@@ -27,6 +27,7 @@ use super::rota::{Changed, Remembered, Rota};
 use super::sources::Open;
 use super::ticker::{Tick, Ticker, TickerError};
 use super::vitals::Vitals;
+use super::work::{self, Heard};
 use crate::config;
 use crate::config::spec::Config;
 use crate::store::{Entry, Loaded, Store, StoreError};
@@ -179,6 +180,8 @@ pub struct Engine {
     board: watch::Sender<Arc<Board>>,
     due: Chores,
     store: Store,
+    /// Questions about the work of initiatives; what is under way at the end is dropped.
+    asking: JoinSet<Heard>,
     looks: mpsc::UnboundedReceiver<Found>,
     tell_look: mpsc::UnboundedSender<Found>,
     /// What ends the engine, and when.
@@ -262,6 +265,7 @@ impl Engine {
             sources: rota.board(now),
             config: config.clone(),
             store: books.board(),
+            works: rota.works(),
         };
         let (board, shown) = watch::channel(Arc::new(first));
         let (tell_outcome, outcomes) = mpsc::unbounded_channel();
@@ -288,6 +292,7 @@ impl Engine {
             orders,
             board,
             store: store.clone(),
+            asking: JoinSet::new(),
             looks,
             tell_look,
             doom: None,
@@ -453,6 +458,11 @@ impl Engine {
             },
             Some(heard) = self.outcomes.recv() => self.heard(heard),
             Some(filled) = self.fills.recv() => self.heard_fill(filled),
+            Some(Ok(heard)) = self.asking.join_next() => {
+                let now = self.now();
+                self.rota.heard_of_work(heard, now);
+                self.due.board_outdated = true;
+            }
             Some((at, found)) = self.looks.recv() => self.looked_through(at, found),
             Some(tick) = self.ticks.recv() => {
                 let now = self.now();
@@ -541,6 +551,7 @@ impl Engine {
             self.send_out(now);
             self.books.take_passings(self.rota.passings(now));
             self.fill(now);
+            self.ask_of_work(now);
         }
         self.vitals.lags(self.rota.lag(now));
         self.books.start_commit();
@@ -599,6 +610,14 @@ impl Engine {
             let cut_off = self.cut_off.clone();
             self.tasks
                 .spawn(async move { cut_off.run_until_cancelled_owned(sent).await });
+        }
+    }
+
+    /// Asks how far the work of initiatives is.
+    fn ask_of_work(&mut self, now: Timestamp) {
+        let asks = self.rota.asks_of_work(now);
+        if !asks.is_empty() {
+            self.asking.spawn(work::ask(asks, Arc::clone(&self.clock)));
         }
     }
 
@@ -698,6 +717,7 @@ impl Engine {
             sources: self.rota.board(now),
             config: self.config.clone(),
             store: self.books.board(),
+            works: self.rota.works(),
         }));
     }
 

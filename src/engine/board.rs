@@ -1,15 +1,16 @@
 //! The board: one immutable picture of everything, made anew after each change and read by every face. Reading it
 //! never waits for a source or the store. Knows no face.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::lane::Held;
-use crate::domain::id::{KeyResultId, Slug};
+use crate::domain::id::{KeyResultId, ObjectiveId, Slug};
 use crate::domain::scorecard::Scorecard;
+use crate::domain::work::Work;
 
 /// One picture of everything.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +23,15 @@ pub struct Board {
     pub config: ConfigBoard,
     /// The store.
     pub store: StoreBoard,
+    /// How far the work of initiatives is.
+    pub works: Works,
 }
+
+/// An initiative, by its objective and its own name.
+pub type InitiativeId = (ObjectiveId, Slug);
+
+/// How far the work of each initiative was, and when that was counted; none of those of which nobody knows.
+pub type Works = Arc<BTreeMap<InitiativeId, (Work, Timestamp)>>;
 
 /// How a source does.
 #[derive(Clone, Debug, PartialEq)]

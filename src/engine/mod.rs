@@ -27,6 +27,7 @@ mod spread;
 pub mod ticker;
 pub mod told;
 pub mod vitals;
+mod work;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::arrears::{Arrears, Ended, Kept, Passing};
-use super::board::SourceBoard;
+use super::board::{self, SourceBoard};
 use super::dispatch::{Act, Dispatch, LaneIndex, PollIndex, Stage};
 use super::event::{Event, Observe};
 use super::fill::{Answer, Fill, Filled};
@@ -20,6 +20,7 @@ use super::policy;
 use super::poll::{Asks, Errand, Outcome, Rider};
 use super::sources::{Open, Sources};
 use super::ticker::Tick;
+use super::work::{Ask, Heard, Works};
 use crate::config::schedule::CronSchedule;
 use crate::config::spec::Config;
 use crate::domain::guard::Known;
@@ -45,6 +46,7 @@ pub struct Rota {
     failing: HashSet<PollIndex>,
     /// How far back slots are filled.
     catch_up: Duration,
+    works: Works,
 }
 
 /// Slots of stretches that were counted already; key results that share a pattern share most of them, too.
@@ -170,6 +172,7 @@ impl Rota {
             fills: BTreeMap::new(),
             failing: HashSet::new(),
             catch_up: config.catch_up,
+            works: self.works.next(config),
             generation: self.generation + 1,
             plan,
             dispatch,
@@ -194,6 +197,7 @@ impl Rota {
     /// Begins by the schedules; the first plan of a process does so after a downtime.
     pub fn begin(&mut self, now: Timestamp) {
         self.dispatch.begin(now, self.generation == 1);
+        self.works.begin(now);
     }
 
     /// What becomes of slots that passed without a poll by `now`, and of those that were owed when the plan began.
@@ -452,6 +456,23 @@ impl Rota {
                 }
             })
             .collect()
+    }
+
+    /// The questions about initiatives that are due.
+    pub(super) fn asks_of_work(&mut self, now: Timestamp) -> Vec<Ask> {
+        let held = |lane| self.dispatch.held(lane, now).is_some();
+        self.works.asks(&self.sources, held, now)
+    }
+
+    /// Hears what came of them.
+    pub(super) fn heard_of_work(&mut self, heard: Heard, now: Timestamp) {
+        self.works.heard(heard, now);
+    }
+
+    /// What the board shows of initiatives.
+    #[must_use]
+    pub(super) fn works(&self) -> board::Works {
+        self.works.shown()
     }
 
     /// Hears how a poll ended.

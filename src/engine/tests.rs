@@ -29,6 +29,7 @@ use crate::domain::scorecard::KeyResultCard;
 use crate::domain::status::Status;
 use crate::domain::target::{Aim, Baseline, Reach, Target};
 use crate::domain::window::Window;
+use crate::domain::work::Work;
 use crate::source::{Question, Source};
 use crate::store::{Entry, Origin, Store};
 
@@ -37,6 +38,7 @@ mod clocks;
 mod model;
 mod simulation;
 mod truth;
+mod works;
 mod world;
 
 /// What a made-up source answers to the text of a question.
@@ -105,6 +107,13 @@ impl Source for Scripted {
         let answer = (self.answer)(query);
         self.at_a_time.fetch_sub(1, Ordering::SeqCst);
         Reading::new(answer?)
+    }
+
+    async fn work(&self, issue: &str, _: Duration) -> Result<Option<Work>, Fault> {
+        let question = format!("work under {issue}");
+        self.questions.lock().unwrap().push(question.clone());
+        let done = (self.answer)(&question)?;
+        Ok(Work::new(done as u64, 8))
     }
 
     fn permits(&self) -> usize {

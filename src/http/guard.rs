@@ -93,11 +93,12 @@ pub(super) async fn dress(Given(house): Shared, request: Request, next: Next) ->
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
     let status = response.status();
-    let is_problem = response
+    // A page may say so in its own words.
+    let is_told = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == problem::MEDIA_TYPE);
-    if (status.is_client_error() || status.is_server_error()) && !is_problem {
+        .is_some_and(|value| value == problem::MEDIA_TYPE || value == PAGE_TYPE);
+    if (status.is_client_error() || status.is_server_error()) && !is_told {
         let allow = response.headers_mut().remove(header::ALLOW);
         response = Problem::of(status).into_response();
         if let Some(allow) = allow {
@@ -125,6 +126,9 @@ pub(super) async fn dress(Given(house): Shared, request: Request, next: Next) ->
     house.state.exposition.served(route, status.as_u16());
     response
 }
+
+/// What a page is.
+pub(super) const PAGE_TYPE: &str = "text/html; charset=utf-8";
 
 /// No script, nothing from elsewhere, no frame, no guess at types, no word to other sites.
 const SECURITY: [(HeaderName, &str); 6] = [

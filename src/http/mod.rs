@@ -4,6 +4,7 @@
 pub mod access;
 mod ahead;
 pub mod api;
+mod aside;
 pub mod body;
 mod conditional;
 mod detail;
@@ -11,6 +12,7 @@ mod guard;
 pub mod hosts;
 mod house;
 pub mod measurements;
+mod missing;
 pub mod negotiate;
 mod openapi;
 pub mod page;

@@ -50,8 +50,14 @@ pub struct View<'v> {
 }
 
 impl View<'_> {
+    /// Whether everything that runs is shown.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.cycle.is_none() && self.team.is_none()
+    }
+
     /// The address of a page like this one.
-    fn address(self) -> String {
+    pub(super) fn address(self) -> String {
         let cycle = self.cycle.map(|cycle| format!("cycle={}", cycle.name));
         let team = self.team.map(|team| format!("team={team}"));
         match (cycle, team) {
@@ -303,7 +309,7 @@ fn objective(
                     @for kr in &card.key_results { li { (key_result(board, card, kr, Size::Small, now)) } }
                 }
             }
-            (initiatives(t, objective, None))
+            (initiatives(board, objective, None, now))
         }
     }
 }
@@ -419,23 +425,30 @@ fn drawn(t: Tongue, board: &Board, card: &KeyResultCard, size: Size, now: Timest
     let drawn = cycle.and_then(|cycle| Some((cycle, chart(card, cycle, now, &label)?)));
     html! {
         @if let Some((cycle, chart)) = drawn {
-            figure class=(if size == Size::Large { "drawn large" } else { "drawn" }) {
-                span.high { (t.number(chart.greatest)) }
-                (chart.drawing)
-                span.low { (t.number(chart.least)) }
-                figcaption { span { (t.date(cycle.first_day)) } span { (t.date(cycle.last_day)) } }
+            div class=[(size == Size::Large).then_some("large")] {
+                (chart.framed(
+                    [&t.number(chart.least), &t.number(chart.greatest)],
+                    [&t.date(cycle.first_day), &t.date(cycle.last_day)],
+                ))
                 @if size == Size::Large { p.legend { (t.chart_legend()) } }
             }
         }
     }
 }
 
-fn badge_of(status: Status, words: &str) -> Markup {
+pub(super) fn badge_of(status: Status, words: &str) -> Markup {
     html! { span class={ "badge badge-" (status.as_str()) } { (words) } }
 }
 
 /// Its initiatives that are meant to move one key result, or all.
-pub(super) fn initiatives(t: Tongue, objective: &Objective, of: Option<&Slug>) -> Markup {
+pub(super) fn initiatives(
+    board: &Board,
+    objective: &Objective,
+    of: Option<&Slug>,
+    now: Timestamp,
+) -> Markup {
+    let t = tongue(board);
+    let work = |one: &Initiative| board.works.get(&(objective.id.clone(), one.id.clone()));
     let all = objective.initiatives.iter();
     let all: Vec<_> = all
         .filter(|one| of.is_none_or(|key_result| one.key_results.contains(key_result)))
@@ -451,6 +464,9 @@ pub(super) fn initiatives(t: Tongue, objective: &Objective, of: Option<&Slug>) -
                     li {
                         span.tag { (t.initiative(initiative.state)) } " " (initiative.title)
                         @if let Some(jira) = &initiative.jira { " " span.issue { (jira) } }
+                        @if let Some((work, at)) = work(initiative) {
+                            span.issue title=(t.ago(*at, now)) { ": " (t.work_done(work.done, work.of)) }
+                        }
                         @for link in &initiative.links { " " a.issue href=(link.as_str()) rel="noopener noreferrer" { (link.shown()) } }
                         @if let Some(moves) = moves(objective, initiative) { p.moves { (t.meant_to_move(moves)) } }
                         @if let Some(learned) = &initiative.learned { p.learned { (t.learned(learned)) } }
@@ -577,6 +593,7 @@ mod tests {
     #[test]
     fn initiatives_show_their_state_alike() {
         let mut objective = Objective::clone(&card("a", true, None).objective);
+        let board = crate::metrics::sample::board();
         let mut told = |state| {
             objective.initiatives = vec![Initiative {
                 id: Slug::parse("letter").unwrap(),
@@ -589,7 +606,7 @@ mod tests {
                     crate::domain::link::Link::parse("https://a.example/b?c=1&d=2").unwrap(),
                 ],
             }];
-            let shown = initiatives(ENGLISH, &objective, None).into_string();
+            let shown = initiatives(&board, &objective, None, Timestamp::UNIX_EPOCH).into_string();
             shown.replace(ENGLISH.initiative(state), "…")
         };
         let idea = told(InitiativeState::Idea);

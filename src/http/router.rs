@@ -21,17 +21,17 @@ use super::access::Scope;
 use super::ahead::Ahead;
 use super::body::Gzip;
 use super::conditional::Tag;
-use super::guard::{dress, guard, panicked};
+use super::guard::{PAGE_TYPE, dress, guard, panicked};
 use super::house::{House, Snapshot};
 use super::measurements;
+use super::missing::Missing;
 use super::negotiate;
 use super::openapi;
-use super::paging::{Portion, Stretch};
 use super::problem::Problem;
-pub use super::state::{Exposition, Headers, HistoryReader, Reload, State};
+pub use super::state::{Chronicle, Exposition, Headers, HistoryReader, Reload, Saying, State};
 use super::tries::Tries;
 use super::wishes::Wishes;
-use super::{api, detail, page, words};
+use super::{api, aside, detail, missing, page, words};
 use crate::domain::cycle::Cycle;
 use crate::domain::id::KeyResultRef;
 use crate::domain::scorecard::KeyResultCard;
@@ -152,44 +152,57 @@ struct Look {
 
 /// The page; with `?cycle=NAME` that of one cycle, such as one that ended, with `?team=NAME` that of a team, with
 /// `?key_result=NAME` that of one key result.
-async fn landing(
-    Given(house): Shared,
-    Query(look): Query<Look>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+async fn landing(Given(house): Shared, Query(look): Query<Look>, headers: HeaderMap) -> Response {
     let (board, now) = (house.board(), house.now());
+    let found = match look.key_result.as_deref() {
+        Some(name) => one(&house, &board, name, now).await,
+        None => view(&board, &look).map(|view| match view {
+            view if view.is_whole() => {
+                let whole = || page::page(&board, view, now);
+                house.page.get(&board, now, whole)
+            }
+            view => page::page(&board, view, now).into(),
+        }),
+    };
+    let (status, text) = match found {
+        Ok(text) => (StatusCode::OK, text),
+        Err(missing) => {
+            let text = missing::page(&board, missing, now);
+            (StatusCode::NOT_FOUND, text.into())
+        }
+    };
+    let mut response = house.shared(&headers, PAGE_TYPE, text);
+    *response.status_mut() = status;
+    response
+}
+
+/// Which cycle and team are to be shown.
+fn view<'b>(board: &'b Board, look: &'b Look) -> Result<page::View<'b>, Missing<'b>> {
     let scorecard = &board.scorecard;
     let cycle = look.cycle.as_deref().map(|name| {
         let mut all = scorecard.cycles.iter();
         all.find(|cycle| cycle.name.as_str() == name)
-            .ok_or_else(|| nothing_called("cycle", name))
+            .ok_or(Missing::Cycle(name))
     });
     let team = look.team.as_deref().map(|name| {
         let mut all = scorecard.teams.keys();
         all.find(|team| team.as_str() == name)
-            .ok_or_else(|| nothing_called("team", name))
+            .ok_or(Missing::Team(name))
     });
     let (cycle, team) = (cycle.transpose()?, team.transpose()?);
-    let text = match (look.key_result.as_deref(), cycle, team) {
-        (Some(name), ..) => detail::page(&board, name, now)
-            .map(Arc::from)
-            .ok_or_else(|| nothing_called("key result", name))?,
-        (None, None, None) => {
-            let whole = || page::page(&board, page::View::default(), now);
-            house.page.get(&board, now, whole)
-        }
-        (None, cycle, team) => Arc::from(page::page(&board, page::View { cycle, team }, now)),
-    };
-    Ok(house.shared(&headers, "text/html; charset=utf-8", text))
+    Ok(page::View { cycle, team })
 }
 
-fn nothing_called(what: &str, name: &str) -> Problem {
-    let found: String = name.chars().take(60).collect();
-    let detail = format!(
-        "there is no {what} `{}`; `/` shows all",
-        found.escape_debug()
-    );
-    Problem::new(StatusCode::NOT_FOUND, detail)
+/// The page of one key result. Without its past when that cannot be read: what is known now is worth a page.
+async fn one<'q>(
+    house: &House,
+    board: &Board,
+    name: &'q str,
+    now: Timestamp,
+) -> Result<Arc<String>, Missing<'q>> {
+    let subject = detail::find(board, name, now).ok_or(Missing::KeyResult(name))?;
+    let past = aside::chronicle(house, board, subject.card, subject.cycle, now).await;
+    Ok(detail::page(board, subject, past.ok().as_ref(), now).into())
 }
 
 #[derive(Deserialize)]
@@ -327,7 +340,7 @@ async fn history(
     let (card, cycle) = find(&board, &path, now)?;
     let wishes = Wishes::of(&wishes)?;
     let stretch = wishes.resolve(cycle, now)?;
-    let portion = read_portion(&house, &board, card, cycle, stretch).await?;
+    let portion = aside::portion(&house, &board, card, cycle, stretch).await?;
     let next = portion
         .next
         .map(|next| wishes.link(&card.key_result.id, stretch, next));
@@ -344,50 +357,6 @@ async fn history(
         response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
-}
-
-/// Reads a page on a thread of its own.
-async fn read_portion(
-    house: &House,
-    board: &Board,
-    card: &KeyResultCard,
-    cycle: &Cycle,
-    stretch: Stretch,
-) -> Result<Portion, Problem> {
-    let busy = || {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "other histories are being read; try again in a second",
-        )
-    };
-    let permit = Arc::clone(&house.histories)
-        .try_acquire_owned()
-        .map_err(|_| busy())?;
-    let id = card.key_result.id.objective_id();
-    let mut objectives = board.scorecard.objectives.iter();
-    let objective = objectives.find(|card| card.objective.id == id);
-    let objective = objective.ok_or_else(|| Problem::of(StatusCode::NOT_FOUND))?;
-    let (objective, key_result, cycle) = (
-        Arc::clone(&objective.objective),
-        Arc::clone(&card.key_result),
-        cycle.clone(),
-    );
-    let reader = Arc::clone(&house.state.history);
-    // With its permit: a store that hangs holds neither the server nor a later reader.
-    let read = tokio::task::spawn_blocking(move || {
-        let _permit = permit;
-        let series = reader.series(&objective, &key_result, &cycle, stretch);
-        tokio::runtime::Handle::current().block_on(series)
-    });
-    match read.await {
-        Ok(Ok(portion)) => Ok(portion),
-        Ok(Err(error)) => {
-            tracing::warn!(key_result = %card.key_result.id, error, "a history could not be read");
-            let detail = "the store did not give the history; the log of okrd says more";
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
-        }
-        Err(_) => Err(Problem::of(StatusCode::INTERNAL_SERVER_ERROR)),
-    }
 }
 
 /// Runs to its end even if the client leaves meanwhile.

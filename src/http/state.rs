@@ -13,8 +13,11 @@ use super::hosts::Loopback;
 use super::measurements::Recorder;
 use super::negotiate::Format;
 use super::paging::{Portion, Stretch};
+use crate::domain::card::KeyResultCard;
 use crate::domain::cycle::Cycle;
 use crate::domain::goals::{KeyResult, Objective};
+use crate::domain::history::CheckIn;
+use crate::domain::method::Method;
 use crate::engine::board::Board;
 use crate::engine::vitals::Vitals;
 
@@ -65,6 +68,24 @@ pub trait Reload: Send + Sync {
     async fn reload(&self) -> Result<String, String>;
 }
 
+/// How a key result came to where it stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chronicle {
+    /// How it stood each time that it had just got another status, oldest first.
+    pub turns: Vec<Arc<KeyResultCard>>,
+    /// What people said and noted, without who it was, oldest first.
+    pub said: Vec<Saying>,
+}
+
+/// A word of somebody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saying {
+    /// When, how sure they were and what they said.
+    pub said: CheckIn,
+    /// Whether it was noted beside the figures instead of said at a check-in.
+    pub is_note: bool,
+}
+
 /// Someone who can read measurements.
 #[async_trait]
 pub trait HistoryReader: Send + Sync {
@@ -80,4 +101,18 @@ pub trait HistoryReader: Send + Sync {
         cycle: &Cycle,
         stretch: Stretch,
     ) -> Result<Portion, String>;
+
+    /// How a key result of an objective came to where it stands at `now`, judged by `method`. May block: it is called on a
+    /// thread of its own.
+    ///
+    /// # Errors
+    /// What went wrong, for the log.
+    async fn chronicle(
+        &self,
+        objective: &Arc<Objective>,
+        key_result: &KeyResult,
+        cycle: &Cycle,
+        method: Method,
+        now: Timestamp,
+    ) -> Result<Chronicle, String>;
 }

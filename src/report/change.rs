@@ -140,14 +140,8 @@ impl Report {
     /// What people said, in words.
     #[must_use]
     pub fn said(&self, said: &Said) -> String {
-        let (t, day) = (self.tongue, self.date(said.at));
-        let confidence = said.confidence.map(|share| t.percent(share));
-        match (confidence, &said.text) {
-            (_, Some(text)) if said.is_note => t.noted_on(day, text),
-            (Some(confidence), Some(text)) => t.said_both(day, confidence, text),
-            (Some(confidence), None) => t.said_sure(day, confidence),
-            (None, text) => t.said_on(day, text.as_deref().unwrap_or_default()),
-        }
+        let (day, text) = (self.date(said.at), said.text.as_deref());
+        self.tongue.word(day, said.confidence, text, said.is_note)
     }
 
     /// Of which day a value is, unless the reason of its status tells that.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::figure::{badge, document};
+use super::figure::{badge, document, drawn};
 use super::{KeyResultTold, ObjectiveTold, Part, Report};
 use crate::chart::bar;
 use crate::domain::goals::{Initiative, Role};
@@ -120,6 +120,7 @@ fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTold) -> Mark
                 p.goal { (words) }
             }
         }
+        @if let Some(drawn) = drawn(report, card) { (drawn) }
         p.reason { (badge(card.status, &t.ended(t.status(card.status), card.closing))) " " (t.reason(card)) }
         @if !beside.is_empty() { p.note { (beside) } }
     }

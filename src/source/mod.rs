@@ -29,6 +29,7 @@ use crate::config::spec::{HttpSpec, Measure, Preset, SourceSpec};
 use crate::domain::fault::Fault;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
+use crate::domain::work::Work;
 
 /// One question to a source.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,16 @@ pub trait Source: Send + Sync {
     async fn examples(&self, question: Question<'_>, most: usize) -> Result<Vec<String>, Fault> {
         let _ = (question, most);
         Ok(Vec::new())
+    }
+
+    /// How far the work under an issue is, whose key was checked; `None` of a source that knows no issues, and of an issue
+    /// with none under it.
+    ///
+    /// # Errors
+    /// As [`Source::measure`].
+    async fn work(&self, issue: &str, timeout: Duration) -> Result<Option<Work>, Fault> {
+        let _ = (issue, timeout);
+        Ok(None)
     }
 
     /// What the newest answer showed besides its number, for someone who checks a configuration: one line each, empty

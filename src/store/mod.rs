@@ -58,6 +58,11 @@ use open::{Access, Opened, Opening};
 use rows::Write;
 use writer::{Command, Writer};
 
+/// The version of the SQLite that keeps the store; it is compiled in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// A handle to the one thread that writes; cheap to clone. When the last clone is dropped, what was sent is written
 /// and the thread ends.
 #[derive(Clone, Debug)]

@@ -68,6 +68,14 @@ phrases! {
     rebased_on(day, old, new, reason) = "Measured otherwise since {day}, {old} became {new}: “{reason}”", "Anders gemeten sinds {day}, {old} werd {new}: “{reason}”";
     nothing_was_changed = "Nothing since it was agreed.", "Niets sinds het is afgesproken.";
     stands_so_since(status, ago) = "{status} since {ago}", "{status} sinds {ago}";
+    no_such_cycle(name) = "There is no cycle “{name}”", "Er is geen cyclus “{name}”";
+    no_such_team(name) = "There is no team “{name}”", "Er is geen team “{name}”";
+    no_such_key_result(name) = "There is no key result “{name}”", "Er is geen key result “{name}”";
+    how_its_status_changed = "How its status changed", "Hoe de status veranderde";
+    work_done(done, of) = "{done} of {of} issues done", "{done} van {of} issues klaar";
+    what_was_said = "What was said", "Wat erover is gezegd";
+    past_unread = "The history cannot be read just now; the log of okrd says why.", "De geschiedenis is nu niet te lezen; het log van okrd zegt waarom.";
+    so_many_earlier(n) = "and {n} earlier", "en {n} eerder";
     all_objectives = "All objectives", "Alle objectives";
     metrics_link = "Metrics", "Metrics";
     health_link = "Health", "Gezondheid";

@@ -88,6 +88,24 @@ impl Tongue {
         }
     }
 
+    /// What somebody said on a day, or noted; `confidence` is 0 to 1.
+    #[must_use]
+    pub fn word(
+        self,
+        day: String,
+        confidence: Option<f64>,
+        text: Option<&str>,
+        is_note: bool,
+    ) -> String {
+        let confidence = confidence.map(|share| self.percent(share));
+        match (confidence, text) {
+            (_, Some(text)) if is_note => self.noted_on(day, text),
+            (Some(confidence), Some(text)) => self.said_both(day, confidence, text),
+            (Some(confidence), None) => self.said_sure(day, confidence),
+            (None, text) => self.said_on(day, text.unwrap_or_default()),
+        }
+    }
+
     /// What an amendment changed: the field, what it was and what it became.
     #[must_use]
     pub fn amended(self, change: &Change) -> (&'static str, String, String) {

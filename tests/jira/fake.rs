@@ -251,6 +251,7 @@ fn issues() -> Vec<Issue> {
             "customfield_10016".into(),
             if n <= 8 { json!(n as f64) } else { Value::Null },
         );
+        issue.epic = (5..=10).contains(&n).then(|| "SHOP-1".into());
         issue.resolved = (n <= 7).then(|| format!("2026-11-{n:02}T12:00:00Z").parse().unwrap());
         all.push(issue);
     }

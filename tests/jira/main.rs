@@ -23,6 +23,7 @@ use okrd::domain::id::CycleName;
 use okrd::domain::quality::Flag;
 use okrd::domain::reading::Reading;
 use okrd::domain::window::{Moments, Window};
+use okrd::domain::work::Work;
 use okrd::source::jira::{Api, Jira};
 use okrd::source::{Question, Source};
 
@@ -181,6 +182,35 @@ async fn cloud_counts_are_estimates_and_download_no_issue() {
     );
     assert_eq!(rig.fake.asked("search/jql"), 0);
     assert_eq!(rig.fake.asked("approximate-count"), 1);
+}
+
+/// The issues under an initiative's own, whatever each kind calls that: two counts and no issue.
+#[tokio::test]
+async fn work_under_an_issue_is_counted() {
+    let seconds = Duration::from_secs(10);
+    for kind in [Kind::Cloud, Kind::DataCenter] {
+        let rig = Rig::new(kind).await;
+        let work = rig.jira.work("SHOP-1", seconds).await.unwrap();
+        assert_eq!(work, Some(Work { done: 3, of: 6 }), "{kind:?}");
+        let field = match kind {
+            Kind::Cloud => "parent = \"SHOP-1\"",
+            Kind::DataCenter => "\"Epic Link\" = \"SHOP-1\"",
+        };
+        let done = format!("{field} AND statusCategory = Done");
+        assert_eq!(rig.fake.jqls(), [field, &done], "{kind:?}");
+        // An issue with none under it is no work done.
+        assert_eq!(
+            rig.jira.work("SHOP-2", seconds).await.unwrap(),
+            None,
+            "{kind:?}"
+        );
+        let fault = rig.jira.work("GONE-1", seconds).await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Http4xx, "{kind:?}: {fault}");
+        // To anybody an epic looks as if nothing were under it.
+        rig.expire();
+        let fault = rig.jira.work("SHOP-1", seconds).await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Auth, "{kind:?}: {fault}");
+    }
 }
 
 #[tokio::test]

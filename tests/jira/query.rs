@@ -21,6 +21,8 @@ pub(crate) struct Issue {
     pub(crate) custom: BTreeMap<String, Value>,
     /// Whether the model of strict clients chokes on it: `reporter` is null.
     pub(crate) odd: bool,
+    /// The key of the epic it belongs to.
+    pub(crate) epic: Option<String>,
 }
 
 impl Issue {
@@ -34,6 +36,7 @@ impl Issue {
             resolved: None,
             custom: BTreeMap::new(),
             odd: false,
+            epic: None,
         }
     }
 
@@ -396,6 +399,9 @@ fn term(
                 "The operator '{op}' is not supported by the 'summary' field."
             )),
         },
+        // Cloud knows a parent and deprecated the link; Data Center has the link alone. Neither knows a key that is no issue.
+        "parent" if asker.bare_words => under(op, values, issue, &no_value),
+        "epic link" if !asker.bare_words => under(op, values, issue, &no_value),
         "created" => in_time(op, Some(issue.created), field, values, asker),
         "resolved" | "resolutiondate" => in_time(op, issue.resolved, field, values, asker),
         "cf[10016]" => match op {
@@ -412,6 +418,25 @@ fn term(
             "Field '{field}' does not exist or you do not have permission to view it."
         )),
     }
+}
+
+fn under(
+    op: &str,
+    values: &[Token],
+    issue: &Issue,
+    no_value: &dyn Fn(&str) -> String,
+) -> Result<bool, String> {
+    one_of(
+        op,
+        values,
+        issue.epic.as_deref().unwrap_or_default(),
+        |key| {
+            ["SHOP-1", "SHOP-2"]
+                .contains(&key)
+                .then_some(())
+                .ok_or_else(|| no_value(key))
+        },
+    )
 }
 
 fn number_of(issue: &Issue) -> Option<f64> {

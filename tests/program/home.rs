@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -509,6 +510,28 @@ pub(crate) fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> O
         }
         assert!(Instant::now() < end, "not within {limit:?}: {what}");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The kubelet's dance: a new folder, a new link, a rename over the old link, the old folder removed.
+pub(crate) fn swap(volume: &Path, number: u32, files: &[(&str, String)]) {
+    let folder = volume.join(format!("..2026_{number}"));
+    std::fs::create_dir(&folder).unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let data = volume.join("..data");
+    let before = std::fs::read_link(&data).ok();
+    symlink(folder.file_name().unwrap(), volume.join("..data_tmp")).unwrap();
+    std::fs::rename(volume.join("..data_tmp"), &data).unwrap();
+    for (name, _) in files {
+        let link = volume.join(name);
+        if link.symlink_metadata().is_err() {
+            symlink(format!("..data/{name}"), link).unwrap();
+        }
+    }
+    if let Some(before) = before {
+        std::fs::remove_dir_all(volume.join(before)).unwrap();
     }
 }
 

@@ -21,6 +21,7 @@ mod init;
 mod kill;
 mod kinds;
 mod lifecycle;
+mod manual;
 mod mistakes;
 mod notify;
 mod people;

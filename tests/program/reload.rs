@@ -1,13 +1,14 @@
 //! The configuration changed under a running daemon: all of it or nothing.
 
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::home::{DAEMON, Daemon, Home, PATIENT, SHOP, counted, every_second, growth, within};
+use crate::home::{
+    DAEMON, Daemon, Home, PATIENT, SHOP, counted, every_second, growth, swap, within,
+};
 
 const ACCEPTED: &str = "okrd_config_last_reload_successful";
 
@@ -398,28 +399,6 @@ fn f53_a_file_that_is_being_written_is_waited_for() {
         daemon.log()
     );
     daemon.end();
-}
-
-/// The kubelet's dance: a new folder, a new link, a rename over the old link, the old folder removed.
-fn swap(volume: &Path, number: u32, files: &[(&str, String)]) {
-    let folder = volume.join(format!("..2026_{number}"));
-    std::fs::create_dir(&folder).unwrap();
-    for (name, text) in files {
-        std::fs::write(folder.join(name), text).unwrap();
-    }
-    let data = volume.join("..data");
-    let before = std::fs::read_link(&data).ok();
-    symlink(folder.file_name().unwrap(), volume.join("..data_tmp")).unwrap();
-    std::fs::rename(volume.join("..data_tmp"), &data).unwrap();
-    for (name, _) in files {
-        let link = volume.join(name);
-        if link.symlink_metadata().is_err() {
-            symlink(format!("..data/{name}"), link).unwrap();
-        }
-    }
-    if let Some(before) = before {
-        std::fs::remove_dir_all(volume.join(before)).unwrap();
-    }
 }
 
 #[test]

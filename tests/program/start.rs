@@ -243,8 +243,19 @@ fn a_store_path_into_nowhere_ends_with_3() {
 fn every_command_explains_itself_and_tells_its_version() {
     let home = Home::new(&[]);
     let commands = [
-        "run", "check", "probe", "status", "history", "record", "backfill", "schema", "demo",
-        "report", "present",
+        "run",
+        "check",
+        "probe",
+        "status",
+        "history",
+        "record",
+        "backfill",
+        "schema",
+        "demo",
+        "report",
+        "present",
+        "completions",
+        "man",
     ];
     let help = home.ends(0, &["--help"]).out;
     for command in commands {
@@ -267,12 +278,16 @@ fn every_command_explains_itself_and_tells_its_version() {
     assert_eq!(home.ends(0, &["-V"]).out, format!("{short}\n"));
     // The long one tells the build too, as `okrd_build_info` does.
     let long = home.ends(0, &["--version"]).out;
-    let build = long.strip_prefix(&format!("{short} (revision ")).unwrap();
-    let (revision, rustc) = build.split_once(", rustc ").unwrap();
-    assert!(
-        !revision.is_empty() && rustc.starts_with(|c: char| c.is_ascii_digit()),
-        "{long}"
-    );
+    let build = long.strip_prefix(&format!("{short} (")).unwrap();
+    let parts: Vec<&str> = build.split(", ").collect();
+    let number = |part: &str, before: &str| {
+        let rest = part.strip_prefix(before).unwrap_or_default();
+        rest.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let commit = parts[0].strip_prefix("commit ").unwrap_or_default();
+    assert!(parts[0] == "unknown commit" || commit.len() >= 12, "{long}");
+    assert!(number(parts[1], "SQLite 3."), "{long}");
+    assert!(number(parts[2], "rustc "), "{long}");
     for args in [
         vec![],
         vec!["runn"],

@@ -223,7 +223,9 @@ fn source(name: &str, kind: &'static str) -> SourceBoard {
 
 pub(crate) fn with_objectives(objectives: Vec<ObjectiveCard>) -> Board {
     Board {
+        works: Arc::default(),
         scorecard: Scorecard {
+            method: Default::default(),
             at: now(),
             company: Arc::new(Company {
                 name: "Acme".into(),

@@ -388,7 +388,12 @@ static INITIATIVE: TableKind = TableKind::new(
             "What was learned; for done and dropped.",
         )
         .examples(&["\"Half of the readers open it on a telephone\""]),
-        key("jira", Shape::Line, "The key of its Jira issue.").examples(&["\"CONT-12\""]),
+        key(
+            "jira",
+            Shape::Line,
+            "The key of its Jira issue; the page shows how many of the issues under it are done.",
+        )
+        .examples(&["\"CONT-12\""]),
         key(
             "links",
             Shape::List(&Shape::Line),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use self::shapes::{
     AttemptDto, BandDto, CheckInDto, ClosingDto, CompanyDto, CycleDto, FaultDto, ForecastDto,
     ForecastErrorDto, InitiativeDto, MeasurementDto, MilestoneDto, ObjectiveDto, OtherEpochDto,
-    OtherMeasurementDto, OutcomeDto, ParentDto, RateDto, SourceDto, TeamDto,
+    OtherMeasurementDto, OutcomeDto, ParentDto, RateDto, SourceDto, TeamDto, WorkDto,
 };
 pub use self::shapes::{HistoryDto, KeyResultDto, RecordedDto, ScorecardDto};
 use self::word::Said;
@@ -22,7 +22,7 @@ use crate::domain::epoch::Measured;
 use crate::domain::forecast::{Forecast, ForecastError, Rate};
 use crate::domain::goals::{Feed, Initiative};
 use crate::domain::history::{CheckIn, LastAttempt};
-use crate::domain::id::{KeyResultId, KeyResultRef};
+use crate::domain::id::{KeyResultId, KeyResultRef, ObjectiveId};
 use crate::domain::link::Link;
 use crate::domain::milestones::Milestone;
 use crate::domain::quality::{Flag, Quality};
@@ -265,11 +265,18 @@ fn objective<'a>(board: &'a Board, card: &'a ObjectiveCard) -> ObjectiveDto<'a> 
             .iter()
             .map(|card| key_result(card))
             .collect(),
-        initiatives: objective.initiatives.iter().map(initiative).collect(),
+        initiatives: (objective.initiatives.iter())
+            .map(|one| initiative(board, &objective.id, one))
+            .collect(),
     }
 }
 
-fn initiative(initiative: &Initiative) -> InitiativeDto<'_> {
+fn initiative<'a>(
+    board: &Board,
+    objective: &ObjectiveId,
+    initiative: &'a Initiative,
+) -> InitiativeDto<'a> {
+    let work = board.works.get(&(objective.clone(), initiative.id.clone()));
     InitiativeDto {
         id: initiative.id.as_str(),
         title: &initiative.title,
@@ -281,6 +288,11 @@ fn initiative(initiative: &Initiative) -> InitiativeDto<'_> {
             .collect(),
         learned: initiative.learned.as_deref(),
         jira: initiative.jira.as_deref(),
+        work: work.map(|(work, as_of)| WorkDto {
+            done: work.done,
+            of: work.of,
+            as_of: *as_of,
+        }),
         links: initiative.links.iter().map(Link::as_str).collect(),
     }
 }

@@ -313,9 +313,23 @@ pub(super) struct InitiativeDto<'a> {
     pub(super) learned: Option<&'a str>,
     /// The key of its Jira issue.
     pub(super) jira: Option<&'a str>,
+    /// How far the work under that issue is; null where nobody could count it within a day.
+    pub(super) work: Option<WorkDto>,
     /// Where more is told about it, without logins.
     #[schemars(inner(regex(pattern = "^https?://")))]
     pub(super) links: Vec<&'a str>,
+}
+
+/// Issues under an initiative's own, which count into no progress.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Work", deny_unknown_fields)]
+pub(super) struct WorkDto {
+    /// How many of them are done.
+    pub(super) done: u64,
+    /// How many there are, at least one.
+    pub(super) of: u64,
+    /// When they were counted.
+    pub(super) as_of: Timestamp,
 }
 
 /// How a source does.

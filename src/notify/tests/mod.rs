@@ -123,6 +123,7 @@ fn board(status: Status, since: Timestamp) -> Arc<Board> {
             asked: std::sync::Arc::default(),
         },
         store: StoreBoard::default(),
+        works: Arc::default(),
     })
 }
 

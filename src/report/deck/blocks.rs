@@ -8,7 +8,7 @@ use super::measure::{HEADING, ITEM, ITEM_NAME, NUMBER, SMALL, STATE, TEXT, THOUG
 use crate::chart::bar;
 use crate::domain::card::KeyResultCard;
 use crate::domain::goals::{Ambition, Initiative, Role};
-use crate::report::figure::badge;
+use crate::report::figure::{badge, drawn};
 use crate::report::{KeyResultTold, ObjectiveTold, Report};
 use crate::words::Tongue;
 
@@ -19,6 +19,8 @@ const LEFT: f64 = 48.0;
 const RIGHT: f64 = 22.0;
 /// The left column of a row.
 const ROW: f64 = 48.0;
+/// The height of a chart with its days.
+const DRAWN: f64 = 5.6;
 /// What stands around a badge, in letters of its text.
 const AROUND: &str = "MM";
 /// A paragraph is broken into pieces of so many lines.
@@ -158,8 +160,12 @@ pub(super) fn cut(text: &str, set: &Type, width: f64, most: usize) -> (String, O
 pub(super) fn key_result(report: &Report, told: &ObjectiveTold, kr: &KeyResultTold) -> Vec<Block> {
     let (sentences, left, rest) = sentences(report, kr);
     let ambition = told.card.objective.ambition;
-    let (figures, right) = figures(report.tongue, &kr.card, ambition);
-    let markup = html! { div.kr { div { (sentences) } div { (figures) } } };
+    let (figures, mut right) = figures(report.tongue, &kr.card, ambition);
+    let drawn = drawn(report, &kr.card);
+    if drawn.is_some() {
+        right += DRAWN;
+    }
+    let markup = html! { div.kr { div { (sentences) } div { (figures) @if let Some(drawn) = drawn { (drawn) } } } };
     let mut blocks = vec![block(left.max(right) + 1.6, markup)];
     blocks.extend(rest.iter().flat_map(|rest| words(rest)));
     blocks

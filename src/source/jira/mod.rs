@@ -5,6 +5,7 @@
 mod api;
 mod cloud;
 mod data_center;
+mod epic;
 pub mod fields;
 pub mod issues;
 pub mod jql;
@@ -36,6 +37,7 @@ use crate::config::spec::{Deployment, HttpSpec, JiraValue, Measure};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
+use crate::domain::work::Work;
 use crate::net::fault::shown_time;
 
 /// How long an account's time zone is taken for granted. It vouches for no answer.
@@ -291,6 +293,10 @@ impl Source for Jira {
         within(question.timeout, self.figure(&line, question))
             .await
             .map_err(|fault| line.veil(fault))
+    }
+
+    async fn work(&self, issue: &str, timeout: Duration) -> Result<Option<Work>, Fault> {
+        self.work_under(issue, timeout).await
     }
 
     async fn examples(&self, question: Question<'_>, most: usize) -> Result<Vec<String>, Fault> {
