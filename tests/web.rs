@@ -11,10 +11,18 @@ mod fakes;
 
 #[path = "web/client.rs"]
 mod client;
+#[path = "web/contract.rs"]
+mod contract;
+#[path = "web/expressions.rs"]
+mod expressions;
 #[path = "web/http.rs"]
 mod http;
+#[path = "web/matomo.rs"]
+mod matomo;
 #[path = "web/plausible.rs"]
 mod plausible;
+#[path = "web/umami.rs"]
+mod umami;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,4 +61,23 @@ fn moments(now: &str, window: &str) -> Moments {
     );
     let window = Window::parse(window).unwrap();
     Moments::at(now.parse().unwrap(), &cycle.unwrap(), window).unwrap()
+}
+
+/// A secret in a file of its own.
+struct Kept(tempfile::TempDir);
+
+impl Kept {
+    fn new(secret: &str) -> Self {
+        let kept = Self(tempfile::tempdir().unwrap());
+        kept.write(secret);
+        kept
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.0.path().join("secret")
+    }
+
+    fn write(&self, secret: &str) {
+        std::fs::write(self.path(), secret).unwrap();
+    }
 }

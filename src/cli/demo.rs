@@ -212,7 +212,7 @@ fn stood(config: &Config) -> [Option<SocketAddr>; 3] {
     let simulated = |name: &str| {
         let mut sources = config.sources.iter();
         let (_, spec) = sources.find(|(source, _)| source.as_str() == name)?;
-        let (SourceSpec::Jira { http, .. } | SourceSpec::Plausible { http, .. }) = spec else {
+        let (SourceSpec::Jira { http, .. } | SourceSpec::Preset { http, .. }) = spec else {
             return None;
         };
         let Setting::Plain(url) = &http.url else {

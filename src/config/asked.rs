@@ -63,16 +63,19 @@ fn question(config: &Config, poll: &Poll) -> Value {
             tell("value", value);
         }
         Measure::Http(http) => told.extend(over_http(http)),
-        Measure::Plausible { metric, goal } => {
+        Measure::Site { metric, goal } => {
             let word = SiteMetric::ALL.iter().find(|(_, m)| m == metric);
             tell("metric", word.map(|(word, _)| *word).into());
             if let Some(goal) = goal {
                 tell("goal", veiled(goal).into());
             }
-            if let Some(SourceSpec::Plausible { site, .. }) = spec {
-                tell("site", veiled(site).into());
-            }
         }
+        Measure::Expression { language, text } => {
+            tell(language.key(), veiled(text).into());
+        }
+    }
+    if let Some((key, subject)) = spec.and_then(SourceSpec::subject) {
+        told.insert(key.to_owned(), veiled(subject).into());
     }
     if matches!(poll.measure, Measure::Sql { .. } | Measure::Jira { .. })
         && let Some(compared) = canonical(&poll.measure, spec).get(1)

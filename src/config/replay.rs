@@ -4,14 +4,16 @@
 //! What counts is where the answer ends: `now`, `today` or `window_end`. A request that binds its beginning alone
 //! (`window_start`, `cycle_start`), or the end of the whole cycle, is answered with what is there today, and so is one
 //! whose moments stand in a jq filter only: the filter reads an answer of now. Days (`:today`, `{window_end:date}`, all
-//! of Plausible) are whole days: for a past instant they hold what came later that day, too.
+//! of web analytics) are whole days: for a past instant they hold what came later that day, too.
 
 use std::fmt;
 use std::ops::Range;
 
 use super::check::braces::{FORMS, braces};
 use super::secret::Setting;
-use super::spec::{Body, HttpMeasure, JiraValue, Measure, Poll, SourceSpec};
+use super::spec::{
+    Body, HttpMeasure, JiraValue, Language, Measure, Poll, Preset, SiteMetric, SourceSpec,
+};
 use super::sql::lex::{Dialect, Kind, Token, tokens};
 
 /// Why a measure cannot be asked for a past instant.
@@ -33,6 +35,11 @@ pub enum Objection {
         /// What to write in its place.
         bind: &'static str,
     },
+    /// Its source answers in stretches that are whole only when they are over.
+    Whole {
+        /// What is told so.
+        what: &'static str,
+    },
 }
 
 impl fmt::Display for Objection {
@@ -46,6 +53,10 @@ impl fmt::Display for Objection {
                 f,
                 "its {text} holds `{}`, which is always the source's present: write {bind} in its place",
                 word.escape_debug()
+            ),
+            Self::Whole { what } => write!(
+                f,
+                "{what}, so that an answer of a past day holds what came after it"
             ),
         }
     }
@@ -86,7 +97,35 @@ pub fn objection(measure: &Measure, source: &SourceSpec) -> Option<Objection> {
             })
         }
         // It is always asked for the days of a window.
-        Measure::Plausible { .. } => None,
+        Measure::Site { metric, .. } => of_site(*metric, source),
+        Measure::Expression { language, text } => of_expression(*language, text),
+    }
+}
+
+/// Matomo tells unique visitors by whole calendar months only.
+fn of_site(metric: SiteMetric, source: &SourceSpec) -> Option<Objection> {
+    let whole = matches!(
+        source,
+        SourceSpec::Preset {
+            preset: Preset::Matomo { .. },
+            ..
+        }
+    );
+    (whole && metric == SiteMetric::Visitors).then_some(Objection::Whole {
+        what: "unique visitors are told by whole months",
+    })
+}
+
+fn of_expression(language: Language, text: &str) -> Option<Objection> {
+    match language {
+        // It is always evaluated at the end of the window.
+        Language::Promql => None,
+        Language::Hogql | Language::Search => {
+            (!binds_an_end(text, &FORMS)).then_some(Objection::Unbound {
+                text: language.key(),
+                bind: BIND_TEXT,
+            })
+        }
     }
 }
 
@@ -404,7 +443,7 @@ mod tests {
             let found = objection(&measure(path, query, body), &http);
             assert_eq!(found.is_none(), replayable, "{shown}: {found:?}");
         }
-        let plausible = Measure::Plausible {
+        let plausible = Measure::Site {
             metric: SiteMetric::Visitors,
             goal: None,
         };

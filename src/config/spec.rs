@@ -300,13 +300,69 @@ pub enum SourceSpec {
     },
     /// Any HTTP endpoint that answers JSON.
     Http(HttpSpec),
-    /// Plausible Analytics, API v2.
-    Plausible {
+    /// A service whose API okrd knows.
+    Preset {
         /// How to reach it.
         http: HttpSpec,
-        /// The site's id.
+        /// Which, and what of it is asked about.
+        preset: Preset,
+    },
+}
+
+/// A service whose API okrd knows, with what of it is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Plausible Analytics, API v2.
+    Plausible {
+        /// The site's domain.
         site: String,
     },
+    /// Umami, its cloud or a server of one's own.
+    Umami {
+        /// The website's id, a UUID.
+        site: String,
+    },
+    /// Matomo.
+    Matomo {
+        /// The site's number.
+        site: String,
+    },
+    /// A Prometheus or what speaks like one.
+    Prometheus,
+    /// GitHub: the search over issues and pull requests.
+    Github,
+    /// PostHog: its query API.
+    Posthog {
+        /// The project's number.
+        project: String,
+    },
+}
+
+impl Preset {
+    /// The word of its `type`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Plausible { .. } => "plausible",
+            Self::Umami { .. } => "umami",
+            Self::Matomo { .. } => "matomo",
+            Self::Prometheus => "prometheus",
+            Self::Github => "github",
+            Self::Posthog { .. } => "posthog",
+        }
+    }
+
+    /// The key that says what of the service is asked about, and its value: part of every definition measured there.
+    #[must_use]
+    pub fn subject(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Plausible { site } | Self::Umami { site } | Self::Matomo { site } => {
+                Some(("site", site))
+            }
+            Self::Posthog { project } => Some(("project", project)),
+            Self::Prometheus | Self::Github => None,
+        }
+    }
 }
 
 impl SourceSpec {
@@ -319,7 +375,16 @@ impl SourceSpec {
             Self::Mysql { .. } => "mysql",
             Self::Jira { .. } => "jira",
             Self::Http(_) => "http",
-            Self::Plausible { .. } => "plausible",
+            Self::Preset { preset, .. } => preset.kind(),
+        }
+    }
+
+    /// What of a service with a preset is asked about; see [`Preset::subject`].
+    #[must_use]
+    pub fn subject(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Preset { preset, .. } => preset.subject(),
+            _ => None,
         }
     }
 }
@@ -433,13 +498,43 @@ pub enum Measure {
     },
     /// A number in a JSON answer.
     Http(HttpMeasure),
-    /// A metric of Plausible.
-    Plausible {
+    /// A metric of a site in web analytics.
+    Site {
         /// Which.
         metric: SiteMetric,
         /// Only visits with this goal.
         goal: Option<String>,
     },
+    /// A question in a language of its source.
+    Expression {
+        /// Which language.
+        language: Language,
+        /// The question, with `{names}` of `Moments::NAMES`.
+        text: String,
+    },
+}
+
+/// A language in which a source with a preset is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Prometheus' own, evaluated at the end of the window.
+    Promql,
+    /// PostHog's SQL.
+    Hogql,
+    /// GitHub's search over issues and pull requests.
+    Search,
+}
+
+impl Language {
+    /// The key under which it stands in a measure.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Promql => "promql",
+            Self::Hogql => "hogql",
+            Self::Search => "search",
+        }
+    }
 }
 
 impl Measure {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::dispatch::{LaneIndex, Planned};
 use super::policy;
 use crate::config::schedule::{CronSchedule, Schedule};
-use crate::config::spec::{Config, Measure, Poll};
+use crate::config::spec::{Config, Language, Measure, Poll};
 use crate::domain::cycle::Cycle;
 use crate::domain::id::{CycleName, KeyResultId, Slug};
 use crate::domain::status::Phase;
@@ -208,7 +208,16 @@ fn asks_the_same(one: &PlannedPoll, other: &PlannedPoll) -> bool {
 fn binds_nothing(measure: &Measure) -> bool {
     let words = format!("{measure:?}");
     let named = Moments::NAMES.iter().any(|name| words.contains(name));
-    !named && !matches!(measure, Measure::Plausible { .. })
+    // Sites are asked for the days of a window, PromQL at its end.
+    let windowed = matches!(
+        measure,
+        Measure::Site { .. }
+            | Measure::Expression {
+                language: Language::Promql,
+                ..
+            }
+    );
+    !named && !windowed
 }
 
 /// Patterns already met, each with its shortest gap.

@@ -125,7 +125,7 @@ pub fn rest(source: &SourceSpec) -> Duration {
         SourceSpec::Sqlite { .. } | SourceSpec::Postgres { .. } | SourceSpec::Mysql { .. } => {
             Duration::ZERO
         }
-        SourceSpec::Jira { .. } | SourceSpec::Http(_) | SourceSpec::Plausible { .. } => {
+        SourceSpec::Jira { .. } | SourceSpec::Http(_) | SourceSpec::Preset { .. } => {
             Duration::from_millis(200)
         }
     }

@@ -4,13 +4,20 @@
 mod as_of;
 pub mod endpoint;
 pub mod extract;
+pub mod github;
 pub mod http;
 pub mod jira;
 pub mod jq;
+pub mod matomo;
+mod number;
 pub mod plausible;
 mod pointer;
+pub mod posthog;
+pub mod promql;
+mod session;
 pub mod sql;
 pub mod template;
+pub mod umami;
 pub mod worker;
 
 use std::sync::Arc;
@@ -18,7 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::config::spec::{Measure, SourceSpec};
+use crate::config::spec::{HttpSpec, Measure, Preset, SourceSpec};
 use crate::domain::fault::Fault;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
@@ -97,7 +104,7 @@ pub fn host(spec: &SourceSpec) -> Option<String> {
         SourceSpec::Sqlite { .. } => return None,
         SourceSpec::Postgres { url } => (url, 5432),
         SourceSpec::Mysql { url } => (url, 3306),
-        SourceSpec::Jira { http, .. } | SourceSpec::Plausible { http, .. } => (&http.url, 443),
+        SourceSpec::Jira { http, .. } | SourceSpec::Preset { http, .. } => (&http.url, 443),
         SourceSpec::Http(http) => (&http.url, 443),
     };
     let url = url::Url::parse(url.read().ok()?.expose()).ok()?;
@@ -126,8 +133,18 @@ pub fn open(spec: &SourceSpec, workers: &Arc<worker::Workers>) -> Arc<dyn Source
         SourceSpec::Mysql { url } => Arc::new(sql::mysql::Mysql::new(url.clone())),
         SourceSpec::Jira { http, deployment } => Arc::new(jira::Jira::new(http, *deployment)),
         SourceSpec::Http(http) => Arc::new(http::HttpSource::new(http, Arc::clone(workers))),
-        SourceSpec::Plausible { http, site } => {
-            Arc::new(plausible::PlausibleSource::new(http, site))
-        }
+        SourceSpec::Preset { http, preset } => preset_of(http, preset),
+    }
+}
+
+/// The source behind a preset: the one place that a new one must be added to on this floor.
+fn preset_of(http: &HttpSpec, preset: &Preset) -> Arc<dyn Source> {
+    match preset {
+        Preset::Plausible { site } => Arc::new(plausible::PlausibleSource::new(http, site)),
+        Preset::Umami { site } => Arc::new(umami::UmamiSource::new(http, site)),
+        Preset::Matomo { site } => Arc::new(matomo::MatomoSource::new(http, site)),
+        Preset::Prometheus => Arc::new(promql::PromqlSource::new(http)),
+        Preset::Github => Arc::new(github::GithubSource::new(http)),
+        Preset::Posthog { project } => Arc::new(posthog::PosthogSource::new(http, project)),
     }
 }

@@ -69,7 +69,7 @@ impl PlausibleSource {
 #[async_trait]
 impl Source for PlausibleSource {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Plausible { metric, goal } = question.measure else {
+        let Measure::Site { metric, goal } = question.measure else {
             return Err(Fault::new(
                 FaultClass::Internal,
                 "a plausible source was asked a question of another kind",

@@ -107,7 +107,7 @@ impl Asking {
             token: SecretRef::File(path),
         });
         let question = Question {
-            measure: &Measure::Plausible {
+            measure: &Measure::Site {
                 metric,
                 goal: goal.map(str::to_owned),
             },
@@ -304,7 +304,7 @@ async fn a_site_in_another_zone_is_remarked_on() {
         });
         let source = PlausibleSource::new(&spec, "acme.example");
         let question = Question {
-            measure: &Measure::Plausible {
+            measure: &Measure::Site {
                 metric: SiteMetric::Visitors,
                 goal: None,
             },

@@ -270,9 +270,10 @@ impl<'a> Reader<'a, '_> {
             let cycle = self.cycles.get(&objective.cycle);
             let zone = cycle.and_then(|cycle| cycle.zone.iana_name());
             parts.extend(zone.filter(|_| counts_days(measure)).map(str::to_owned));
-            if let Some(SourceSpec::Plausible { site, .. }) = spec {
-                parts.push(site.clone());
-            }
+            parts.extend(
+                spec.and_then(SourceSpec::subject)
+                    .map(|(_, of)| of.to_owned()),
+            );
         }
         let mut hash = Sha256::new();
         for part in parts {

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use super::FilterJudge;
 use super::braces::{FORMS, braces};
+use super::preset;
 use super::shape::{literal_secret, speakable};
 use super::source::settings;
 use super::statement::sql;
@@ -36,8 +37,7 @@ pub(super) fn measure(
         "mysql" => sql(table, Dialect::Mysql, out),
         "jira" => jira(table, out),
         "http" => http(table, filters, out).map(Measure::Http),
-        "plausible" => plausible(table, out),
-        _ => None,
+        _ => preset::measure(table, kind, out),
     }
 }
 
@@ -96,40 +96,6 @@ fn jira_value(table: Table<'_>, out: &mut Vec<Finding>) -> Option<JiraValue> {
             JiraValue::RatioOf(text)
         }
     })
-}
-
-fn plausible(table: Table<'_>, out: &mut Vec<Finding>) -> Option<Measure> {
-    let word = table.text("metric")?;
-    let metric = SiteMetric::ALL
-        .iter()
-        .find(|(name, _)| *name == word.value)
-        .map(|(_, metric)| *metric)?;
-    let goal = table.owned("goal");
-    if metric.needs_goal() && goal.is_none() {
-        let message = format!("metric `{}` lacks its `goal`", word.value);
-        let finding = word
-            .finding(Code::CfgMissing, message)
-            .label("of which goal?");
-        out.push(finding.help("add `goal` with the name of the goal as Plausible shows it"));
-    }
-    if metric == SiteMetric::Pageviews
-        && let Some(at) = table
-            .text("goal")
-            .filter(|at| !at.value.starts_with("Visit "))
-    {
-        let message = format!(
-            "`pageviews` of the goal {} are 0 unless the goal is a page",
-            quoted(at.value)
-        );
-        let finding = at.finding(Code::CfgValue, message);
-        out.push(
-            finding
-                .severity(Severity::Warning)
-                .label("a custom event has no page views")
-                .help("write metric = \"conversions\" to count how often the goal was reached"),
-        );
-    }
-    Some(Measure::Plausible { metric, goal })
 }
 
 fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Option<HttpMeasure> {
@@ -410,7 +376,7 @@ fn templates(value: Option<At<'_, &DeValue<'_>>>, out: &mut Vec<Finding>) {
 }
 
 /// Looks for names in braces that are nearly ours. Every other brace is literal, so this can only warn.
-fn template(at: &At<'_, &str>, forms: &[&str], out: &mut Vec<Finding>) {
+pub(super) fn template(at: &At<'_, &str>, forms: &[&str], out: &mut Vec<Finding>) {
     for brace in braces(at.value) {
         let whole = at.part(&brace.span).value;
         let known = Moments::NAMES.contains(&brace.name);
@@ -505,17 +471,18 @@ pub(in crate::config) fn canonical(measure: &Measure, source: Option<&SourceSpec
                 empty.into(),
             ]
         }
-        Measure::Plausible { metric, goal } => {
+        Measure::Site { metric, goal } => {
             let word = SiteMetric::ALL
                 .iter()
                 .find(|(_, m)| m == metric)
                 .map_or("", |(word, _)| *word);
             vec![
-                "plausible".into(),
+                source.map_or("plausible", SourceSpec::kind).into(),
                 word.into(),
                 goal.clone().unwrap_or_default(),
             ]
         }
+        Measure::Expression { language, text } => vec![language.key().into(), plain(text)],
     }
 }
 
@@ -523,7 +490,8 @@ pub(in crate::config) fn canonical(measure: &Measure, source: Option<&SourceSpec
 pub(super) fn counts_days(measure: &Measure) -> bool {
     let local = ["today", "cycle_", "window_"];
     let names = |text: &String| local.iter().any(|name| text.contains(name));
-    matches!(measure, Measure::Plausible { .. }) || canonical(measure, None).iter().any(names)
+    let sites = matches!(measure, Measure::Site { .. });
+    sites || canonical(measure, None).iter().any(names)
 }
 
 /// A text with one space where there are several outside of quotes; what stands in quotes is part of the question.

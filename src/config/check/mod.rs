@@ -19,6 +19,7 @@ mod overlap;
 mod people;
 pub mod places;
 mod points;
+mod preset;
 mod push;
 mod rebases;
 mod records;

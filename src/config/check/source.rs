@@ -7,10 +7,12 @@ use std::path::{Component, Path, PathBuf};
 use url::Url;
 
 use super::daemon::twice;
+use super::preset;
 use super::rules::parse_size;
 use super::shape::{literal_secret, speakable};
 use super::table::{At, Table};
 use crate::config::finding::{Code, Finding};
+use crate::config::keys;
 use crate::config::keys::source::LATER;
 use crate::config::login::{is_credential, is_login};
 use crate::config::secret::{SecretRef, Setting};
@@ -36,9 +38,9 @@ pub(super) fn source(table: Table<'_>, store: &Path, out: &mut Vec<Finding>) -> 
             },
         },
         "http" => SourceSpec::Http(http(table, out)?),
-        "plausible" => SourceSpec::Plausible {
+        _ if keys::source::of_type(kind).is_some() => SourceSpec::Preset {
             http: http(table, out)?,
-            site: table.owned("site")?,
+            preset: preset::preset(table, kind, out)?,
         },
         _ => {
             if !LATER.contains(&kind) {

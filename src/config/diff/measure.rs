@@ -155,7 +155,7 @@ fn question(measure: &Measure) -> Measure {
     match &mut question {
         Measure::Sql { takes, .. } => takes.warnings = false,
         Measure::Http(http) => (http.as_of, http.quality) = (None, Vec::new()),
-        Measure::Jira { .. } | Measure::Plausible { .. } => {}
+        Measure::Jira { .. } | Measure::Site { .. } | Measure::Expression { .. } => {}
     }
     question
 }
@@ -199,7 +199,7 @@ fn belief(poll: &Poll) -> Vec<Part> {
             let flags = flags.map(|(flag, filter)| format!("{} {filter}", flag.as_str()));
             parts.push(("quality", short(&flags.collect::<Vec<_>>().join(", "))));
         }
-        Measure::Jira { .. } | Measure::Plausible { .. } => {}
+        Measure::Jira { .. } | Measure::Site { .. } | Measure::Expression { .. } => {}
     }
     parts
 }
@@ -210,7 +210,8 @@ fn text_of(measure: &Measure) -> &'static str {
         Measure::Sql { .. } => "query",
         Measure::Jira { .. } => "jql",
         Measure::Http(_) => "value",
-        Measure::Plausible { .. } => "metric",
+        Measure::Site { .. } => "metric",
+        Measure::Expression { language, .. } => language.key(),
     }
 }
 
@@ -232,7 +233,8 @@ fn parts(key_result: &KeyResult, poll: Option<&Poll>, config: &Config) -> Vec<Pa
         Measure::Sql { .. } => &["query", "on_empty"],
         Measure::Jira { .. } => &["jql", "value", "value of"],
         Measure::Http(_) => &["path", "query", "method", "body", "value", "empty"],
-        Measure::Plausible { .. } => &["metric", "goal"],
+        Measure::Site { .. } => &["metric", "goal"],
+        Measure::Expression { language, .. } => &[language.key()],
     };
     let canonical = canonical(&poll.measure, config.sources.get(&poll.source));
     // The first of them is the kind of source.

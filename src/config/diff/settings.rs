@@ -394,11 +394,11 @@ fn source_fields(before: &SourceSpec, after: &SourceSpec) -> Vec<&'static str> {
             fields.extend(http_fields(a, b));
         }
         (SourceSpec::Http(a), SourceSpec::Http(b)) => fields.extend(http_fields(a, b)),
-        (
-            SourceSpec::Plausible { http: a, site: c },
-            SourceSpec::Plausible { http: b, site: d },
-        ) => {
-            differs("site", c != d);
+        (SourceSpec::Preset { http: a, preset: c }, SourceSpec::Preset { http: b, preset: d })
+            if c.kind() == d.kind() =>
+        {
+            let key = c.subject().map_or("type", |(key, _)| key);
+            differs(key, c != d);
             fields.extend(http_fields(a, b));
         }
         _ => differs("type", true),

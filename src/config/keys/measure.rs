@@ -4,13 +4,18 @@ use super::source::REFRESH;
 use super::{Key, Names, Shape, TableKind, key, later};
 
 /// The keys of a measure by the type of its source.
-pub(crate) static TYPES: [(&str, &TableKind); 6] = [
+pub(crate) static TYPES: [(&str, &TableKind); 11] = [
     ("sqlite", &SQL),
     ("postgres", &SQL),
     ("mysql", &SQL),
     ("jira", &JIRA),
     ("http", &HTTP),
-    ("plausible", &PLAUSIBLE),
+    ("plausible", &SITE),
+    ("umami", &SITE),
+    ("matomo", &SITE),
+    ("prometheus", &PROMETHEUS),
+    ("github", &GITHUB),
+    ("posthog", &POSTHOG),
 ];
 
 /// The keys of a measure whose source has this type.
@@ -141,14 +146,10 @@ static HTTP_CANARY: TableKind = TableKind::new(
     ],
 );
 
-static PLAUSIBLE_CANARY: TableKind = TableKind::new(
+static SITE_CANARY: TableKind = TableKind::new(
     "a canary of web analytics",
     "What must be seen beside the number, over the same window.",
-    &[
-        METRIC,
-        key("goal", Shape::Line, "Only visits with this goal.").examples(&["\"Signup\""]),
-        AT_LEAST,
-    ],
+    &[METRIC, GOAL, AT_LEAST],
 );
 
 static QUALITY: TableKind = TableKind::new(
@@ -183,6 +184,13 @@ const METRIC: Key = key(
     "What is counted.",
 )
 .needed();
+
+const GOAL: Key = key(
+    "goal",
+    Shape::Line,
+    "Only what reached this goal, by Plausible's name of it, Matomo's number of it or the name of Umami's event; needed for conversions and conversion_rate.",
+)
+.examples(&["\"Signup\""]);
 
 pub(crate) static FORMULA: TableKind = TableKind::new(
     "a measure by formula",
@@ -354,26 +362,120 @@ static HTTP: TableKind = TableKind::new(
     ],
 );
 
-static PLAUSIBLE: TableKind = TableKind::new(
+static SITE: TableKind = TableKind::new(
     "a measure of web analytics",
     "A metric of the site over the window; percentages are 0 to 100.",
     &[
         SOURCE,
         METRIC,
-        key(
-            "goal",
-            Shape::Line,
-            "Only visits with this goal; needed for conversions and conversion_rate.",
-        )
-        .examples(&["\"Signup\""]),
+        GOAL,
         WINDOW,
         ALLOW_ZERO,
         MIN,
         MAX,
         MAX_DROP,
+        canary(&SITE_CANARY, &["{ metric = \"visitors\", at_least = 1 }"]),
+        REFRESH,
+    ],
+);
+
+const PROMETHEUS_TEXT: Key = key(
+    "promql",
+    Shape::Code,
+    "The expression, evaluated at the end of the window; it must give exactly one sample. {now:unix} and their kin are replaced, every other brace is its own.",
+)
+.needed()
+.examples(&["\"sum(orders_total)\""]);
+
+static PROMETHEUS_CANARY: TableKind = TableKind::new(
+    "a canary of prometheus",
+    "What must be seen beside the number.",
+    &[PROMETHEUS_TEXT, AT_LEAST],
+);
+
+static PROMETHEUS: TableKind = TableKind::new(
+    "a measure of prometheus",
+    "One sample of an expression.",
+    &[
+        SOURCE,
+        PROMETHEUS_TEXT,
+        WINDOW,
+        REQUIRE_EXACT,
+        ALLOW_ZERO,
+        MIN,
+        MAX,
+        MAX_DROP,
         canary(
-            &PLAUSIBLE_CANARY,
-            &["{ metric = \"visitors\", at_least = 1 }"],
+            &PROMETHEUS_CANARY,
+            &["{ promql = \"sum(up)\", at_least = 2 }"],
+        ),
+        REFRESH,
+    ],
+);
+
+const GITHUB_TEXT: Key = key(
+    "search",
+    Shape::Code,
+    "A search over issues and pull requests, as typed on GitHub; what it finds is counted. {window_start:date} and their kin are replaced.",
+)
+.needed()
+.examples(&["\"repo:acme/shop is:issue closed:{window_start:date}..{window_end:date}\""]);
+
+static GITHUB_CANARY: TableKind = TableKind::new(
+    "a canary of github",
+    "What must be seen beside the number.",
+    &[GITHUB_TEXT, AT_LEAST],
+);
+
+static GITHUB: TableKind = TableKind::new(
+    "a measure of github",
+    "How many issues or pull requests a search finds.",
+    &[
+        SOURCE,
+        GITHUB_TEXT,
+        WINDOW,
+        REQUIRE_EXACT,
+        ALLOW_ZERO,
+        MIN,
+        MAX,
+        MAX_DROP,
+        canary(
+            &GITHUB_CANARY,
+            &["{ search = \"repo:acme/shop is:issue\", at_least = 100 }"],
+        ),
+        REFRESH,
+    ],
+);
+
+const POSTHOG_TEXT: Key = key(
+    "hogql",
+    Shape::Code,
+    "The SELECT, which gives one row with one number. {window_start} and their kin are replaced; write them in quotes.",
+)
+.needed()
+.examples(&["\"SELECT count(DISTINCT person_id) FROM events WHERE event = 'signup' AND timestamp >= toDateTime('{window_start}') AND timestamp < toDateTime('{window_end}')\""]);
+
+static POSTHOG_CANARY: TableKind = TableKind::new(
+    "a canary of posthog",
+    "What must be seen beside the number.",
+    &[POSTHOG_TEXT, AT_LEAST],
+);
+
+static POSTHOG: TableKind = TableKind::new(
+    "a measure of posthog",
+    "One statement over PostHog's events.",
+    &[
+        SOURCE,
+        POSTHOG_TEXT,
+        WINDOW,
+        REQUIRE_EXACT,
+        ALLOW_ZERO,
+        MIN,
+        MAX,
+        MAX_DROP,
+        canary(
+            &POSTHOG_CANARY,
+            &["{ hogql = \"SELECT count() FROM events\", at_least = 1000 }"],
         ),
         REFRESH,
     ],

@@ -4,28 +4,22 @@ use super::lints::ALLOW;
 use super::{Key, Names, Shape, TableKind, key};
 
 /// Every type of source with its keys.
-pub(crate) static TYPES: [(&str, &TableKind); 6] = [
+pub(crate) static TYPES: [(&str, &TableKind); 11] = [
     ("sqlite", &SQLITE),
     ("postgres", &POSTGRES),
     ("mysql", &MYSQL),
     ("jira", &JIRA),
     ("http", &HTTP),
     ("plausible", &PLAUSIBLE),
+    ("umami", &UMAMI),
+    ("matomo", &MATOMO),
+    ("prometheus", &PROMETHEUS),
+    ("github", &GITHUB),
+    ("posthog", &POSTHOG),
 ];
 
 /// Types that later versions bring.
-pub(crate) const LATER: [&str; 10] = [
-    "prometheus",
-    "matomo",
-    "umami",
-    "ga4",
-    "posthog",
-    "fathom",
-    "simple_analytics",
-    "github",
-    "gitlab",
-    "sheets",
-];
+pub(crate) const LATER: [&str; 5] = ["ga4", "fathom", "simple_analytics", "gitlab", "sheets"];
 
 /// The keys of a source of this type.
 pub(crate) fn of_type(word: &str) -> Option<&'static TableKind> {
@@ -35,7 +29,19 @@ pub(crate) fn of_type(word: &str) -> Option<&'static TableKind> {
         .map(|(_, kind)| *kind)
 }
 
-const WORDS: &[&str] = &["sqlite", "postgres", "mysql", "jira", "http", "plausible"];
+const WORDS: &[&str] = &[
+    "sqlite",
+    "postgres",
+    "mysql",
+    "jira",
+    "http",
+    "plausible",
+    "umami",
+    "matomo",
+    "prometheus",
+    "github",
+    "posthog",
+];
 
 const TYPE: Key = key("type", Shape::Words(WORDS), "What kind of source it is.").needed();
 
@@ -188,6 +194,7 @@ pub(crate) static ANY: TableKind = TableKind::new(
         key("url", Shape::Setting, "How to reach it."),
         key("deployment", Shape::Line, "Which API it speaks."),
         key("site", Shape::Line, "The site's domain."),
+        key("project", Shape::Line, "The project's number."),
         LOGIN,
         HEADERS,
         CA_FILE,
@@ -257,6 +264,108 @@ static PLAUSIBLE: TableKind = TableKind::new(
         CA_FILE,
         MAX_BODY,
         MAX_IN_FLIGHT.default("4"),
+        PER_MINUTE,
+        REFRESH,
+        ALLOW,
+    ],
+);
+
+static UMAMI: TableKind = TableKind::new(
+    "a source of type umami",
+    "Umami, its cloud (`auth` with the API key as `token` alone) or a server of one's own (`auth` with `user` and the password as `token`).",
+    &[
+        TYPE,
+        URL.examples(&["\"https://stats.acme.example\""]),
+        key(
+            "site",
+            Shape::Line,
+            "The website's id, a UUID, as the address of its page in Umami shows it.",
+        )
+        .needed()
+        .examples(&["\"8f2d3c1a-0b5e-4a57-9c1d-2e3f4a5b6c7d\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+        MAX_IN_FLIGHT.default("4"),
+        PER_MINUTE,
+        REFRESH,
+        ALLOW,
+    ],
+);
+
+static MATOMO: TableKind = TableKind::new(
+    "a source of type matomo",
+    "Matomo. `auth` holds the API token as `token` alone; it is sent in the body.",
+    &[
+        TYPE,
+        URL.examples(&["\"https://stats.acme.example\""]),
+        key(
+            "site",
+            Shape::Line,
+            "The site's number in Matomo, `idSite`.",
+        )
+        .needed()
+        .examples(&["\"3\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+        MAX_IN_FLIGHT.default("1"),
+        PER_MINUTE,
+        REFRESH,
+        ALLOW,
+    ],
+);
+
+static PROMETHEUS: TableKind = TableKind::new(
+    "a source of type prometheus",
+    "A Prometheus, or what speaks its HTTP API.",
+    &[
+        TYPE,
+        URL.examples(&["\"http://prometheus.acme.example:9090\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+        MAX_IN_FLIGHT.default("4"),
+        PER_MINUTE,
+        REFRESH,
+        ALLOW,
+    ],
+);
+
+static GITHUB: TableKind = TableKind::new(
+    "a source of type github",
+    "GitHub: counts of issues and pull requests.",
+    &[
+        TYPE,
+        URL.examples(&["\"https://api.github.com\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+        MAX_IN_FLIGHT.default("1"),
+        PER_MINUTE,
+        REFRESH,
+        ALLOW,
+    ],
+);
+
+static POSTHOG: TableKind = TableKind::new(
+    "a source of type posthog",
+    "PostHog, asked in its SQL. `auth` holds a personal API key with query:read.",
+    &[
+        TYPE,
+        URL.examples(&["\"https://eu.posthog.com\""]),
+        key("project", Shape::Line, "The project's number.")
+            .needed()
+            .examples(&["\"12345\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+        MAX_IN_FLIGHT.default("2"),
         PER_MINUTE,
         REFRESH,
         ALLOW,
