@@ -128,6 +128,8 @@ fn kind(jql: &str) -> Option<Issues> {
     Some(match () {
         () if has("labels = correction") => Issues::Corrections,
         () if has("type = Guide") => Issues::Guides,
+        () if has("parent = \"CONT-12\" AND statusCategory = Done") => Issues::LetterDone,
+        () if has("parent = \"CONT-12\"") => Issues::Letter,
         () if !has("project = CARE") => return None,
         () if has("statusCategory != Done") => Issues::Complaints,
         () if has("statusCategory = Done") => Issues::Answered,

@@ -25,6 +25,10 @@ pub enum Issues {
     Corrections,
     /// Guides published in this cycle.
     Guides,
+    /// Issues under the one of the weekly letter.
+    Letter,
+    /// Those of them that are done.
+    LetterDone,
 }
 
 impl World {
@@ -50,6 +54,8 @@ impl World {
             Issues::Answered => (40.0 + 700.0 * self.gone + t / 3.0) * (0.62 + 0.13 * self.gone),
             Issues::Corrections => 12.0 - 2.0 * self.gone - t / 90.0,
             Issues::Guides => 2.0 + 15.0 * self.gone + t / 45.0,
+            Issues::Letter => 8.0,
+            Issues::LetterDone => (1.0 + 5.0 * self.gone + t / 600.0).min(7.0),
         })
     }
 

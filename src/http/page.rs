@@ -425,12 +425,13 @@ fn drawn(t: Tongue, board: &Board, card: &KeyResultCard, size: Size, now: Timest
     let drawn = cycle.and_then(|cycle| Some((cycle, chart(card, cycle, now, &label)?)));
     html! {
         @if let Some((cycle, chart)) = drawn {
-            div class=[(size == Size::Large).then_some("large")] {
-                (chart.framed(
-                    [&t.number(chart.least), &t.number(chart.greatest)],
-                    [&t.date(cycle.first_day), &t.date(cycle.last_day)],
-                ))
-                @if size == Size::Large { p.legend { (t.chart_legend()) } }
+            @let framed = chart.framed(
+                [&t.number(chart.least), &t.number(chart.greatest)],
+                [&t.date(cycle.first_day), &t.date(cycle.last_day)],
+            );
+            @match size {
+                Size::Small => (framed),
+                Size::Large => { div.large { (framed) p.legend { (t.chart_legend()) } } },
             }
         }
     }
