@@ -56,6 +56,11 @@ fn each_command_has_a_page_and_no_page_carries_a_date() {
         assert!(head.starts_with(&format!(".TH {title} 1 ")), "{head}");
         assert!(!head.contains("20"), "a date: {head}");
     }
+    // An example is one line, as it is typed, and the page is okrd's.
+    let notes = pages["okrd-completions.1"].split("\n.SH NOTES\n.nf\n");
+    let notes = notes.last().unwrap().split("\n.fi\n").next().unwrap();
+    assert_eq!(notes.matches("  okrd completions ").count(), 3, "{notes}");
+    assert!(pages["okrd-export.1"].contains(concat!("\"okrd ", env!("CARGO_PKG_VERSION"))));
     // The exit codes that the contract fixes stand on the first page.
     assert!(pages["okrd.1"].contains("4 another process holds the store"));
     assert_eq!(pages, self::pages(&home, "share/man/man1"), "made again");
