@@ -27,6 +27,7 @@ fn rule(value: &str) -> Rule {
     Rule {
         value: Extract::Jq(value.into()),
         fail_if: None,
+        require: None,
         empty: Empty::Error,
         as_of: None,
         quality: Vec::new(),

@@ -30,7 +30,7 @@ const FLOORS: [(&str, u8); 14] = [
 const DOORS: [(&str, &str); 1] = [("cli", "demo")];
 
 /// Libraries that only some places may name; the places are path prefixes below `src/`.
-const LIBRARIES: [(&str, &[&str]); 32] = [
+const LIBRARIES: [(&str, &[&str]); 33] = [
     ("annotate_snippets", &["config/"]),
     ("axum", &["http/", "cli/", "demo/"]),
     ("base64", &["http/", "report/"]),
@@ -39,6 +39,7 @@ const LIBRARIES: [(&str, &[&str]); 32] = [
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/args.rs", "cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
+    ("csv", &["source/rows.rs"]),
     ("croner", &["config/schedule.rs"]),
     ("glob", &["config/load/"]),
     ("hmac", &["notify/webhook.rs"]),

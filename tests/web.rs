@@ -21,6 +21,8 @@ mod http;
 mod matomo;
 #[path = "web/plausible.rs"]
 mod plausible;
+#[path = "web/tried.rs"]
+mod tried;
 #[path = "web/umami.rs"]
 mod umami;
 

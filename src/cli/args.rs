@@ -99,6 +99,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Ask sources now and show what they answer; records nothing
     Probe(ProbeArgs),
+    /// Try an expression on an answer from a file or stdin, as a source of type http would read it; asks nobody
+    Extract(ExtractArgs),
     /// Show the scorecard from the recorded values
     Status(StatusArgs),
     /// Show the recorded values of a key result
@@ -280,9 +282,51 @@ pub struct ProbeArgs {
     /// Ask for every key result of the open cycles that has a source
     #[arg(long)]
     pub all: bool,
+    /// Also show what went over the wire: requests without their secrets, statuses, and how the answers begin
+    #[arg(long)]
+    pub explain: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Options of `extract`.
+#[derive(Debug, clap::Args)]
+pub struct ExtractArgs {
+    /// A JSON Pointer when it starts with `/`, otherwise a jq filter; its variables are those of this calendar quarter in UTC
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub expression: String,
+    /// The answer; stdin when absent
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A jq filter; when it yields true the answer is an error
+    #[arg(long, value_name = "FILTER")]
+    pub fail_if: Option<String>,
+    /// A jq filter that must yield true, or the answer is an error
+    #[arg(long, value_name = "FILTER")]
+    pub require: Option<String>,
+    /// Where it stands of which instant the data are, as EXPR
+    #[arg(long, value_name = "EXPR")]
+    pub as_of: Option<String>,
+    /// What the answer is: json, csv or text
+    #[arg(long, value_enum, default_value_t)]
+    pub input: Input,
+}
+
+/// Formats of answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Input {
+    /// One JSON document
+    #[default]
+    Json,
+    /// Rows with a header, separated by commas
+    Csv,
+    /// Rows with a header, separated by semicolons
+    CsvSemicolon,
+    /// Rows with a header, separated by tabs
+    Tsv,
+    /// Plain text
+    Text,
 }
 
 /// Options of `status`.

@@ -17,6 +17,7 @@ pub mod door;
 pub mod exit;
 pub mod export;
 pub mod exposition;
+pub mod extract;
 pub mod faces;
 pub mod filters;
 pub mod fmt;
@@ -81,6 +82,7 @@ fn run(args: Args) -> Result<Verdict, Failure> {
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Check(args) => check::run(config, &args),
         Command::Probe(args) => probe::run(config, &args),
+        Command::Extract(args) => extract::run(&args),
         Command::Status(args) => status::run(config, &args),
         Command::History(args) => history::run(config, &args),
         Command::Record(args) => record::run(config, &args),

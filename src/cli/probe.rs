@@ -26,6 +26,7 @@ use crate::domain::quality::Flag;
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::engine::clock::{Clock, SystemClock};
+use crate::net::overheard::{Exchange, overhear};
 use crate::source::{Question, Source};
 use crate::store::{Reader, StoreError};
 
@@ -58,9 +59,23 @@ pub fn run(config: Option<&Path>, args: &ProbeArgs) -> Result<Verdict, Failure> 
     };
     hold_against(&config, &mut answers, now)?;
     say(&match args.format {
-        Format::Text => format!("{}{}", table(&config, &answers), behind(&answers)),
+        Format::Text => {
+            let wire = if args.explain {
+                wire(&answers)
+            } else {
+                String::new()
+            };
+            format!("{}{}{wire}", table(&config, &answers), behind(&answers))
+        }
         Format::Json => {
-            let probes: Vec<Value> = answers.iter().map(|a| a.json(&config)).collect();
+            let told = |answer: &Answer<'_>| {
+                let mut told = answer.json(&config);
+                if let (true, Some(told)) = (args.explain, told.as_object_mut()) {
+                    told.insert("exchanges".to_owned(), exchanges(answer));
+                }
+                told
+            };
+            let probes: Vec<Value> = answers.iter().map(told).collect();
             format!("{:#}\n", json!({ "probes": probes }))
         }
     })?;
@@ -145,6 +160,8 @@ pub struct Answer<'a> {
     pub remarks: Vec<String>,
     /// A few of the things behind the number, where its source can tell.
     pub examples: Vec<String>,
+    /// What went over the wire, where okrd's own client was used.
+    pub exchanges: Vec<Exchange>,
 }
 
 /// How many of the things behind a number are shown.
@@ -258,6 +275,7 @@ async fn ask_one<'a>(
 ) -> Answer<'a> {
     let moments = cycle.and_then(|cycle| Moments::at(now, cycle, poll.window));
     let mut doubt = None;
+    let mut exchanges = Vec::new();
     let (outcome, took) = match (&source, &moments) {
         (Some(opened), Some(moments)) => {
             let question = Question {
@@ -265,7 +283,8 @@ async fn ask_one<'a>(
                 moments,
                 timeout: poll.timeout,
             };
-            let (outcome, took) = opened.ask(&poll.key_result, question).await;
+            let ((outcome, took), heard) = overhear(opened.ask(&poll.key_result, question)).await;
+            exchanges = heard;
             if let Ok(reading) = &outcome {
                 doubt = opened.doubts(poll, reading, question, now).await.err();
             }
@@ -284,7 +303,46 @@ async fn ask_one<'a>(
         doubt,
         remarks: source.map_or_else(Vec::new, |opened| opened.source.remarks()),
         examples: Vec::new(),
+        exchanges,
     }
+}
+
+/// What went over the wire, under a heading each.
+fn wire(answers: &[Answer<'_>]) -> String {
+    let mut text = String::new();
+    for answer in answers {
+        text += &format!("\n{}\n", answer.poll.key_result);
+        if answer.exchanges.is_empty() {
+            text += "  nothing of it goes over okrd's own HTTP client\n";
+        }
+        for exchange in &answer.exchanges {
+            text += &format!("  {}\n", printable(&exchange.asked));
+            for line in &exchange.sent {
+                text += &format!("    {}\n", printable(line));
+            }
+            let came = exchange.answered.as_deref().unwrap_or("nothing, see above");
+            text += &format!("  answered: {}\n", printable(came));
+            if !exchange.snippet.is_empty() {
+                text += &format!("    {}\n", printable(&exchange.snippet));
+            }
+        }
+        if let Ok(reading) = &answer.outcome {
+            text += &format!("  read: {}\n", digits(reading));
+        }
+    }
+    text
+}
+
+fn exchanges(answer: &Answer<'_>) -> Value {
+    let each = answer.exchanges.iter().map(|exchange| {
+        json!({
+            "asked": exchange.asked,
+            "sent": exchange.sent,
+            "answered": exchange.answered,
+            "snippet": exchange.snippet,
+        })
+    });
+    each.collect()
 }
 
 /// What stands behind the numbers, under a heading each.

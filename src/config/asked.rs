@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 use super::check::canonical;
 use super::login::{is_login, passwords};
 use super::secret::Setting;
-use super::spec::{Body, Config, Empty, Extract, HttpMeasure, JiraValue, Measure, Method, Poll};
+use super::spec::{
+    Body, Config, Empty, Extract, Format, HttpMeasure, JiraValue, Measure, Method, Poll,
+};
 use super::spec::{SiteMetric, SourceSpec};
 use super::veil::logins;
 use crate::domain::id::KeyResultId;
@@ -116,6 +118,19 @@ fn over_http(http: &HttpMeasure) -> Map<String, Value> {
     tell("value", value);
     if let Some(filter) = &http.fail_if {
         tell("fail_if", veiled(filter).into());
+    }
+    if let Some(filter) = &http.require {
+        tell("require", veiled(filter).into());
+    }
+    match http.format {
+        Format::Json => {}
+        Format::Csv { separator } => {
+            tell("format", "csv".into());
+            tell("separator", separator.to_string().into());
+        }
+        Format::Text => {
+            tell("format", "text".into());
+        }
     }
     let empty = match http.empty {
         Empty::Error => None,

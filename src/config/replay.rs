@@ -296,7 +296,7 @@ fn http_texts(measure: &HttpMeasure) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::spec::{Empty, Extract, HttpSpec, Method, SiteMetric};
+    use crate::config::spec::{Empty, Extract, Format, HttpSpec, Method, SiteMetric};
     use std::collections::BTreeMap;
 
     fn http_spec() -> HttpSpec {
@@ -417,6 +417,8 @@ mod tests {
                 body,
                 value: Extract::Jq(".rows | map(select(.at <= $now)) | length".into()),
                 fail_if: None,
+                require: None,
+                format: Format::Json,
                 empty: Empty::Error,
                 as_of: None,
                 quality: Vec::new(),

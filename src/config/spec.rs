@@ -587,12 +587,31 @@ pub struct HttpMeasure {
     pub value: Extract,
     /// A jq filter; when it yields true the answer is an error.
     pub fail_if: Option<String>,
+    /// A jq filter; unless it yields true the answer is an error.
+    pub require: Option<String>,
+    /// What kind of text the answer is.
+    pub format: Format,
     /// What an empty answer means.
     pub empty: Empty,
     /// Where it stands of which instant the data are.
     pub as_of: Option<Extract>,
     /// jq filters; one that yields true raises its flag.
     pub quality: Vec<(Flag, String)>,
+}
+
+/// What kind of text an answer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON document.
+    #[default]
+    Json,
+    /// Rows with a header, as a list of objects with texts.
+    Csv {
+        /// What stands between two columns.
+        separator: char,
+    },
+    /// Plain text, as one JSON text.
+    Text,
 }
 
 /// How an HTTP source is asked.

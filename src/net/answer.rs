@@ -58,6 +58,23 @@ impl Answer {
         })
     }
 
+    /// Fails when the answer says, or shows by its first byte, that it is a page for people: for answers that are no JSON.
+    ///
+    /// # Errors
+    /// `bad_type`.
+    pub fn fail_on_page(&self) -> Result<(), Fault> {
+        let kind = self.sent_type().to_ascii_lowercase();
+        let first = self.body.iter().find(|b| !b.is_ascii_whitespace());
+        if !kind.contains("html") && first != Some(&b'<') {
+            return Ok(());
+        }
+        let fault = Fault::new(
+            FaultClass::BadType,
+            format!("{}: found a page, expected data", self.asked),
+        );
+        Err(fault.help("a login page perhaps: check the source's auth and url"))
+    }
+
     /// Fails when the answer says, or shows by its first byte, that it is no JSON. Servers of static files call JSON
     /// text or bytes, so these pass.
     ///
@@ -124,15 +141,24 @@ impl Answer {
     #[must_use]
     pub fn snippet(&self) -> String {
         const LONGEST: usize = 80;
+        self.excerpt(LONGEST)
+    }
+
+    /// The same, of at most this many characters.
+    #[must_use]
+    pub fn excerpt(&self, longest: usize) -> String {
         const LOOKED_AT: usize = 4096;
         let kind = self.sent_type().to_ascii_lowercase();
-        if !(kind.contains("json") || kind.starts_with("text/plain")) {
+        if !(kind.contains("json")
+            || kind.starts_with("text/plain")
+            || kind.starts_with("text/csv"))
+        {
             return String::new();
         }
         // Far more than is shown, far less than a body may be.
         let start = self.body.get(..LOOKED_AT).unwrap_or(&self.body);
         let text = String::from_utf8_lossy(start);
-        let snippet = shorten(&text, LONGEST);
+        let snippet = shorten(&text, longest);
         if self.gives_away(&text) || self.gives_away(&snippet) {
             return String::new();
         }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
 use super::fault::{broke_before_answer, of_transport, shown_time};
+use super::overheard;
 use super::request::{Method, Request};
 use super::resolve::BoundedResolver;
 use super::tls;
@@ -80,6 +81,16 @@ impl Client {
     /// `config` for a URL that is neither http nor https, `dns`, `tls`, `net` and `timeout` for the connection,
     /// `redirect` for a 3xx, `too_large` beyond the cap, `bad_body` for an encoding not asked for or broken.
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        if !overheard::is_heard() {
+            return self.ask(request).await;
+        }
+        let told = overheard::of(&request);
+        let outcome = self.ask(request).await;
+        overheard::tell(told, &outcome);
+        outcome
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answer, Fault> {
         let ends = Instant::now() + request.deadline;
         let url_shown = request.shown_url();
         let asked = format!("{} {url_shown}", request.method);

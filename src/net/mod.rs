@@ -6,6 +6,7 @@ pub mod client;
 pub mod answer;
 pub mod fault;
 pub mod json;
+pub mod overheard;
 pub mod request;
 pub mod resolve;
 pub mod tls;

@@ -20,6 +20,8 @@ pub struct Rule {
     pub value: Extract,
     /// What makes an answer an error.
     pub fail_if: Option<String>,
+    /// What an answer must show that is none.
+    pub require: Option<String>,
     /// What an empty answer means.
     pub empty: Empty,
     /// Where it stands of which instant the data are.
@@ -36,6 +38,7 @@ impl Rule {
         filters(&self.value)
             || self.as_of.as_ref().is_some_and(filters)
             || self.fail_if.is_some()
+            || self.require.is_some()
             || !self.quality.is_empty()
     }
 }
@@ -45,6 +48,7 @@ impl From<&HttpMeasure> for Rule {
         Self {
             value: measure.value.clone(),
             fail_if: measure.fail_if.clone(),
+            require: measure.require.clone(),
             empty: measure.empty,
             as_of: measure.as_of.clone(),
             quality: measure.quality.clone(),
@@ -57,6 +61,7 @@ impl From<&HttpMeasure> for Rule {
 pub struct Extraction {
     value: Place,
     fail_if: Option<Filter>,
+    require: Option<Filter>,
     empty: Empty,
     as_of: Option<Place>,
     quality: Vec<(Flag, Filter)>,
@@ -80,6 +85,7 @@ impl Extraction {
         };
         let value = place(&rule.value);
         let fail_if = rule.fail_if.as_deref().map(Filter::compile).transpose();
+        let require = rule.require.as_deref().map(Filter::compile).transpose();
         let as_of = rule.as_of.as_ref().map(place).transpose();
         let quality = rule.quality.iter();
         let quality: Result<Vec<_>, _> = quality
@@ -88,6 +94,7 @@ impl Extraction {
         Ok(Self {
             value: value.map_err(|e| format!("value: {e}"))?,
             fail_if: fail_if.map_err(|e| format!("fail_if: {e}"))?,
+            require: require.map_err(|e| format!("require: {e}"))?,
             empty: rule.empty,
             as_of: as_of.map_err(|e| format!("as_of: {e}"))?,
             quality: quality.map_err(|e| format!("quality: {e}"))?,
@@ -112,6 +119,9 @@ impl Extraction {
         };
         if let Some(filter) = &self.fail_if {
             refuse(filter, document.clone(), moments)?;
+        }
+        if let Some(filter) = &self.require {
+            demand(filter, document.clone(), moments)?;
         }
         match bare(body).as_slice() {
             b"[]" => return self.nothing("the answer is `[]`"),
@@ -145,6 +155,7 @@ impl Extraction {
         filters(&self.value)
             || self.as_of.as_ref().is_some_and(filters)
             || self.fail_if.is_some()
+            || self.require.is_some()
             || !self.quality.is_empty()
     }
 
@@ -192,6 +203,17 @@ fn refuse(filter: &Filter, document: Val, moments: &[String]) -> Result<(), Faul
     let filter: String = filter.text().chars().take(80).collect();
     Err(unclear(&format!(
         "the answer is an error by its own account: fail_if `{filter}` holds"
+    )))
+}
+
+/// The opposite: an answer that does not show what it must.
+fn demand(filter: &Filter, document: Val, moments: &[String]) -> Result<(), Fault> {
+    if holds(filter, document, moments).map_err(|why| unclear(&format!("require: {why}")))? {
+        return Ok(());
+    }
+    let filter: String = filter.text().chars().take(80).collect();
+    Err(unclear(&format!(
+        "the answer lacks what it must show: require `{filter}` does not hold"
     )))
 }
 
@@ -332,6 +354,7 @@ mod tests {
                 Extract::Jq(value.into())
             },
             fail_if: None,
+            require: None,
             empty: Empty::Error,
             as_of: None,
             quality: Vec::new(),

@@ -11,11 +11,12 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::endpoint::{Endpoint, unreadable};
 use super::extract::{Extraction, Rule};
+use super::rows;
 use super::template::{fill, variables};
 use super::worker::Workers;
 use super::{Question, Source};
 use crate::config::secret::{SecretRef, Setting};
-use crate::config::spec::{Body, HttpMeasure, HttpSpec, Measure, Method};
+use crate::config::spec::{Body, Format, HttpMeasure, HttpSpec, Measure, Method};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
@@ -30,6 +31,7 @@ pub(super) const PERMITS: usize = 4;
 pub struct HttpSource {
     endpoint: Endpoint,
     workers: Arc<Workers>,
+    max_body: usize,
     /// Rules that were found to compile.
     sound: Mutex<HashSet<Rule>>,
     /// Where the secrets of the questions are kept, beside those of the endpoint.
@@ -42,6 +44,7 @@ impl HttpSource {
     pub fn new(spec: &HttpSpec, workers: Arc<Workers>) -> Self {
         Self {
             endpoint: Endpoint::new(spec),
+            max_body: spec.max_body,
             workers,
             sound: Mutex::default(),
             places: Mutex::default(),
@@ -147,8 +150,16 @@ impl Source for HttpSource {
         let mut answer = self.endpoint.send(request).await?;
         answer.fail_on_status()?;
         fail_on_unfinished(&answer)?;
-        answer.fail_on_type()?;
+        match measure.format {
+            Format::Json => answer.fail_on_type()?,
+            Format::Csv { .. } | Format::Text => answer.fail_on_page()?,
+        }
         let body = std::mem::take(&mut answer.body);
+        let format = measure.format;
+        let most = self.max_body;
+        let read = move || Ok(rows::to_json(&body, format, most)?.unwrap_or(body));
+        let body = off_the_runtime(read).await;
+        let body = body.map_err(|fault| tell(&answer, fault))?;
         let left = ends.saturating_duration_since(Instant::now()).max(LEAST);
         let read = self.read(rule, question.moments, body, left).await;
         read.map_err(|fault| tell(&answer, fault))

@@ -14,6 +14,7 @@ pub mod plausible;
 mod pointer;
 pub mod posthog;
 pub mod promql;
+pub mod rows;
 mod session;
 pub mod sql;
 pub mod template;

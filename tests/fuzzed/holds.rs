@@ -140,6 +140,7 @@ pub(crate) fn values(bytes: &[u8]) {
     let rule = Rule {
         value: Extract::Pointer(pointer.to_owned()),
         fail_if: None,
+        require: None,
         empty: Empty::Error,
         as_of: None,
         quality: Vec::new(),

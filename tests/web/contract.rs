@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use okrd::config::secret::SecretRef;
 use okrd::config::spec::{
-    Auth, Body, Empty, Extract, HttpMeasure, HttpSpec, Language, Measure, Method, Preset,
+    Auth, Body, Empty, Extract, Format, HttpMeasure, HttpSpec, Language, Measure, Method, Preset,
     SiteMetric, SourceSpec,
 };
 use okrd::domain::fault::{Fault, FaultClass};
@@ -42,6 +42,8 @@ fn all() -> Vec<(SourceSpec, Measure)> {
         body: Body::None,
         value: Extract::Pointer("/n".into()),
         fail_if: None,
+        require: None,
+        format: Format::Json,
         empty: Empty::Error,
         as_of: None,
         quality: Vec::new(),

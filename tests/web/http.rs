@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use okrd::config::secret::{SecretRef, Setting};
-use okrd::config::spec::{Auth, Body, Empty, Extract, HttpMeasure, HttpSpec, Measure, Method};
+use okrd::config::spec::{
+    Auth, Body, Empty, Extract, Format, HttpMeasure, HttpSpec, Measure, Method,
+};
 use okrd::domain::fault::{Fault, FaultClass};
 use okrd::domain::reading::Reading;
 use okrd::domain::window::Moments;
@@ -28,6 +30,8 @@ fn measure(value: &str) -> HttpMeasure {
             Extract::Jq(value.into())
         },
         fail_if: None,
+        require: None,
+        format: Format::Json,
         empty: Empty::Error,
         as_of: None,
         quality: Vec::new(),
@@ -583,5 +587,79 @@ async fn filters_know_the_moments_of_the_poll() {
         let moments = moments("2026-11-23T12:00:00.9Z", "30d");
         let read = ask_at(&spec(&wire.url()), measure(filter), &moments).await;
         assert_eq!(read.unwrap().value, value, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn rows_and_plain_text_are_read_like_json() {
+    let csv = |separator| Format::Csv { separator };
+    let sheet = b"\xef\xbb\xbfstate;n\r\nopen;3\r\ndone;4\r\ndone;5\r\n";
+    for (kind, body, format, value, number) in [
+        (
+            "text/csv",
+            sheet.as_slice(),
+            csv(';'),
+            r#"[.[] | select(.state == "done") | .n | tonumber] | add"#,
+            9.0,
+        ),
+        ("text/csv; charset=utf-8", b"n\n7\n", csv(','), "/0/n", 7.0),
+        ("text/plain", b"n\n7\n8\n", csv(','), "length", 2.0),
+        ("text/plain", b" 42\n", Format::Text, "tonumber", 42.0),
+        (
+            "application/octet-stream",
+            b"up 17 users\n",
+            Format::Text,
+            r#"capture("(?<n>[0-9]+) users").n | tonumber"#,
+            17.0,
+        ),
+    ] {
+        let wire = Wire::always(respond(200, &[("Content-Type", kind)], body)).await;
+        let asked = HttpMeasure {
+            format,
+            ..measure(value)
+        };
+        assert_eq!(
+            ask(&spec(&wire.url()), asked).await.unwrap().value,
+            number,
+            "{value}"
+        );
+    }
+    for (kind, body, format, class) in [
+        ("text/html", "<html>7", Format::Text, FaultClass::BadType),
+        ("text/plain", "<html>7", csv(','), FaultClass::BadType),
+        ("text/csv", "a,b\n1\n", csv(','), FaultClass::BadBody),
+        ("text/csv", "n\n", csv(','), FaultClass::BadValue),
+        ("text/csv", "n\n1 000\n", csv(','), FaultClass::BadValue),
+    ] {
+        let wire = Wire::always(respond(200, &[("Content-Type", kind)], body.as_bytes())).await;
+        let asked = HttpMeasure {
+            format,
+            ..measure("/0/n")
+        };
+        let fault = ask(&spec(&wire.url()), asked).await.unwrap_err();
+        assert_eq!(fault.class, class, "{body:?}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_must_show_is_demanded() {
+    for (body, good) in [
+        (r#"{"n":1,"complete":true}"#, true),
+        (r#"{"n":1,"complete":false}"#, false),
+        (r#"{"n":1}"#, false),
+    ] {
+        let wire = Wire::always(json(200, body)).await;
+        let asked = HttpMeasure {
+            require: Some(".complete".into()),
+            ..measure("/n")
+        };
+        match ask(&spec(&wire.url()), asked).await {
+            Ok(reading) => assert!(good && reading.value == 1.0, "{body}"),
+            Err(fault) => {
+                assert!(!good, "{body}: {fault}");
+                assert_eq!(fault.class, FaultClass::BadBody);
+                assert!(fault.message.contains("require"), "{fault}");
+            }
+        }
     }
 }

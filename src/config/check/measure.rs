@@ -18,7 +18,7 @@ use crate::config::login::{holds_password, is_credential, is_password};
 use crate::config::replay::dialect;
 use crate::config::secret::Setting;
 use crate::config::spec::{
-    Body, Empty, Extract, HttpMeasure, JiraValue, Measure, Method, SiteMetric, SourceSpec,
+    Body, Empty, Extract, Format, HttpMeasure, JiraValue, Measure, Method, SiteMetric, SourceSpec,
 };
 use crate::config::sql::lex::{Dialect, tokens};
 use crate::domain::quality::Flag;
@@ -117,9 +117,11 @@ fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Optio
         templates(table.get(key), out);
     }
     unused_window(table, out);
-    if let Some(at) = table.text("fail_if") {
-        unbound(&at, false, out);
-        filter("fail_if", &at, filters, out);
+    for key in ["fail_if", "require"] {
+        if let Some(at) = table.text(key) {
+            unbound(&at, false, out);
+            filter(key, &at, filters, out);
+        }
     }
     Some(HttpMeasure {
         path: path(table, out),
@@ -128,6 +130,8 @@ fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Optio
         body,
         value: extract("value", &table.text("value")?, filters, out),
         fail_if: table.owned("fail_if"),
+        require: table.owned("require"),
+        format: format(table, out),
         empty: match table.text("empty").map(|at| at.value) {
             Some("zero") => Empty::Zero,
             Some("skip") => Empty::Skip,
@@ -136,6 +140,26 @@ fn http(table: Table<'_>, filters: FilterJudge, out: &mut Vec<Finding>) -> Optio
         as_of: (table.text("as_of")).map(|at| extract("as_of", &at, filters, out)),
         quality: flags(table, filters, out),
     })
+}
+
+/// What kind of text the answer is.
+fn format(table: Table<'_>, out: &mut Vec<Finding>) -> Format {
+    let word = table.text("format").map_or("json", |at| at.value);
+    let separator = table.text("separator");
+    if let Some(at) = separator.as_ref().filter(|_| word != "csv") {
+        let finding = at.finding(Code::CfgRef, format!("{word} has no columns to separate"));
+        let finding = finding.severity(Severity::Warning).label("without effect");
+        out.push(finding.help("remove `separator`, or write format = \"csv\""));
+    }
+    match word {
+        "csv" => Format::Csv {
+            separator: separator
+                .and_then(|at| at.value.chars().next())
+                .unwrap_or(','),
+        },
+        "text" => Format::Text,
+        _ => Format::Json,
+    }
 }
 
 /// The filters that raise flags.
@@ -157,7 +181,9 @@ fn unused_window(table: Table<'_>, out: &mut Vec<Finding>) {
     let Some(window) = table.key("window") else {
         return;
     };
-    let keys = ["path", "body", "query", "json", "form", "value", "fail_if"];
+    let keys = [
+        "path", "body", "query", "json", "form", "value", "fail_if", "require",
+    ];
     let mut waiting: Vec<&DeValue<'_>> = keys
         .iter()
         .filter_map(|key| table.get(key).map(|at| at.value))
@@ -461,7 +487,7 @@ pub(in crate::config) fn canonical(measure: &Measure, source: Option<&SourceSpec
                 Extract::Pointer(pointer) => format!("pointer {pointer}"),
                 Extract::Jq(filter) => format!("jq {}", spaced_jq(filter)),
             };
-            vec![
+            let mut parts = vec![
                 "http".into(),
                 http.path.clone(),
                 settings(&http.query),
@@ -469,7 +495,14 @@ pub(in crate::config) fn canonical(measure: &Measure, source: Option<&SourceSpec
                 body,
                 value,
                 empty.into(),
-            ]
+            ];
+            // Only where something is said, so that a definition from before stays what it was.
+            match http.format {
+                Format::Json => {}
+                Format::Csv { separator } => parts.push(format!("csv {separator}")),
+                Format::Text => parts.push("text".into()),
+            }
+            parts
         }
         Measure::Site { metric, goal } => {
             let word = SiteMetric::ALL

@@ -232,7 +232,9 @@ fn parts(key_result: &KeyResult, poll: Option<&Poll>, config: &Config) -> Vec<Pa
     let names: &[&'static str] = match &poll.measure {
         Measure::Sql { .. } => &["query", "on_empty"],
         Measure::Jira { .. } => &["jql", "value", "value of"],
-        Measure::Http(_) => &["path", "query", "method", "body", "value", "empty"],
+        Measure::Http(_) => &[
+            "path", "query", "method", "body", "value", "empty", "format",
+        ],
         Measure::Site { .. } => &["metric", "goal"],
         Measure::Expression { language, .. } => &[language.key()],
     };

@@ -332,6 +332,16 @@ static HTTP: TableKind = TableKind::new(
         .examples(&["\"/data/total\"", "\".items | length\"", "\"[.items[] | select(.at >= $window_start)] | length\""]),
         key("fail_if", Shape::Code, "A jq filter; when it yields true the answer is an error. It knows the same moments as `value`.")
             .examples(&["\".errors != null\""]),
+        key("require", Shape::Code, "A jq filter; unless it yields true the answer is an error. It knows the same moments as `value`.")
+            .examples(&["\".complete\""]),
+        key(
+            "format",
+            Shape::Words(&["json", "csv", "text"]),
+            "What kind of text the answer is. Filters and pointers read rows of CSV as a list of objects by the names of the first row, every value a text, and plain text as one JSON text.",
+        )
+        .default("\"json\""),
+        key("separator", Shape::Words(&[",", ";", "\t", "|"]), "What stands between two columns of CSV.")
+            .default("\",\""),
         key(
             "empty",
             Shape::Words(&["error", "zero", "skip"]),

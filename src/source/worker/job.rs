@@ -20,6 +20,7 @@ pub(super) struct Job {
     pointer: Option<String>,
     filter: Option<String>,
     fail_if: Option<String>,
+    require: Option<String>,
     empty: String,
     as_of_pointer: Option<String>,
     as_of_filter: Option<String>,
@@ -51,6 +52,7 @@ impl Job {
             pointer,
             filter,
             fail_if: rule.fail_if.clone(),
+            require: rule.require.clone(),
             empty: word.map_or("error", |(word, _)| word).to_owned(),
             as_of_pointer,
             as_of_filter,
@@ -70,6 +72,7 @@ impl Job {
                 (pointer, None) => Extract::Pointer(pointer.clone().unwrap_or_default()),
             },
             fail_if: self.fail_if.clone(),
+            require: self.require.clone(),
             empty: word.map_or(Empty::Error, |(_, empty)| *empty),
             as_of: match (&self.as_of_pointer, &self.as_of_filter) {
                 (_, Some(filter)) => Some(Extract::Jq(filter.clone())),
@@ -198,6 +201,7 @@ mod tests {
         let rule = Rule {
             value: Extract::Jq(".a".into()),
             fail_if: Some(".b".into()),
+            require: Some(".c".into()),
             empty: Empty::Skip,
             as_of: Some(Extract::Pointer("/at".into())),
             quality: vec![(Flag::Sampled, ".s".into())],
