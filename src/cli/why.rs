@@ -473,9 +473,9 @@ fn parsed(question: Option<&str>) -> Option<Value> {
 
 /// What a question asks, without where and for which stretch.
 fn words(question: &Value) -> Vec<(&'static str, String)> {
-    const NAMES: [&str; 17] = [
-        "query", "jql", "promql", "hogql", "search", "metric", "goal", "site", "project", "method",
-        "path", "body", "json", "form", "value", "fail_if", "empty",
+    const NAMES: [&str; 18] = [
+        "query", "jql", "promql", "hogql", "search", "issues", "metric", "goal", "site", "project",
+        "method", "path", "body", "json", "form", "value", "fail_if", "empty",
     ];
     let told = |name: &'static str| match question.get(name)? {
         Value::String(text) => Some((name, text.clone())),

@@ -120,12 +120,11 @@ fn of_expression(language: Language, text: &str) -> Option<Objection> {
     match language {
         // It is always evaluated at the end of the window.
         Language::Promql => None,
-        Language::Hogql | Language::Search => {
-            (!binds_an_end(text, &FORMS)).then_some(Objection::Unbound {
+        Language::Hogql | Language::Search | Language::Issues => (!binds_an_end(text, &FORMS))
+            .then_some(Objection::Unbound {
                 text: language.key(),
                 bind: BIND_TEXT,
-            })
-        }
+            }),
     }
 }
 

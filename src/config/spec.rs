@@ -331,6 +331,11 @@ pub enum Preset {
     Prometheus,
     /// GitHub: the search over issues and pull requests.
     Github,
+    /// GitLab: counts of a project's issues.
+    Gitlab {
+        /// The project, by number or path.
+        project: String,
+    },
     /// PostHog: its query API.
     Posthog {
         /// The project's number.
@@ -348,6 +353,7 @@ impl Preset {
             Self::Matomo { .. } => "matomo",
             Self::Prometheus => "prometheus",
             Self::Github => "github",
+            Self::Gitlab { .. } => "gitlab",
             Self::Posthog { .. } => "posthog",
         }
     }
@@ -359,7 +365,7 @@ impl Preset {
             Self::Plausible { site } | Self::Umami { site } | Self::Matomo { site } => {
                 Some(("site", site))
             }
-            Self::Posthog { project } => Some(("project", project)),
+            Self::Gitlab { project } | Self::Posthog { project } => Some(("project", project)),
             Self::Prometheus | Self::Github => None,
         }
     }
@@ -523,6 +529,8 @@ pub enum Language {
     Hogql,
     /// GitHub's search over issues and pull requests.
     Search,
+    /// GitLab's filters of issues.
+    Issues,
 }
 
 impl Language {
@@ -533,6 +541,7 @@ impl Language {
             Self::Promql => "promql",
             Self::Hogql => "hogql",
             Self::Search => "search",
+            Self::Issues => "issues",
         }
     }
 }

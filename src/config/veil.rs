@@ -11,9 +11,9 @@ use super::login::{is_login, is_speakable, passwords};
 /// Keys of a source whose values hold no secret.
 const OF_SOURCE: [&str; 3] = ["type", "deployment", "refresh"];
 /// Keys of a measure whose values hold no secret.
-const OF_MEASURE: [&str; 13] = [
+const OF_MEASURE: [&str; 14] = [
     "refresh", "source", "formula", "jql", "fail_if", "window", "metric", "goal", "method",
-    "empty", "promql", "hogql", "search",
+    "empty", "promql", "hogql", "search", "issues",
 ];
 /// Words with which a statement begins, whether it may run or not.
 const OF_SQL: [&str; 23] = [

@@ -5,6 +5,7 @@ mod as_of;
 pub mod endpoint;
 pub mod extract;
 pub mod github;
+pub mod gitlab;
 pub mod http;
 pub mod jira;
 pub mod jq;
@@ -146,6 +147,7 @@ fn preset_of(http: &HttpSpec, preset: &Preset) -> Arc<dyn Source> {
         Preset::Matomo { site } => Arc::new(matomo::MatomoSource::new(http, site)),
         Preset::Prometheus => Arc::new(promql::PromqlSource::new(http)),
         Preset::Github => Arc::new(github::GithubSource::new(http)),
+        Preset::Gitlab { project } => Arc::new(gitlab::GitlabSource::new(http, project)),
         Preset::Posthog { project } => Arc::new(posthog::PosthogSource::new(http, project)),
     }
 }

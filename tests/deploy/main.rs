@@ -6,6 +6,7 @@ mod container;
 mod kubernetes;
 mod operations;
 mod supply;
+mod systemd;
 mod tools;
 
 #[allow(

@@ -2,6 +2,7 @@
 //! certificates of any fault, and services that refuse what the real ones refuse. Know nothing of okrd.
 
 pub(crate) mod github;
+pub(crate) mod gitlab;
 pub(crate) mod matomo;
 pub(crate) mod plausible;
 pub(crate) mod posthog;

@@ -61,6 +61,15 @@ fn all() -> Vec<(SourceSpec, Measure)> {
         (preset(Preset::Prometheus), words(Language::Promql)),
         (preset(Preset::Github), words(Language::Search)),
         (
+            preset(Preset::Gitlab {
+                project: "4711".into(),
+            }),
+            Measure::Expression {
+                language: Language::Issues,
+                text: "state=all".into(),
+            },
+        ),
+        (
             preset(Preset::Posthog {
                 project: "12".into(),
             }),

@@ -1,4 +1,4 @@
-//! Prometheus, GitHub and PostHog against services that refuse what the real ones refuse.
+//! Prometheus, GitHub, GitLab and PostHog against services that refuse what the real ones refuse.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,6 +13,7 @@ use okrd::source::Question;
 use serde_json::json;
 
 use crate::fakes::github::Github;
+use crate::fakes::gitlab::Gitlab;
 use crate::fakes::posthog::Posthog;
 use crate::fakes::prometheus::Prometheus;
 use crate::fakes::wire::Wire;
@@ -321,5 +322,80 @@ async fn posthog_s_refusals_have_their_classes() {
         let (asked, _) = hogql(service, project).await;
         let fault = asked.unwrap_err();
         assert_eq!(fault.class, class, "{fault}");
+    }
+}
+
+async fn issues(fake: Gitlab, project: &str, filters: &str) -> (Result<Reading, Fault>, Wire) {
+    let wire = Wire::plain(move |asked| fake.serve(asked)).await;
+    let preset = Preset::Gitlab {
+        project: project.into(),
+    };
+    let asked = ask(&wire, preset, Language::Issues, filters, "previous_month").await;
+    (asked, wire)
+}
+
+fn gitlab() -> Gitlab {
+    Gitlab {
+        token: TOKEN.into(),
+        busy: false,
+    }
+}
+
+#[tokio::test]
+async fn gitlab_counts_the_issues_of_a_project_whoever_wrote_them() {
+    for (project, filters, value) in [
+        ("acme/shop", "state=opened", 15.0),
+        ("4711", "labels=bug&state=closed", 3.0),
+        (
+            "4711",
+            "state=all&labels=bug&created_after={window_start}",
+            7.0,
+        ),
+        ("4711", "state=all&labels=nosuch", 0.0),
+    ] {
+        let (reading, wire) = issues(gitlab(), project, filters).await;
+        assert_eq!(reading.unwrap().value, value, "{filters}");
+        assert_eq!(wire.asked()[0].header("authorization"), None);
+    }
+    let (_, wire) = issues(gitlab(), "4711", "state=all&created_after={window_start}").await;
+    assert_eq!(
+        wire.asked()[0].target,
+        "/api/v4/projects/4711/issues_statistics?scope=all&created_after=2026-09-30T22%3A00%3A00Z"
+    );
+}
+
+#[tokio::test]
+async fn gitlab_s_refusals_have_their_classes_and_remedies() {
+    let other = Gitlab {
+        token: "another".into(),
+        ..gitlab()
+    };
+    let busy = Gitlab {
+        busy: true,
+        ..gitlab()
+    };
+    for (fake, project, filters, class, help) in [
+        (
+            gitlab(),
+            "acme/secret",
+            "state=all",
+            FaultClass::Http4xx,
+            "may not see",
+        ),
+        (other, "4711", "state=all", FaultClass::Auth, "read_api"),
+        (busy, "4711", "state=all", FaultClass::RateLimited, ""),
+        (
+            gitlab(),
+            "4711",
+            "state=all&created_after=monday",
+            FaultClass::Http4xx,
+            "filters",
+        ),
+        (gitlab(), "4711", "labels=bug", FaultClass::Config, ""),
+    ] {
+        let (asked, _) = issues(fake, project, filters).await;
+        let fault = asked.unwrap_err();
+        assert_eq!(fault.class, class, "{fault}");
+        assert!(fault.help.contains(help), "{fault}");
     }
 }

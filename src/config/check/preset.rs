@@ -31,6 +31,17 @@ pub(super) fn preset(table: Table<'_>, kind: &str, out: &mut Vec<Finding>) -> Op
             token_alone(table, "GitHub", out);
             Preset::Github
         }
+        "gitlab" => {
+            token_alone(table, "GitLab", out);
+            let plain = |at: &At<'_, &str>| {
+                let part = |c: char| c.is_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+                at.value.chars().all(part) && !at.value.starts_with('/')
+            };
+            let form = "a number or a path such as \"acme/shop\"";
+            Preset::Gitlab {
+                project: subject(table, "project", form, plain, out)?,
+            }
+        }
         "posthog" => {
             needs_login(table, out);
             token_alone(table, "PostHog", out);
@@ -89,6 +100,10 @@ pub(super) fn measure(table: Table<'_>, kind: &str, out: &mut Vec<Finding>) -> O
         "plausible" | "umami" | "matomo" => site(table, kind, out),
         "prometheus" => expression(table, Language::Promql, out),
         "posthog" => expression(table, Language::Hogql, out),
+        "gitlab" => {
+            state(table, out);
+            expression(table, Language::Issues, out)
+        }
         "github" => {
             let measure = expression(table, Language::Search, out);
             search(table, out);
@@ -131,6 +146,23 @@ fn search(table: Table<'_>, out: &mut Vec<Finding>) {
             "the search says neither `is:issue` nor `is:pull-request`, which GitHub refuses";
         let finding = at.finding(Code::CfgValue, message);
         out.push(finding.help("add one of them"));
+    }
+}
+
+/// GitLab counts issues of each state at once; one of them is the number.
+fn state(table: Table<'_>, out: &mut Vec<Finding>) {
+    let Some(at) = table.text(Language::Issues.key()) else {
+        return;
+    };
+    let states = at
+        .value
+        .split('&')
+        .filter_map(|part| part.strip_prefix("state="));
+    let states: Vec<_> = states.collect();
+    if !matches!(states.as_slice(), ["opened" | "closed" | "all"]) {
+        let message = "the filters do not say which `state` is counted";
+        let finding = at.finding(Code::CfgValue, message);
+        out.push(finding.help("write state=opened, state=closed or state=all among them, once"));
     }
 }
 

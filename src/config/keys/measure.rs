@@ -4,7 +4,7 @@ use super::source::REFRESH;
 use super::{Key, Names, Shape, TableKind, key, later};
 
 /// The keys of a measure by the type of its source.
-pub(crate) static TYPES: [(&str, &TableKind); 11] = [
+pub(crate) static TYPES: [(&str, &TableKind); 12] = [
     ("sqlite", &SQL),
     ("postgres", &SQL),
     ("mysql", &SQL),
@@ -15,6 +15,7 @@ pub(crate) static TYPES: [(&str, &TableKind); 11] = [
     ("matomo", &SITE),
     ("prometheus", &PROMETHEUS),
     ("github", &GITHUB),
+    ("gitlab", &GITLAB),
     ("posthog", &POSTHOG),
 ];
 
@@ -486,6 +487,39 @@ static POSTHOG: TableKind = TableKind::new(
         canary(
             &POSTHOG_CANARY,
             &["{ hogql = \"SELECT count() FROM events\", at_least = 1000 }"],
+        ),
+        REFRESH,
+    ],
+);
+
+const GITLAB_TEXT: Key = key(
+    "issues",
+    Shape::Code,
+    "Filters of issues as GitLab's API takes them, with `state` (opened, closed or all) for what is counted. {window_start} and their kin are replaced.",
+)
+.needed()
+.examples(&["\"state=opened&labels=bug\""]);
+
+static GITLAB_CANARY: TableKind = TableKind::new(
+    "a canary of gitlab",
+    "What must be seen beside the number.",
+    &[GITLAB_TEXT, AT_LEAST],
+);
+
+static GITLAB: TableKind = TableKind::new(
+    "a measure of gitlab",
+    "How many issues of the project fit.",
+    &[
+        SOURCE,
+        GITLAB_TEXT,
+        WINDOW,
+        ALLOW_ZERO,
+        MIN,
+        MAX,
+        MAX_DROP,
+        canary(
+            &GITLAB_CANARY,
+            &["{ issues = \"state=all\", at_least = 100 }"],
         ),
         REFRESH,
     ],

@@ -4,7 +4,7 @@ use super::lints::ALLOW;
 use super::{Key, Names, Shape, TableKind, key};
 
 /// Every type of source with its keys.
-pub(crate) static TYPES: [(&str, &TableKind); 11] = [
+pub(crate) static TYPES: [(&str, &TableKind); 12] = [
     ("sqlite", &SQLITE),
     ("postgres", &POSTGRES),
     ("mysql", &MYSQL),
@@ -15,11 +15,12 @@ pub(crate) static TYPES: [(&str, &TableKind); 11] = [
     ("matomo", &MATOMO),
     ("prometheus", &PROMETHEUS),
     ("github", &GITHUB),
+    ("gitlab", &GITLAB),
     ("posthog", &POSTHOG),
 ];
 
 /// Types that later versions bring.
-pub(crate) const LATER: [&str; 5] = ["ga4", "fathom", "simple_analytics", "gitlab", "sheets"];
+pub(crate) const LATER: [&str; 4] = ["ga4", "fathom", "simple_analytics", "sheets"];
 
 /// The keys of a source of this type.
 pub(crate) fn of_type(word: &str) -> Option<&'static TableKind> {
@@ -40,6 +41,7 @@ const WORDS: &[&str] = &[
     "matomo",
     "prometheus",
     "github",
+    "gitlab",
     "posthog",
 ];
 
@@ -361,6 +363,30 @@ static POSTHOG: TableKind = TableKind::new(
         key("project", Shape::Line, "The project's number.")
             .needed()
             .examples(&["\"12345\""]),
+        LOGIN,
+        HEADERS,
+        CA_FILE,
+        MAX_BODY,
+        MAX_IN_FLIGHT.default("2"),
+        PER_MINUTE,
+        REFRESH,
+        ALLOW,
+    ],
+);
+
+static GITLAB: TableKind = TableKind::new(
+    "a source of type gitlab",
+    "GitLab: counts of a project's issues. `auth` holds an access token with the scope read_api.",
+    &[
+        TYPE,
+        URL.examples(&["\"https://gitlab.com\""]),
+        key(
+            "project",
+            Shape::Line,
+            "The project, by its number or its path.",
+        )
+        .needed()
+        .examples(&["\"acme/shop\"", "\"4711\""]),
         LOGIN,
         HEADERS,
         CA_FILE,
