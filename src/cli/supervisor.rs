@@ -55,15 +55,20 @@ impl Supervisor {
 
     /// Tells that it is ending.
     pub fn ending(&self) {
-        self.tell("STOPPING=1");
+        self.tell("STOPPING=1\nSTATUS=ending: what was measured is written");
     }
 
     /// Tells when it is ready, and from then on that it is alive while the scheduler goes round.
     pub async fn keep_told(self: Arc<Self>, vitals: Arc<Vitals>) {
-        while vitals.not_ready().is_some() {
+        let mut told = None;
+        while let Some(why) = vitals.not_ready() {
+            if told.as_ref() != Some(&why) {
+                self.tell(&format!("STATUS={why}"));
+                told = Some(why);
+            }
             tokio::time::sleep(READY_EVERY).await;
         }
-        self.tell("READY=1");
+        self.tell("READY=1\nSTATUS=polling by the schedules");
         let Some(every) = self.every else { return };
         loop {
             let idle = SystemClock.now().duration_since(vitals.last_tick());
@@ -88,7 +93,7 @@ mod tests {
         let heard = UnixDatagram::bind(&path).unwrap();
         heard.set_nonblocking(true).unwrap();
         let hear = || {
-            let mut said = [0; 64];
+            let mut said = [0; 256];
             let length = heard.recv(&mut said).ok()?;
             Some(String::from_utf8_lossy(&said[..length]).into_owned())
         };
@@ -106,8 +111,11 @@ mod tests {
             }
             None
         };
+        let why = listen().await.unwrap();
+        assert!(why.starts_with("STATUS="), "{why}");
         vitals.set_readiness(None);
-        assert_eq!(listen().await.as_deref(), Some("READY=1"));
+        let ready = listen().await.unwrap();
+        assert!(ready.starts_with("READY=1\nSTATUS="), "{ready}");
         for _ in 0..3 {
             assert_eq!(listen().await.as_deref(), Some("WATCHDOG=1"));
         }

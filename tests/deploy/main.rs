@@ -4,6 +4,7 @@
 
 mod container;
 mod kubernetes;
+mod machine;
 mod operations;
 mod supply;
 mod systemd;

@@ -379,10 +379,14 @@ fn f65_a_supervisor_hears_when_it_is_ready_alive_and_ending() {
     socket.set_read_timeout(Some(PATIENT)).unwrap();
     home.set("NOTIFY_SOCKET", path.to_str().unwrap());
     home.set("WATCHDOG_USEC", "600000");
-    let hear = || {
-        let mut said = [0; 64];
+    // Beside each state stands a line for people, which may also come alone.
+    let hear = || loop {
+        let mut said = [0; 256];
         let length = socket.recv(&mut said).unwrap();
-        String::from_utf8_lossy(&said[..length]).into_owned()
+        let said = String::from_utf8_lossy(&said[..length]).into_owned();
+        if let Some(state) = said.lines().find(|line| !line.starts_with("STATUS=")) {
+            return state.to_owned();
+        }
     };
     let daemon = home.start();
     assert_eq!(hear(), "READY=1");

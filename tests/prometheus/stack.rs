@@ -278,7 +278,8 @@ fn the_image_fits_the_program_and_the_stack() {
     };
     assert_eq!(command, "healthcheck");
     assert!(file.contains(&format!("ENTRYPOINT [\"{program}\"]")));
-    assert!(file.contains(&format!("/source/target/release/okrd {program}")));
+    let root = text("deploy/container/root");
+    assert!(root.contains(&format!("/root{program}\"")), "{root}");
     let user = okrd["user"].as_str().unwrap();
     assert!(file.contains(&format!("USER {user}")));
     // What it writes lies on a volume that belongs to it.
@@ -288,7 +289,9 @@ fn the_image_fits_the_program_and_the_stack() {
         .find(|mount| mount.0 == "okrd-data");
     let (_, kept, _) = kept.unwrap();
     assert!(store.contains(&format!("path = \"{kept}/okrd.db\"")));
-    assert!(file.contains(&format!("install -d -o 65532 -g 65532 -m 0700 {kept}")));
+    let (folder, name) = kept.rsplit_once('/').unwrap();
+    assert!(root.contains(&format!("/state/{name}\"")), "{root}");
+    assert!(file.contains(&format!("--chown=65532:65532 /image/state/ {folder}/")));
 }
 
 #[test]
