@@ -135,7 +135,12 @@ impl Daemon {
         let now = clock.now();
         let store = match store {
             Some(store) => store,
-            None => Store::open_as(&config.store, VERSION, now)?,
+            None => {
+                if let Some(supervisor) = Supervisor::of_environment() {
+                    supervisor.opening();
+                }
+                Store::open_as(&config.store, VERSION, now)?
+            }
         };
         let listener = listen(config.server.listen).await?;
         let asks = (config.revision.clone(), configuration::questions(&config));

@@ -1,17 +1,22 @@
 //! What a supervisor such as systemd wants to hear of a service (`Type=notify`, `WatchdogSec=`, sd_notify(3)): that it is
-//! ready, that it is ending, and again and again that it is alive, which follows the scheduler's own heartbeat. A source
+//! ready, or alive and needs longer to be, that it is ending, and again and again that it is alive, which follows the scheduler's own heartbeat. A source
 //! that fails never shows here.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::vitals::Vitals;
 
 /// How often readiness is looked at until it is told.
 const READY_EVERY: Duration = Duration::from_millis(50);
+/// How often a start that takes long asks for more time, and for how much.
+const ASKS_EVERY: Duration = Duration::from_secs(1);
+const ASKS_FOR: Duration = Duration::from_secs(60);
+/// What a store may take to be brought up to date and looked through, during which nothing can be told.
+const OPENING: Duration = Duration::from_mins(30);
 /// Age of the scheduler's last tick, which comes each second, from which nothing is told any more.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
 
@@ -53,6 +58,17 @@ impl Supervisor {
         let _ = self.socket.send_to_addr(what.as_bytes(), &self.to);
     }
 
+    /// Tells that the store is being opened, which takes its time after an upgrade.
+    pub fn opening(&self) {
+        self.needs(OPENING, "opening the store");
+    }
+
+    /// Asks for so much time from now; without it, a start that takes longer than the supervisor's patience is broken off.
+    fn needs(&self, time: Duration, why: &str) {
+        let micros = time.as_micros();
+        self.tell(&format!("EXTEND_TIMEOUT_USEC={micros}\nSTATUS={why}"));
+    }
+
     /// Tells that it is ending.
     pub fn ending(&self) {
         self.tell("STOPPING=1\nSTATUS=ending: what was measured is written");
@@ -60,24 +76,30 @@ impl Supervisor {
 
     /// Tells when it is ready, and from then on that it is alive while the scheduler goes round.
     pub async fn keep_told(self: Arc<Self>, vitals: Arc<Vitals>) {
-        let mut told = None;
+        let mut asked: Option<Instant> = None;
         while let Some(why) = vitals.not_ready() {
-            if told.as_ref() != Some(&why) {
-                self.tell(&format!("STATUS={why}"));
-                told = Some(why);
+            // Such as a clock that nobody has set yet: another start would mend nothing, a loop that stands still it would.
+            if asked.is_none_or(|at| at.elapsed() >= ASKS_EVERY) && goes_round(&vitals) {
+                self.needs(ASKS_FOR, &why);
+                asked = Some(Instant::now());
             }
             tokio::time::sleep(READY_EVERY).await;
         }
         self.tell("READY=1\nSTATUS=polling by the schedules");
         let Some(every) = self.every else { return };
         loop {
-            let idle = SystemClock.now().duration_since(vitals.last_tick());
-            if idle.as_secs_f64() < STALLED_AFTER.as_secs_f64() {
+            if goes_round(&vitals) {
                 self.tell("WATCHDOG=1");
             }
             tokio::time::sleep(every).await;
         }
     }
+}
+
+/// Whether the scheduler's heart has beaten lately.
+fn goes_round(vitals: &Vitals) -> bool {
+    let idle = SystemClock.now().duration_since(vitals.last_tick());
+    idle.as_secs_f64() < STALLED_AFTER.as_secs_f64()
 }
 
 #[cfg(test)]
@@ -111,8 +133,20 @@ mod tests {
             }
             None
         };
-        let why = listen().await.unwrap();
-        assert!(why.starts_with("STATUS="), "{why}");
+        // While it starts it asks for time, and again before that is over.
+        for _ in 0..2 {
+            let why = listen().await.unwrap();
+            let expected = "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=starting: ";
+            assert!(why.starts_with(expected), "{why}");
+        }
+        // A loop that stands still gets none.
+        vitals.tick(now - 61.seconds());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        while hear().is_some() {}
+        tokio::time::sleep(ASKS_EVERY + Duration::from_millis(200)).await;
+        assert_eq!(hear(), None);
+        vitals.tick(SystemClock.now());
+        assert!(listen().await.unwrap().starts_with("EXTEND_TIMEOUT_USEC="));
         vitals.set_readiness(None);
         let ready = listen().await.unwrap();
         assert!(ready.starts_with("READY=1\nSTATUS="), "{ready}");

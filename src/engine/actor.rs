@@ -458,9 +458,10 @@ impl Engine {
             },
             Some(heard) = self.outcomes.recv() => self.heard(heard),
             Some(filled) = self.fills.recv() => self.heard_fill(filled),
-            Some(Ok(heard)) = self.asking.join_next() => {
+            Some(heard) = self.asking.join_next() => {
                 let now = self.now();
-                self.rota.heard_of_work(heard, now);
+                // Of a question that panicked the log told; it is asked again in its time.
+                self.rota.heard_of_work(heard.unwrap_or_default(), now);
                 self.due.board_outdated = true;
             }
             Some((at, found)) = self.looks.recv() => self.looked_through(at, found),

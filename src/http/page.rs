@@ -21,7 +21,7 @@ use crate::engine::board::{Board, SourceBoard};
 use crate::words::Tongue;
 
 /// The style sheet, served beside the page.
-pub const STYLE: &str = include_str!("page.css");
+pub const STYLE: &str = concat!(include_str!("../chart/chart.css"), include_str!("page.css"));
 
 /// Changes with the style sheet, so that browsers may keep it.
 static STYLE_VERSION: LazyLock<String> =

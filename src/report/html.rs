@@ -7,7 +7,10 @@ use super::{KeyResultTold, ObjectiveTold, Part, Report};
 use crate::chart::bar;
 use crate::domain::goals::{Initiative, Role};
 
-const STYLE: &str = include_str!("report.css");
+const STYLE: &str = concat!(
+    include_str!("../chart/chart.css"),
+    include_str!("report.css")
+);
 
 /// The whole page.
 #[must_use]

@@ -14,6 +14,9 @@ use crate::net::answer::Answer;
 use crate::net::client::{Client, ClientOptions};
 use crate::net::request::{Method, Request};
 
+/// Requests in flight to one HTTP source.
+pub(super) const PERMITS: usize = 4;
+
 /// An endpoint and its client.
 #[derive(Clone, Debug)]
 pub struct Endpoint {

@@ -10,7 +10,7 @@ use super::number::{count, counted, of_answer};
 use super::template::fill;
 use super::{Question, Source};
 use crate::config::secret::Setting;
-use crate::config::spec::{HttpSpec, Language, Measure};
+use crate::config::spec::{HttpSpec, Language};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::net::request::Method;
@@ -43,16 +43,7 @@ impl GithubSource {
 #[async_trait]
 impl Source for GithubSource {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Expression {
-            language: Language::Search,
-            text,
-        } = question.measure
-        else {
-            return Err(Fault::new(
-                FaultClass::Internal,
-                "a github source was asked a question of another kind",
-            ));
-        };
+        let text = question.expression(Language::Search)?;
         let query = Serializer::new(String::new())
             .append_pair("q", &fill(text, question.moments, str::to_owned))
             .append_pair("per_page", "1")

@@ -9,7 +9,7 @@ use super::number::{count, counted, of_answer};
 use super::template::fill;
 use super::{Question, Source};
 use crate::config::secret::Setting;
-use crate::config::spec::{Auth, HttpSpec, Language, Measure};
+use crate::config::spec::{Auth, HttpSpec, Language};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
@@ -67,16 +67,7 @@ impl GitlabSource {
 #[async_trait]
 impl Source for GitlabSource {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Expression {
-            language: Language::Issues,
-            text,
-        } = question.measure
-        else {
-            return Err(Fault::new(
-                FaultClass::Internal,
-                "a gitlab source was asked a question of another kind",
-            ));
-        };
+        let text = question.expression(Language::Issues)?;
         let (path, state) = self.path(text, question.moments)?;
         let request = self
             .endpoint

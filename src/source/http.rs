@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-use super::endpoint::{Endpoint, unreadable};
+use super::endpoint::{Endpoint, PERMITS, unreadable};
 use super::extract::{Extraction, Rule};
 use super::rows;
 use super::template::{fill, variables};
@@ -22,9 +22,6 @@ use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::net::answer::Answer;
 use crate::net::request::{self, Request};
-
-/// Requests in flight to one HTTP source.
-pub(super) const PERMITS: usize = 4;
 
 /// An endpoint that answers JSON.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::endpoint::{Endpoint, unreadable};
 use super::number::{count, counted, kind, of_answer, percent};
 use super::{Question, Source};
 use crate::config::secret::{Secret, SecretRef};
-use crate::config::spec::{Auth, HttpSpec, Measure, SiteMetric};
+use crate::config::spec::{Auth, HttpSpec, SiteMetric};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Span;
@@ -111,15 +111,10 @@ impl MatomoSource {
 #[async_trait]
 impl Source for MatomoSource {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Site { metric, goal } = question.measure else {
-            return Err(Fault::new(
-                FaultClass::Internal,
-                "a matomo source was asked a question of another kind",
-            ));
-        };
+        let (metric, goal) = question.of_site()?;
         let ends = Instant::now() + question.timeout;
-        let column = column(*metric, goal.as_deref())?;
-        let (period, date) = period(*metric, goal.is_some(), &question.moments.window)?;
+        let column = column(metric, goal)?;
+        let (period, date) = period(metric, goal.is_some(), &question.moments.window)?;
         let stretch = (period, date.as_str());
         let part = self.ask(column, stretch, question.timeout).await?;
         let of = match metric {

@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::config::spec::{HttpSpec, Measure, Preset, SourceSpec};
-use crate::domain::fault::Fault;
+use crate::config::spec::{HttpSpec, Language, Measure, Preset, SiteMetric, SourceSpec};
+use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Moments;
 use crate::domain::work::Work;
@@ -42,6 +42,35 @@ pub struct Question<'a> {
     pub moments: &'a Moments,
     /// How long the whole answer may take.
     pub timeout: Duration,
+}
+
+impl<'a> Question<'a> {
+    /// What is asked in this language.
+    ///
+    /// # Errors
+    /// `internal`: whoever asks took another source for this one.
+    fn expression(&self, wanted: Language) -> Result<&'a str, Fault> {
+        match self.measure {
+            Measure::Expression { language, text } if *language == wanted => Ok(text),
+            _ => Err(Self::misled()),
+        }
+    }
+
+    /// Metric and goal that are asked for of a site.
+    ///
+    /// # Errors
+    /// As [`Self::expression`].
+    fn of_site(&self) -> Result<(SiteMetric, Option<&'a str>), Fault> {
+        match self.measure {
+            Measure::Site { metric, goal } => Ok((*metric, goal.as_deref())),
+            _ => Err(Self::misled()),
+        }
+    }
+
+    fn misled() -> Fault {
+        let why = "a source was asked a question of another kind";
+        Fault::new(FaultClass::Internal, why)
+    }
 }
 
 /// Something that can be asked for a number.

@@ -11,10 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::endpoint::Endpoint;
-use super::http::PERMITS;
+use super::endpoint::{Endpoint, PERMITS};
 use super::{Question, Source};
-use crate::config::spec::{HttpSpec, Measure, SiteMetric};
+use crate::config::spec::{HttpSpec, SiteMetric};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::{Moments, Span};
@@ -69,15 +68,9 @@ impl PlausibleSource {
 #[async_trait]
 impl Source for PlausibleSource {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Site { metric, goal } = question.measure else {
-            return Err(Fault::new(
-                FaultClass::Internal,
-                "a plausible source was asked a question of another kind",
-            ));
-        };
+        let (metric, goal) = question.of_site()?;
         let ends = Instant::now() + question.timeout;
-        let goal = goal.as_deref();
-        let query = Query::new(*metric, goal, question.moments)?;
+        let query = Query::new(metric, goal, question.moments)?;
         let reading = self.ask(&query, question.timeout).await?;
         let Some(whole) = query.denominator().filter(|_| reading.value == 0.0) else {
             return Ok(reading);

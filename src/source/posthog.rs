@@ -12,7 +12,7 @@ use super::endpoint::Endpoint;
 use super::number::{kind, of_answer};
 use super::template::fill;
 use super::{Question, Source};
-use crate::config::spec::{HttpSpec, Language, Measure};
+use crate::config::spec::{HttpSpec, Language};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::net::answer::Answer;
@@ -66,16 +66,7 @@ impl PosthogSource {
 #[async_trait]
 impl Source for PosthogSource {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Expression {
-            language: Language::Hogql,
-            text,
-        } = question.measure
-        else {
-            return Err(Fault::new(
-                FaultClass::Internal,
-                "a posthog source was asked a question of another kind",
-            ));
-        };
+        let text = question.expression(Language::Hogql)?;
         let ends = Instant::now() + question.timeout;
         let statement = fill(text, question.moments, str::to_owned);
         let body = json!({

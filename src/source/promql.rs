@@ -5,12 +5,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
-use super::endpoint::Endpoint;
-use super::http::PERMITS;
+use super::endpoint::{Endpoint, PERMITS};
 use super::number::{kind, of_answer};
 use super::template::fill;
 use super::{Question, Source};
-use crate::config::spec::{HttpSpec, Language, Measure};
+use crate::config::spec::{HttpSpec, Language};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::quality::Flag;
 use crate::domain::reading::Reading;
@@ -35,16 +34,7 @@ impl PromqlSource {
 #[async_trait]
 impl Source for PromqlSource {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Expression {
-            language: Language::Promql,
-            text,
-        } = question.measure
-        else {
-            return Err(Fault::new(
-                FaultClass::Internal,
-                "a prometheus source was asked a question of another kind",
-            ));
-        };
+        let text = question.expression(Language::Promql)?;
         let moments = question.moments;
         let form = Serializer::new(String::new())
             .append_pair("query", &fill(text, moments, str::to_owned))

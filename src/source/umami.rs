@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use url::form_urlencoded::Serializer;
 
-use super::endpoint::{Endpoint, unreadable};
-use super::http::PERMITS;
+use super::endpoint::{Endpoint, PERMITS, unreadable};
 use super::number::{count, counted, kind, of_answer, percent};
-use super::session::{Granted, Session};
+use super::session::Session;
 use super::{Question, Source};
 use crate::config::secret::{Secret, SecretRef, Setting};
-use crate::config::spec::{Auth, HttpSpec, Measure, SiteMetric};
+use crate::config::spec::{Auth, HttpSpec, SiteMetric};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::reading::Reading;
 use crate::domain::window::Span;
@@ -78,7 +77,7 @@ impl UmamiSource {
         user: &str,
         password: &SecretRef,
         deadline: Duration,
-    ) -> Result<Granted, Fault> {
+    ) -> Result<Secret, Fault> {
         let password = password.read().map_err(|e| unreadable(&e))?;
         let body = json!({"username": user, "password": password.expose()}).to_string();
         let body = Some(("application/json", body.into_bytes()));
@@ -100,10 +99,7 @@ impl UmamiSource {
             let why = "found no token in the answer to the login";
             of_answer(&answer.asked, Fault::new(FaultClass::BadBody, why))
         })?;
-        Ok(Granted {
-            token: Secret::new(token.to_owned()),
-            holds: None,
-        })
+        Ok(Secret::new(token.to_owned()))
     }
 
     /// Asks with a token where one is needed; a kept token that is refused is replaced once.
@@ -154,16 +150,11 @@ impl UmamiSource {
 #[async_trait]
 impl Source for UmamiSource {
     async fn measure(&self, question: Question<'_>) -> Result<Reading, Fault> {
-        let Measure::Site { metric, goal } = question.measure else {
-            return Err(Fault::new(
-                FaultClass::Internal,
-                "an umami source was asked a question of another kind",
-            ));
-        };
+        let (metric, goal) = question.of_site()?;
         let ends = Instant::now() + question.timeout;
-        let wanted = Wanted::of(*metric, goal.as_deref())?;
+        let wanted = Wanted::of(metric, goal)?;
         let window = &question.moments.window;
-        let goal = goal.as_deref().unwrap_or_default();
+        let goal = goal.unwrap_or_default();
         let (path, body) = wanted.request(&self.site, goal, window);
         let (document, answer) = self
             .document(&self.path(&path), body.as_ref(), ends)

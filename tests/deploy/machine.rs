@@ -34,6 +34,14 @@ fn root() -> PathBuf {
     root
 }
 
+/// Where the library that sets a program's clock lies.
+fn faketime() -> PathBuf {
+    let places = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|arch| Path::new("/usr/lib").join(arch).join("faketime"));
+    let found = places.into_iter().find(|place| place.exists());
+    found.unwrap_or_else(|| panic!("libfaketime is missing: run tests/install-servers"))
+}
+
 /// What the machine is given: configuration, shop and steps.
 fn furnish(folder: &Path) {
     for name in ["etc/okrs", "srv/other", "out"] {
@@ -77,6 +85,7 @@ fn long_the_unit_does_its_work_in_a_machine_that_boots() {
             "--bind-ro={}:/etc/systemd/system/check.service",
             given("check.service")
         ),
+        format!("--bind-ro={}:/faketime", faketime().display()),
         format!(
             "--bind-ro={}:/usr/lib/sysusers.d/okrd.conf",
             ours("deploy/systemd/sysusers.d/okrd.conf")

@@ -86,7 +86,7 @@ fn a_user_that_stays_is_made_with_its_folders() {
 #[test]
 fn what_only_a_person_can_mend_is_not_tried_again() {
     let unit = text("deploy/systemd/okrd.service");
-    assert!(unit.contains("\nRestartPreventExitStatus=2 3 4\n"));
+    assert!(unit.contains("\nRestartPreventExitStatus=2 3 4 USER STATE_DIRECTORY CREDENTIALS\n"));
     let home = crate::home::Home::new(&[("okrd.toml", "nonsense = [")]);
     home.ends(2, &["run"]);
     let daemon = crate::home::DAEMON;

@@ -390,6 +390,34 @@ static SITE: TableKind = TableKind::new(
     ],
 );
 
+/// A measure in a language of its source, and what may be seen beside it: the key of the question, the source's type, what
+/// it gives, and an example of the canary.
+macro_rules! expression {
+    ($name:ident, $canary:ident, $text:ident, $of:literal, $what:literal, $example:literal) => {
+        static $canary: TableKind = TableKind::new(
+            concat!("a canary of ", $of),
+            "What must be seen beside the number.",
+            &[$text, AT_LEAST],
+        );
+        static $name: TableKind = TableKind::new(
+            concat!("a measure of ", $of),
+            $what,
+            &[
+                SOURCE,
+                $text,
+                WINDOW,
+                REQUIRE_EXACT,
+                ALLOW_ZERO,
+                MIN,
+                MAX,
+                MAX_DROP,
+                canary(&$canary, &[$example]),
+                REFRESH,
+            ],
+        );
+    };
+}
+
 const PROMETHEUS_TEXT: Key = key(
     "promql",
     Shape::Code,
@@ -398,30 +426,13 @@ const PROMETHEUS_TEXT: Key = key(
 .needed()
 .examples(&["\"sum(orders_total)\""]);
 
-static PROMETHEUS_CANARY: TableKind = TableKind::new(
-    "a canary of prometheus",
-    "What must be seen beside the number.",
-    &[PROMETHEUS_TEXT, AT_LEAST],
-);
-
-static PROMETHEUS: TableKind = TableKind::new(
-    "a measure of prometheus",
+expression!(
+    PROMETHEUS,
+    PROMETHEUS_CANARY,
+    PROMETHEUS_TEXT,
+    "prometheus",
     "One sample of an expression.",
-    &[
-        SOURCE,
-        PROMETHEUS_TEXT,
-        WINDOW,
-        REQUIRE_EXACT,
-        ALLOW_ZERO,
-        MIN,
-        MAX,
-        MAX_DROP,
-        canary(
-            &PROMETHEUS_CANARY,
-            &["{ promql = \"sum(up)\", at_least = 2 }"],
-        ),
-        REFRESH,
-    ],
+    "{ promql = \"sum(up)\", at_least = 2 }"
 );
 
 const GITHUB_TEXT: Key = key(
@@ -432,30 +443,13 @@ const GITHUB_TEXT: Key = key(
 .needed()
 .examples(&["\"repo:acme/shop is:issue closed:{window_start:date}..{window_end:date}\""]);
 
-static GITHUB_CANARY: TableKind = TableKind::new(
-    "a canary of github",
-    "What must be seen beside the number.",
-    &[GITHUB_TEXT, AT_LEAST],
-);
-
-static GITHUB: TableKind = TableKind::new(
-    "a measure of github",
+expression!(
+    GITHUB,
+    GITHUB_CANARY,
+    GITHUB_TEXT,
+    "github",
     "How many issues or pull requests a search finds.",
-    &[
-        SOURCE,
-        GITHUB_TEXT,
-        WINDOW,
-        REQUIRE_EXACT,
-        ALLOW_ZERO,
-        MIN,
-        MAX,
-        MAX_DROP,
-        canary(
-            &GITHUB_CANARY,
-            &["{ search = \"repo:acme/shop is:issue\", at_least = 100 }"],
-        ),
-        REFRESH,
-    ],
+    "{ search = \"repo:acme/shop is:issue\", at_least = 100 }"
 );
 
 const POSTHOG_TEXT: Key = key(
@@ -466,30 +460,13 @@ const POSTHOG_TEXT: Key = key(
 .needed()
 .examples(&["\"SELECT count(DISTINCT person_id) FROM events WHERE event = 'signup' AND timestamp >= toDateTime('{window_start}') AND timestamp < toDateTime('{window_end}')\""]);
 
-static POSTHOG_CANARY: TableKind = TableKind::new(
-    "a canary of posthog",
-    "What must be seen beside the number.",
-    &[POSTHOG_TEXT, AT_LEAST],
-);
-
-static POSTHOG: TableKind = TableKind::new(
-    "a measure of posthog",
+expression!(
+    POSTHOG,
+    POSTHOG_CANARY,
+    POSTHOG_TEXT,
+    "posthog",
     "One statement over PostHog's events.",
-    &[
-        SOURCE,
-        POSTHOG_TEXT,
-        WINDOW,
-        REQUIRE_EXACT,
-        ALLOW_ZERO,
-        MIN,
-        MAX,
-        MAX_DROP,
-        canary(
-            &POSTHOG_CANARY,
-            &["{ hogql = \"SELECT count() FROM events\", at_least = 1000 }"],
-        ),
-        REFRESH,
-    ],
+    "{ hogql = \"SELECT count() FROM events\", at_least = 1000 }"
 );
 
 const GITLAB_TEXT: Key = key(

@@ -70,6 +70,30 @@ const PER_MINUTE: Key = key(
 .bounds(&[("minimum", 1), ("maximum", 60_000)])
 .examples(&["60"]);
 
+/// A service whose address and login are those of every HTTP source: its `type`, what it is, an example of its address,
+/// how many questions it takes at a time, and the keys of its own.
+macro_rules! service {
+    ($type:literal, $what:literal, $url:literal, $permits:literal $(, $key:expr)*) => {
+        TableKind::new(
+            concat!("a source of type ", $type),
+            $what,
+            &[
+                TYPE,
+                URL.examples(&[$url]),
+                $($key,)*
+                LOGIN,
+                HEADERS,
+                CA_FILE,
+                MAX_BODY,
+                MAX_IN_FLIGHT.default($permits),
+                PER_MINUTE,
+                REFRESH,
+                ALLOW,
+            ],
+        )
+    };
+}
+
 static SQLITE: TableKind = TableKind::new(
     "a source of type sqlite",
     "A SQLite file, opened read-only.",
@@ -208,192 +232,102 @@ pub(crate) static ANY: TableKind = TableKind::new(
     ],
 );
 
-static JIRA: TableKind = TableKind::new(
-    "a source of type jira",
+static JIRA: TableKind = service!(
+    "jira",
     "A Jira site, Cloud or Data Center.",
-    &[
-        TYPE,
-        URL.examples(&["\"https://acme.atlassian.net\""]),
-        key(
-            "deployment",
-            Shape::Words(&["auto", "cloud", "data_center"]),
-            "Which of the two APIs it speaks; `auto` asks the site.",
-        )
-        .default("\"auto\""),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("2"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"https://acme.atlassian.net\"",
+    "2",
+    key(
+        "deployment",
+        Shape::Words(&["auto", "cloud", "data_center"]),
+        "Which of the two APIs it speaks; `auto` asks the site.",
+    )
+    .default("\"auto\"")
 );
 
-static HTTP: TableKind = TableKind::new(
-    "a source of type http",
+static HTTP: TableKind = service!(
+    "http",
     "Any HTTP endpoint that answers JSON.",
-    &[
-        TYPE,
-        URL.examples(&["\"https://api.newsletter.example/v1\""]),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("4"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"https://api.newsletter.example/v1\"",
+    "4"
 );
 
-static PLAUSIBLE: TableKind = TableKind::new(
-    "a source of type plausible",
+static PLAUSIBLE: TableKind = service!(
+    "plausible",
     "Plausible Analytics, hosted or self-hosted.",
-    &[
-        TYPE,
-        URL.examples(&["\"https://plausible.io\""]),
-        key(
-            "site",
-            Shape::Line,
-            "The site's domain as Plausible knows it.",
-        )
-        .needed()
-        .examples(&["\"acme.example\""]),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("4"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"https://plausible.io\"",
+    "4",
+    key(
+        "site",
+        Shape::Line,
+        "The site's domain as Plausible knows it.",
+    )
+    .needed()
+    .examples(&["\"acme.example\""])
 );
 
-static UMAMI: TableKind = TableKind::new(
-    "a source of type umami",
+static UMAMI: TableKind = service!(
+    "umami",
     "Umami, its cloud (`auth` with the API key as `token` alone) or a server of one's own (`auth` with `user` and the password as `token`).",
-    &[
-        TYPE,
-        URL.examples(&["\"https://stats.acme.example\""]),
-        key(
-            "site",
-            Shape::Line,
-            "The website's id, a UUID, as the address of its page in Umami shows it.",
-        )
-        .needed()
-        .examples(&["\"8f2d3c1a-0b5e-4a57-9c1d-2e3f4a5b6c7d\""]),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("4"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"https://stats.acme.example\"",
+    "4",
+    key(
+        "site",
+        Shape::Line,
+        "The website's id, a UUID, as the address of its page in Umami shows it.",
+    )
+    .needed()
+    .examples(&["\"8f2d3c1a-0b5e-4a57-9c1d-2e3f4a5b6c7d\""])
 );
 
-static MATOMO: TableKind = TableKind::new(
-    "a source of type matomo",
+static MATOMO: TableKind = service!(
+    "matomo",
     "Matomo. `auth` holds the API token as `token` alone; it is sent in the body.",
-    &[
-        TYPE,
-        URL.examples(&["\"https://stats.acme.example\""]),
-        key(
-            "site",
-            Shape::Line,
-            "The site's number in Matomo, `idSite`.",
-        )
-        .needed()
-        .examples(&["\"3\""]),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("1"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"https://stats.acme.example\"",
+    "1",
+    key(
+        "site",
+        Shape::Line,
+        "The site's number in Matomo, `idSite`.",
+    )
+    .needed()
+    .examples(&["\"3\""])
 );
 
-static PROMETHEUS: TableKind = TableKind::new(
-    "a source of type prometheus",
+static PROMETHEUS: TableKind = service!(
+    "prometheus",
     "A Prometheus, or what speaks its HTTP API.",
-    &[
-        TYPE,
-        URL.examples(&["\"http://prometheus.acme.example:9090\""]),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("4"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"http://prometheus.acme.example:9090\"",
+    "4"
 );
 
-static GITHUB: TableKind = TableKind::new(
-    "a source of type github",
+static GITHUB: TableKind = service!(
+    "github",
     "GitHub: counts of issues and pull requests.",
-    &[
-        TYPE,
-        URL.examples(&["\"https://api.github.com\""]),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("1"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"https://api.github.com\"",
+    "1"
 );
 
-static POSTHOG: TableKind = TableKind::new(
-    "a source of type posthog",
+static POSTHOG: TableKind = service!(
+    "posthog",
     "PostHog, asked in its SQL. `auth` holds a personal API key with query:read.",
-    &[
-        TYPE,
-        URL.examples(&["\"https://eu.posthog.com\""]),
-        key("project", Shape::Line, "The project's number.")
-            .needed()
-            .examples(&["\"12345\""]),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("2"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"https://eu.posthog.com\"",
+    "2",
+    key("project", Shape::Line, "The project's number.")
+        .needed()
+        .examples(&["\"12345\""])
 );
 
-static GITLAB: TableKind = TableKind::new(
-    "a source of type gitlab",
+static GITLAB: TableKind = service!(
+    "gitlab",
     "GitLab: counts of a project's issues. `auth` holds an access token with the scope read_api.",
-    &[
-        TYPE,
-        URL.examples(&["\"https://gitlab.com\""]),
-        key(
-            "project",
-            Shape::Line,
-            "The project, by its number or its path.",
-        )
-        .needed()
-        .examples(&["\"acme/shop\"", "\"4711\""]),
-        LOGIN,
-        HEADERS,
-        CA_FILE,
-        MAX_BODY,
-        MAX_IN_FLIGHT.default("2"),
-        PER_MINUTE,
-        REFRESH,
-        ALLOW,
-    ],
+    "\"https://gitlab.com\"",
+    "2",
+    key(
+        "project",
+        Shape::Line,
+        "The project, by its number or its path.",
+    )
+    .needed()
+    .examples(&["\"acme/shop\"", "\"4711\""])
 );

@@ -108,3 +108,22 @@ async fn of_several_trackers_the_key_results_say_which() {
     running.shows(|board| board.works.len() == 1).await;
     running.stop().await;
 }
+
+/// A question that panics is one that gave nothing: it is asked again in its time.
+#[tokio::test]
+async fn a_panic_ends_one_round_and_not_the_next() {
+    let panicked = AtomicBool::new(false);
+    let house = House::new(move |question| {
+        if question != "SELECT 1" && !panicked.swap(true, Ordering::SeqCst) {
+            std::panic::panic_any("tracker broke");
+        }
+        Ok(3.0)
+    });
+    let running = house.start(trying(&house, &["tracker"]));
+    while house.times("work under CONT-6") < 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    house.clock.jump(SignedDuration::from_mins(31));
+    running.shows(|board| board.works.len() == 1).await;
+    running.stop().await;
+}

@@ -21,7 +21,12 @@ const SCRIPT: &str = include_str!("deck.js");
 pub fn deck(report: &Report, last: Option<&Part>) -> String {
     let slides = slides::all(report, last);
     let of = slides.len();
-    let style = format!("{}{}", measure::style(), include_str!("deck.css"));
+    let style = [
+        &*measure::style(),
+        include_str!("../../chart/chart.css"),
+        include_str!("deck.css"),
+    ]
+    .concat();
     let inside = html! {
         @for (nth, found) in slides.iter().enumerate() { (slide(report, found, nth + 1, of)) }
     };

@@ -95,7 +95,9 @@ printf '[Service]\nLoadCredential=token:/etc/okrd/credentials/token\n' >/run/sys
 systemctl daemon-reload
 systemctl reset-failed okrd
 step "does not start without its credential" not systemctl start okrd
-systemctl stop okrd
+step "with systemd's code for it" is ExecMainStatus 243
+sleep 3
+step "and is not tried again" is NRestarts 0
 step "the journal names it" journal 'credentials'
 mkdir -p /etc/okrd/credentials
 echo first >/etc/okrd/credentials/token
@@ -107,6 +109,30 @@ step "is renewed by a restart" systemctl restart okrd
 step "to the new one" grep -q second /run/credentials/okrd.service/token
 systemctl stop okrd
 rm /run/systemd/system/okrd.service.d/credentials.conf
+
+# Longer than systemd would wait of itself.
+printf '[Service]\nTimeoutStartSec=3s\nEnvironment=LD_PRELOAD=/faketime/libfaketime.so.1 "FAKETIME=@1990-01-01 00:00:00" FAKETIME_DONT_FAKE_MONOTONIC=1\n' \
+    >/run/systemd/system/okrd.service.d/clock.conf
+systemctl daemon-reload
+step "starts under a wrong clock" systemctl start --no-block okrd
+sleep 6
+step "waits for it" is ActiveState activating
+step "and says so" eval 'property StatusText | grep -q "the clock stands at 1990"'
+step "and is not broken off" is NRestarts 0
+systemctl stop okrd
+rm /run/systemd/system/okrd.service.d/clock.conf
+
+# The folder systemd makes for the state is a file.
+mv /var/lib/private/okrd /srv/state
+echo >/var/lib/private/okrd
+systemctl daemon-reload
+step "does not start without a folder for its state" not systemctl start okrd
+step "with systemd's code for that" is ExecMainStatus 238
+sleep 3
+step "and leaves it to a person" is NRestarts 0
+rm /var/lib/private/okrd
+mv /srv/state /var/lib/private/okrd
+systemctl reset-failed okrd
 
 systemd-sysusers
 cp /srv/fixed-user.conf /run/systemd/system/okrd.service.d/
