@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -14,6 +15,32 @@ pub(crate) struct Browser {
     client: reqwest::Client,
     session: String,
     _home: tempfile::TempDir,
+}
+
+/// A driver that has a port; `None` when it ended without one.
+fn drive(home: &Path) -> Option<(Child, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .env("HOME", home)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("chromedriver is not there ({error}): tests/install-servers")
+        });
+    let mut said = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = said.find_map(|line| {
+        let line = line.unwrap();
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse::<u16>().ok()
+    });
+    let Some(port) = port else {
+        driver.wait().unwrap();
+        return None;
+    };
+    // It stops where nobody hears it.
+    std::thread::spawn(move || said.for_each(drop));
+    Some((driver, port))
 }
 
 impl Drop for Browser {
@@ -38,24 +65,10 @@ impl Browser {
     pub(crate) async fn start() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let home = tempfile::tempdir().unwrap();
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .env("HOME", home.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!("chromedriver is not there ({error}): tests/install-servers")
-            });
-        let mut said = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = said.find_map(|line| {
-            let line = line.unwrap();
-            let (_, port) = line.split_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
-        let port = port.expect("chromedriver says its port");
-        // It stops where nobody hears it.
-        std::thread::spawn(move || said.for_each(drop));
+        // It takes a free port of one protocol and wants the same of the other, which another driver may have by then.
+        let (driver, port) = (0..5)
+            .find_map(|_| drive(home.path()))
+            .expect("chromedriver says its port");
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut browser = Self {
             driver,
